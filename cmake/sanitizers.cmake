@@ -1,0 +1,15 @@
+# FKV_SANITIZE: a list for -fsanitize=, set by the presets.
+set(FKV_SANITIZE "" CACHE STRING "Sanitizers to build with: address,undefined or thread")
+
+add_library(fkv_options INTERFACE)
+target_compile_options(fkv_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+  -Wno-format-truncation)
+target_compile_definitions(fkv_options INTERFACE _GNU_SOURCE)
+target_include_directories(fkv_options INTERFACE
+  ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+if(FKV_SANITIZE)
+  target_compile_options(fkv_options INTERFACE
+    -fsanitize=${FKV_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(fkv_options INTERFACE -fsanitize=${FKV_SANITIZE})
+endif()

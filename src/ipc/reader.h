@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IPC messages to the Arrow C Data interface. The reader keeps the dictionary state in force;
+ * arrays are views of the message bodies wherever the layout allows it (copied: deltas appended to
+ * dictionaries, decompressed buffers, offsets that must be made to begin at 8-byte alignment).
+ * Every array keeps what it points into alive and may outlive the reader; it may be released on any
+ * thread. One reader, one thread. */
+#ifndef IPC_READER_H
+#define IPC_READER_H
+
+#include "flightkv/arrow_abi.h"
+#include "ipc/verify.h"
+
+struct ipc_reader;
+
+/* Beyond what verify.h promises: follow offsets, indices, run ends, type ids, views and UTF-8 of
+ * every value, and refuse what would make a reader leave its buffers. */
+enum { IPC_READER_CHECK_VALUES = 1 };
+
+struct ipc_reader *ipc_reader_new(const struct alloc *alloc, const struct ipc_limits *limits,
+                                  unsigned flags);
+void ipc_reader_free(struct ipc_reader *reader);
+
+/* Takes the next message; verifies as verify.h does. The reader takes its own references on `body`
+ * (NULL for an empty one). For a record batch *ret_array is filled and *ret_is_batch true; schema
+ * and dictionary messages give false. UNIMPLEMENTED for big-endian tables. */
+enum fkv_status ipc_reader_message(struct ipc_reader *reader, struct slice header,
+                                   struct block *body, bool *ret_is_batch,
+                                   struct ArrowArray *ret_array, struct fkv_error *error);
+
+/* A copy of the schema as the C Data interface has it (format "+s"); FAILED_PRECONDITION before
+ * the schema message was read. */
+enum fkv_status ipc_reader_schema(const struct ipc_reader *reader, struct ArrowSchema *ret,
+                                  struct fkv_error *error);
+
+/* As ipc_verifier_end. */
+enum fkv_status ipc_reader_end(struct ipc_reader *reader, struct fkv_error *error);
+
+/* Schema alone. The result owns its memory. */
+enum fkv_status ipc_export_schema(const struct alloc *alloc, const struct ipc_schema *schema,
+                                  struct ArrowSchema *ret, struct fkv_error *error);
+
+#endif
