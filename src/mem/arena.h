@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The arena: where table bodies live. One memfd, mapped once, far larger than the memory it may
+ * use; a page costs memory only from its first touch to its punching. An extent is a run of whole
+ * pages of it.
+ *
+ *     address space   |in use|  warm free  |in use|        cold free (never touched or punched) ... |
+ *     charged           yes       yes         yes                       no
+ *
+ * Touching fresh pages costs about three times what the copy costs that fills them, so freed
+ * extents stay warm (populated) and are handed out first. In use + warm + other charges (store
+ * heads, small bodies: arena_charge) never pass `budget_bytes`; under pressure warm pages are
+ * punched to make room. arena_trim gives idle warm memory back to the system.
+ *
+ * A lying peer must not starve others: an extent is charged piece by piece (arena_commit) at most
+ * `arena_charge_ahead` beyond what its owner says has really arrived.
+ *
+ * Any thread may call anything. */
+#ifndef MEM_ARENA_H
+#define MEM_ARENA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "flightkv/status.h"
+
+struct arena;
+
+struct arena_options {
+    uint64_t budget_bytes;   /* never more charged than this */
+    uint64_t warm_bytes_max; /* warm free kept at most; 0 = max(64 MiB, the largest recent table) */
+    uint64_t warm_idle_ns;   /* warm memory unused for so long goes back; 0 = 60 s */
+};
+
+enum { arena_page_bytes = 4096, arena_charge_ahead = 16 << 20 };
+
+struct arena_extent {
+    uint8_t *data;  /* page-aligned */
+    size_t size;    /* whole pages */
+    size_t charged; /* the first so many bytes are counted in the budget */
+};
+
+struct arena_stats {
+    uint64_t budget_bytes;
+    uint64_t used_bytes; /* charged by extents in use and by arena_charge */
+    uint64_t warm_bytes; /* populated and free */
+};
+
+enum fkv_status arena_new(const struct alloc *alloc, const struct arena_options *options,
+                          struct arena **ret, struct fkv_error *error);
+void arena_free(struct arena *arena); /* no extent may be in use */
+
+/* Reserves room for `size` bytes: contiguous, nothing charged yet unless it is warm.
+ * RESOURCE_EXHAUSTED with the numbers when size can't fit beside what is in use now. */
+enum fkv_status arena_take(struct arena *arena, size_t size, struct arena_extent *ret,
+                           struct fkv_error *error);
+
+/* Makes the first `bytes` bytes of the extent writable for the caller: charges, in steps of
+ * arena_charge_ahead, what isn't yet. Must precede writing. RESOURCE_EXHAUSTED with the numbers;
+ * the extent stays valid and must be given back all the same. */
+enum fkv_status arena_commit(struct arena *arena, struct arena_extent *extent, size_t bytes,
+                             struct fkv_error *error);
+
+/* Gives the whole pages behind the first `bytes` bytes back. */
+void arena_shrink(struct arena *arena, struct arena_extent *extent, size_t bytes);
+
+void arena_give(struct arena *arena, struct arena_extent *extent);
+
+/* Counts heap memory of the arena's user in the budget, and takes it off again. */
+enum fkv_status arena_charge(struct arena *arena, size_t bytes, struct fkv_error *error);
+void arena_discharge(struct arena *arena, size_t bytes);
+
+/* Tells the size of a table just stored; raises what may be kept warm for `warm_idle_ns`. */
+void arena_note_table(struct arena *arena, uint64_t bytes, uint64_t now_ns);
+
+/* Gives back warm memory over the bound, and all that was idle too long. Slow (0.2 s a GiB), so for
+ * a helper thread; takes the lock for one step of at most 16 MiB at a time. */
+void arena_trim(struct arena *arena, uint64_t now_ns);
+
+struct arena_stats arena_stats(struct arena *arena);
+
+/* Checks every invariant in the head of arena.c; aborts with a message. For tests. */
+void arena_validate(struct arena *arena);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store: keys to immutable tables of opaque IPC messages. It knows nothing of sockets or of
+ * Arrow: the caller has verified what it appends.
+ *
+ *     put      store_put_begin -> (store_put_message -> fill the body -> store_put_filled)* ->
+ *              store_put_commit | store_put_abort
+ *     get      store_get -> store_table_message(0..n) -> store_table_unref
+ *
+ * A table is visible from commit on, whole, and never changes. Readers hold a counted reference and
+ * keep their version whatever happens to the key. Replacing needs room for both.
+ *
+ * Where the bytes are: bodies of `store_extent_bytes_least` and more in arena extents of their own;
+ * everything else (headers, app_metadata, small bodies) packed into a table's chunks, so that
+ * 10,000 batches of one row cost their bytes and little else, and a table of 1 KiB one small heap
+ * allocation. All of it, keys and heads too, is charged to the arena's budget.
+ *
+ * etag: chained over the messages, so that appending costs what it adds:
+ *     e(0) = XXH3-128(schema header)
+ *     e(n) = XXH3-128(e(n-1), lengths, header, app_metadata, body)
+ * https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md
+ *
+ * Threads: the store, and references on tables, from any thread; one put from one thread at a time.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/block.h"
+#include "base/slice.h"
+#include "flightkv/status.h"
+#include "mem/arena.h"
+
+struct store;
+struct store_put;
+
+enum { store_key_bytes_max = 4096 };
+enum { store_extent_bytes_least = 64 << 10 };
+enum { store_etag_size = 32 }; /* hex digits */
+
+/* What the kind of a message is the caller's business, but for these. */
+enum store_kind { STORE_SCHEMA = 1, STORE_DICTIONARY = 2, STORE_BATCH = 3, STORE_METADATA = 4 };
+
+struct store_message {
+    uint8_t kind; /* enum store_kind */
+    int64_t rows;
+    struct slice header;
+    struct slice app_metadata;
+    bool has_app_metadata; /* present but empty differs from absent */
+    struct slice body;     /* 64-byte aligned */
+};
+
+/* Immutable. `block` counts the references: hand &table->block to whoever keeps slices of it. */
+struct store_table {
+    struct block block;
+    struct slice key;
+    struct slice descriptor; /* the form last put, encoded by the caller; may be empty */
+    char etag[store_etag_size + 1];
+    uint64_t version;     /* of the store, grows with every commit */
+    int64_t created_us;   /* wall clock, since 1970 */
+    uint64_t rows;
+    uint64_t batches;     /* messages of STORE_BATCH */
+    uint64_t body_bytes;  /* sum of the bodies */
+    uint64_t memory_bytes; /* what it is charged with */
+    uint64_t messages;    /* all, the schema's (index 0) too */
+    struct slice schema;  /* the schema message's header */
+};
+
+struct store_stats {
+    uint64_t keys;
+    uint64_t tables;        /* alive, also those that only readers hold */
+    uint64_t table_bytes;   /* body bytes under keys */
+    uint64_t puts;          /* committed since the start */
+    uint64_t puts_aborted;
+    uint64_t puts_open;
+    uint64_t hits, misses;  /* of store_get */
+    uint64_t deletes;
+    struct arena_stats memory;
+};
+
+/* `arena` must outlive the store. */
+enum fkv_status store_new(const struct alloc *alloc, struct arena *arena, const struct clock *clock,
+                          struct store **ret, struct fkv_error *error);
+void store_free(struct store *store); /* no table or put may be held any more */
+
+/* 1 to 4,096 bytes, any but a leading NUL. INVALID_ARGUMENT says which rule was broken. */
+enum fkv_status store_key_check(struct slice key, struct fkv_error *error);
+
+/* Key and descriptor are copied. INVALID_ARGUMENT, RESOURCE_EXHAUSTED. */
+enum fkv_status store_put_begin(struct store *store, struct slice key, struct slice descriptor,
+                                struct store_put **ret, struct fkv_error *error);
+
+/* Appends a message; header and app_metadata are copied. Gives the place for its body of
+ * `body_bytes` bytes (NULL when 0); it is to be filled front to back, store_put_room before each
+ * piece. RESOURCE_EXHAUSTED with the numbers when a body of that length doesn't fit now. A message
+ * that equals a stored table's schema (the first one of kind STORE_SCHEMA) is shared with it. */
+enum fkv_status store_put_message(struct store_put *put, const struct store_message *message,
+                                  size_t body_bytes, uint8_t **ret_body, struct fkv_error *error);
+
+/* Makes the first `bytes` bytes of the current body writable (charges them). Cheap when they are. */
+enum fkv_status store_put_room(struct store_put *put, size_t bytes, struct fkv_error *error);
+
+/* The bytes [from, to) of the current body are written, and still in cache: digests them. */
+void store_put_filled(struct store_put *put, size_t from, size_t to);
+
+/* How many bytes have been taken in so far, and the current message's body. */
+struct slice store_put_body(const struct store_put *put);
+
+/* Ends the put. The current body must be filled, at least one message appended. The key gets the
+ * table; *ret (may be NULL) a reference on it. Also on failure the put is gone. */
+enum fkv_status store_put_commit(struct store_put *put, struct store_table **ret,
+                                 struct fkv_error *error);
+void store_put_abort(struct store_put *put); /* NULL is allowed */
+
+/* A reference on the table under the key; NULL when there is none (a miss). */
+struct store_table *store_get(struct store *store, struct slice key);
+struct store_table *store_peek(struct store *store, struct slice key); /* counts neither hit nor miss */
+void store_table_unref(struct store_table *table);
+
+/* index < table->messages. The slices are valid as long as the table is held. O(1). */
+struct store_message store_table_message(const struct store_table *table, uint64_t index);
+
+/* Whether there was one. Readers keep theirs. */
+bool store_delete(struct store *store, struct slice key);
+
+/* Some tables whose keys fit the glob (size 0 = all), each with a reference for the caller, at most
+ * `capacity`; *cursor is 0 at first and 0 again when the scan is over. Every key present during the
+ * whole scan is given exactly once. May give none although there is more; looks at a bounded number
+ * of keys a call. */
+size_t store_list(struct store *store, struct slice pattern, uint64_t *cursor,
+                  struct store_table **ret, size_t capacity);
+
+struct store_stats store_stats(struct store *store);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pump between one transport and one session: the only place where bytes of the two meet, and
+ * the only file of this layer that includes net/.
+ *
+ * A turn reads once and writes once, at most `turn_bytes` each, so that a long stream doesn't hold
+ * up its neighbours on the same loop. The read buffer is shared by all pumps of a thread: it is
+ * sized for the cache, and empty between turns. */
+#ifndef WIRE_PUMP_H
+#define WIRE_PUMP_H
+
+#include "net/transport.h"
+#include "wire/session.h"
+
+struct wire_pump;
+
+struct wire_pump_options {
+    uint8_t *scratch; /* shared by the thread's pumps; outlives them */
+    size_t scratch_bytes;
+    size_t turn_bytes; /* written in one turn */
+    /* The connection is over (the session's calls are closed, the pump may be freed from inside).
+     * `error` says why; status OK after an orderly end. */
+    void (*on_closed)(void *context, struct wire_pump *pump, const struct fkv_error *error);
+    void *context;
+};
+
+/* Takes transport and session over, also on failure. */
+enum fkv_status wire_pump_new(const struct alloc *alloc, struct net_transport *transport,
+                              struct wire_session *session, const struct wire_pump_options *options,
+                              struct wire_pump **ret, struct fkv_error *error);
+void wire_pump_free(struct wire_pump *pump); /* closes both; on_closed isn't called */
+
+struct wire_session *wire_pump_session(struct wire_pump *pump);
+struct net_transport *wire_pump_transport(struct wire_pump *pump);
+
+/* Something became sendable outside of a turn (a call was finished or resumed): asks for a turn. */
+void wire_pump_wake(struct wire_pump *pump);
+
+/* For a transport without a loop (a client's): one turn of reading and writing, waiting for the
+ * socket up to `timeout_ns`. False when the connection is over (on_closed was called) or nothing
+ * happened in time. */
+enum wire_turn { WIRE_TURN_PROGRESS, WIRE_TURN_TIMEOUT, WIRE_TURN_CLOSED };
+enum wire_turn wire_pump_turn(struct wire_pump *pump, uint64_t timeout_ns);
+
+#endif
