@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libflightkv: put and get Arrow tables by key over Arrow Flight, and serve them.
+ *
+ * Tables go in and come out as struct ArrowArrayStream (the Arrow C Stream interface), so any Arrow
+ * library's tables fit without a copy. A program that puts and gets:
+ *
+ *     struct fkv_error error;
+ *     struct fkv_client *client;
+ *     if (fkv_client_open("grpc+tcp://localhost:6666", NULL, &client, &error) != FKV_OK) ...
+ *     fkv_put(client, "prices", 6, &stream_in, NULL, NULL, &error);
+ *     fkv_get(client, "prices", 6, NULL, &stream_out, &error);
+ *     ...
+ *     fkv_client_close(client);
+ *
+ * Conventions
+ * - Errors: every call that can fail returns a status and fills the caller's struct fkv_error
+ *   (status.h; NULL is allowed). Outputs are untouched on failure.
+ * - Options structs begin with `size`, to be set to sizeof the struct, so that later versions can
+ *   add members; members left 0 mean the default, NULL in place of the struct means all defaults.
+ * - Threads: one client, one thread at a time; fkv_client_cancel alone may be called from any
+ *   thread. Different clients are independent. A server runs in threads of its own.
+ * - Keys are 1 to 4,096 bytes, any but a leading NUL.
+ */
+#ifndef FLIGHTKV_H
+#define FLIGHTKV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flightkv/arrow_abi.h"
+#include "flightkv/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FKV_DEFAULT_URI "grpc+tcp://localhost:6666"
+
+/* "0.1.0" */
+FKV_API const char *fkv_version(void);
+
+/* ---- client ---- */
+
+struct fkv_client;
+
+struct fkv_client_options {
+    size_t size;
+    uint64_t connect_timeout_ms; /* 0 = 10,000 */
+    uint64_t call_timeout_ms;    /* deadline of each call; 0 = none */
+};
+
+/* Connects. `uri` NULL: the environment's FLIGHTKV_SERVER, else FKV_DEFAULT_URI.
+ * INVALID_ARGUMENT for a URI that isn't one; UNIMPLEMENTED for a scheme that isn't built;
+ * UNAVAILABLE when nothing answers there: the message names the address. */
+FKV_API enum fkv_status fkv_client_open(const char *uri, const struct fkv_client_options *options,
+                                        struct fkv_client **ret, struct fkv_error *error);
+
+/* Closes and frees. A stream from fkv_get that isn't at its end gives UNAVAILABLE from then on;
+ * arrays taken from it stay valid. NULL is allowed. */
+FKV_API void fkv_client_close(struct fkv_client *client);
+
+/* Any thread, also a signal handler: the call in progress ends with CANCELLED. */
+FKV_API void fkv_client_cancel(struct fkv_client *client);
+
+/* Told after every batch; answers false to cancel the call. */
+struct fkv_progress {
+    uint64_t rows;
+    uint64_t batches;
+    uint64_t bytes; /* of batch bodies */
+};
+typedef bool (*fkv_progress_callback)(void *context, const struct fkv_progress *progress);
+
+struct fkv_put_options {
+    size_t size;
+    uint64_t timeout_ms; /* 0: the client's */
+    bool path_descriptor; /* name the table by a PATH descriptor of one segment, not by a CMD */
+    fkv_progress_callback progress;
+    void *progress_context;
+};
+
+/* Stores the stream's table under the key, in place of what was there: whole or not at all. Takes
+ * the stream over and releases it, also on failure. `ret` may be NULL. Buffers are sent from where
+ * they are; batches keep their boundaries.
+ * INVALID_ARGUMENT for a bad key or table, RESOURCE_EXHAUSTED when the server has no room. */
+FKV_API enum fkv_status fkv_put(struct fkv_client *client, const void *key, size_t key_size,
+                                struct ArrowArrayStream *stream,
+                                const struct fkv_put_options *options, struct fkv_progress *ret,
+                                struct fkv_error *error);
+
+enum {
+    /* Check every offset, index, run end, view and UTF-8 value on arrival, so that whoever put the
+     * table can't make a consumer read outside its buffers. Without it are checked: framing,
+     * FlatBuffers structure, schema, counts, and every buffer's place and least length. */
+    FKV_GET_CHECK_VALUES = 1,
+};
+
+struct fkv_get_options {
+    size_t size;
+    uint64_t timeout_ms;
+    unsigned flags; /* FKV_GET_... */
+};
+
+/* Gives the table under the key as a stream. Batches are received as they are asked for; their
+ * arrays are views of the received memory, freed when they are released, and may outlive stream
+ * and client. Until the stream is at its end, failed or is released, the client is busy: other
+ * calls on it give FAILED_PRECONDITION. NOT_FOUND when there is no such key. Errors later on:
+ * fkv_stream_error. */
+FKV_API enum fkv_status fkv_get(struct fkv_client *client, const void *key, size_t key_size,
+                                const struct fkv_get_options *options,
+                                struct ArrowArrayStream *ret, struct fkv_error *error);
+
+/* The full error behind a failed get_schema or get_next of a stream that this library made.
+ * Returns its status (FKV_OK when it didn't fail; FKV_UNKNOWN for a foreign stream). */
+FKV_API enum fkv_status fkv_stream_error(struct ArrowArrayStream *stream, struct fkv_error *error);
+
+/* A table as the server lists it. Pointers are valid during the callback, or until
+ * fkv_table_info_done for fkv_info. */
+struct fkv_table_info {
+    const void *key;
+    size_t key_size;
+    int64_t rows;
+    int64_t bytes; /* of batch bodies */
+    struct ArrowSchema schema;
+};
+
+/* Calls `on_table` for every key that fits the glob (NULL or "": all), in no order; it answers
+ * false to end the listing. `*`, `?`, `[a-z]` and `\` as in Redis' KEYS. */
+FKV_API enum fkv_status fkv_list(struct fkv_client *client, const char *pattern,
+                                 bool (*on_table)(void *context, const struct fkv_table_info *info),
+                                 void *context, struct fkv_error *error);
+
+/* NOT_FOUND when there is no such key. */
+FKV_API enum fkv_status fkv_info(struct fkv_client *client, const void *key, size_t key_size,
+                                 struct fkv_table_info *ret, struct fkv_error *error);
+FKV_API void fkv_table_info_done(struct fkv_table_info *info);
+
+/* NOT_FOUND when there is no such key. */
+FKV_API enum fkv_status fkv_delete(struct fkv_client *client, const void *key, size_t key_size,
+                                   struct fkv_error *error);
+
+/* Flight's DoAction: `on_result` (may be NULL) gets each result's body; false ends the call. */
+FKV_API enum fkv_status fkv_action(struct fkv_client *client, const char *type, const void *body,
+                                   size_t body_size,
+                                   bool (*on_result)(void *context, const void *body, size_t size),
+                                   void *context, struct fkv_error *error);
+
+/* ---- server ---- */
+
+/* Options by name, the same as the program's: fkv_server_config_set(c, "memory", "2GiB", &e). */
+struct fkv_server_config;
+
+FKV_API struct fkv_server_config *fkv_server_config_new(void); /* NULL: out of memory */
+FKV_API void fkv_server_config_free(struct fkv_server_config *config);
+
+/* "listen" may be set several times; every other option's last value counts. NULL or "" as the
+ * value of a switch ("insecure") turns it on. INVALID_ARGUMENT names option, value and what was
+ * expected; NOT_FOUND for an unknown name. */
+FKV_API enum fkv_status fkv_server_config_set(struct fkv_server_config *config, const char *name,
+                                              const char *value, struct fkv_error *error);
+
+struct fkv_server_option {
+    const char *name;          /* "memory" */
+    const char *argument;      /* "SIZE"; NULL for a switch */
+    const char *default_value; /* as text for people */
+    const char *help;          /* one sentence without its dot */
+    const char *group;         /* "Listening", "Memory", "Limits", "Timeouts", "Logging" */
+};
+
+/* The options in the order in which to show them; NULL behind the last one. */
+FKV_API const struct fkv_server_option *fkv_server_option(size_t index);
+
+struct fkv_server;
+
+/* Listens and serves in threads of its own; returns when every listener is ready. The config stays
+ * the caller's (NULL: all defaults). UNAVAILABLE when an address is taken; FAILED_PRECONDITION for
+ * an address that isn't loopback without "insecure". */
+FKV_API enum fkv_status fkv_server_start(const struct fkv_server_config *config,
+                                         struct fkv_server **ret, struct fkv_error *error);
+
+/* The listeners' URIs with their real ports; NULL behind the last one. Valid as long as the server. */
+FKV_API const char *fkv_server_uri(const struct fkv_server *server, size_t index);
+
+/* No more accepting; calls in flight end, at most for "drain-timeout"; then everything is freed. */
+FKV_API void fkv_server_stop(struct fkv_server *server);
+
+/* ---- Arrow IPC files and streams ---- */
+
+enum fkv_ipc_format { FKV_IPC_STREAM, FKV_IPC_FILE };
+enum fkv_compression { FKV_UNCOMPRESSED, FKV_LZ4, FKV_ZSTD };
+
+/* Reads an IPC stream or file (told apart by its first bytes) batch by batch from a descriptor,
+ * which the stream takes over, also on failure. Every value is checked (FKV_GET_CHECK_VALUES). */
+FKV_API enum fkv_status fkv_ipc_read(int fd, struct ArrowArrayStream *ret, struct fkv_error *error);
+
+struct fkv_ipc_write_options {
+    size_t size;
+    enum fkv_ipc_format format;
+    enum fkv_compression compression;
+    fkv_progress_callback progress;
+    void *progress_context;
+};
+
+/* Takes the stream over and writes all of it to the descriptor, which stays the caller's. `ret` may
+ * be NULL. */
+FKV_API enum fkv_status fkv_ipc_write(struct ArrowArrayStream *stream, int fd,
+                                      const struct fkv_ipc_write_options *options,
+                                      struct fkv_progress *ret, struct fkv_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

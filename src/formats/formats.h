@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parquet (later CSV) <-> ArrowArrayStream. Arrow C++ does the work; it is loaded at run time, so
+ * that programs start and do everything else without it:
+ *
+ *     formats.c   (C, in the program)   finds Arrow's libraries and the module, dlopens them
+ *     parquet.cc  (the module, flightkv_formats.so)   a thin extern "C" shim over Arrow C++
+ *
+ * Where Arrow C++ is looked for, in turn: FLIGHTKV_ARROW_DIR, the system's library path, the pyarrow
+ * package of `python3` on the PATH, `.venv` folders beside and above the program and the current
+ * folder. The module: FLIGHTKV_FORMATS, beside the program, ../lib/flightkv/ from it.
+ * Call from one thread at a time. */
+#ifndef FORMATS_FORMATS_H
+#define FORMATS_FORMATS_H
+
+#include "flightkv/arrow_abi.h"
+#include "flightkv/flightkv.h"
+
+struct formats;
+
+/* UNIMPLEMENTED with a sentence that says what is missing and how to get it. */
+enum fkv_status formats_load(struct formats **ret, struct fkv_error *error);
+void formats_unload(struct formats *formats); /* all its streams must be released; NULL is allowed */
+
+/* Opens a Parquet file as a stream of batches of at most `batch_rows` rows (0 = 131,072): read
+ * piecewise, memory bounded by a row group's columns being decoded plus two batches. NOT_FOUND: no
+ * such file; INVALID_ARGUMENT: not a Parquet file, and why. */
+enum fkv_status formats_parquet_read(struct formats *formats, const char *path, int64_t batch_rows,
+                                     struct ArrowArrayStream *ret, struct fkv_error *error);
+
+struct formats_parquet_options {
+    const char *compression;  /* "snappy" (also NULL), "zstd", "gzip", "lz4", "brotli", "none" */
+    int64_t row_group_rows;   /* 0 = 1,048,576 */
+    fkv_progress_callback progress;
+    void *progress_context;
+};
+
+/* Takes the stream over and writes it to `fd` (not closed). */
+enum fkv_status formats_parquet_write(struct formats *formats, struct ArrowArrayStream *stream,
+                                      int fd, const struct formats_parquet_options *options,
+                                      struct fkv_progress *ret, struct fkv_error *error);
+
+#endif
