@@ -53,3 +53,21 @@ function(fkv_test target source)
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   add_test(NAME ${target} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endfunction()
+
+# Generates C from src/LAYER/NAME.proto at build time; the layer's sources include "NAME.pb-c.h".
+# The generated code is compiled without our warnings.
+function(fkv_protobuf layer proto)
+  find_program(PROTOC_C protoc-c REQUIRED)
+  get_filename_component(stem ${proto} NAME_WE)
+  set(out ${CMAKE_BINARY_DIR}/protobuf)
+  file(MAKE_DIRECTORY ${out})
+  add_custom_command(
+    OUTPUT ${out}/${stem}.pb-c.c ${out}/${stem}.pb-c.h
+    COMMAND ${PROTOC_C} --c_out=${out} --proto_path=${CMAKE_SOURCE_DIR}/src/${layer}
+            ${CMAKE_SOURCE_DIR}/src/${layer}/${proto}
+    DEPENDS ${CMAKE_SOURCE_DIR}/src/${layer}/${proto}
+    VERBATIM)
+  target_sources(fkv_${layer} PRIVATE ${out}/${stem}.pb-c.c ${out}/${stem}.pb-c.h)
+  set_source_files_properties(${out}/${stem}.pb-c.c PROPERTIES COMPILE_OPTIONS "-w")
+  target_include_directories(fkv_${layer} SYSTEM PRIVATE ${out})
+endfunction()

@@ -15,8 +15,8 @@ struct list {
 #define list_entry(node, type, member) ((type *)((char *)(node) - offsetof(type, member)))
 
 /* The body may unlink the current node, and none else. */
-#define list_each(node, list)                                                                  \
-    for (struct list *node = (list)->next, *node##_next = node->next; node != (list);          \
+#define list_each(node, head)                                                              \
+    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);         \
          node = node##_next, node##_next = node->next)
 
 static inline void list_init(struct list *list)

@@ -104,6 +104,10 @@ void store_put_filled(struct store_put *put, size_t from, size_t to);
 /* How many bytes have been taken in so far, and the current message's body. */
 struct slice store_put_body(const struct store_put *put);
 
+/* The messages appended so far; index < store_put_count. Valid until the next call on the put. */
+uint64_t store_put_count(const struct store_put *put);
+struct store_message store_put_at(const struct store_put *put, uint64_t index);
+
 /* Ends the put. The current body must be filled, at least one message appended. The key gets the
  * table; *ret (may be NULL) a reference on it. Also on failure the put is gone. */
 enum fkv_status store_put_commit(struct store_put *put, struct store_table **ret,

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* FlightData, read and written piece by piece: a batch body of gigabytes must neither be gathered
+ * nor be copied to be framed.
+ *
+ *     message FlightData {
+ *       FlightDescriptor flight_descriptor = 1;   gathered
+ *       bytes data_header  = 2;                   gathered: an IPC Message flatbuffer
+ *       bytes app_metadata = 3;                   gathered
+ *       bytes data_body    = 1000;                handed on as it comes
+ *     }
+ *
+ * Writers in use give the fields in this order; the reader takes any order, but data_body only once
+ * and only as the last of the fields known here (its place depends on the header). Fields of other
+ * numbers are skipped; of a gathered field given twice, the last counts, as protobuf has it. */
+#ifndef FLIGHT_FLIGHT_DATA_H
+#define FLIGHT_FLIGHT_DATA_H
+
+#include "base/buf.h"
+#include "base/slice.h"
+#include "flightkv/status.h"
+#include "wire/session.h"
+
+struct flight_data_limits {
+    size_t descriptor_bytes_max;
+    size_t header_bytes_max;
+    size_t app_metadata_bytes_max;
+};
+
+struct flight_data_handler {
+    /* The body of `size` bytes begins; the gathered fields are complete. Also called, at the end,
+     * for a message without a body (size 0), so that every message has it once. */
+    enum fkv_status (*on_body)(void *context, uint64_t size, struct fkv_error *error);
+    enum fkv_status (*on_body_bytes)(void *context, struct slice bytes, struct fkv_error *error);
+};
+
+enum flight_data_state { FLIGHT_DATA_TAG, FLIGHT_DATA_LENGTH, FLIGHT_DATA_GATHER, FLIGHT_DATA_BODY,
+                         FLIGHT_DATA_SKIP, FLIGHT_DATA_SKIP_VARINT };
+
+/* One reader serves a stream of messages; its buffers are reused. */
+struct flight_data_reader {
+    const struct flight_data_handler *handler;
+    void *context;
+    struct buf descriptor;
+    struct buf header;
+    struct buf app_metadata;
+    bool has_descriptor;
+    bool has_header;
+    bool has_app_metadata;
+
+    enum flight_data_state state;
+    bool has_body;
+    struct buf *gathering;
+    uint64_t left;       /* bytes of the message that haven't come yet */
+    uint64_t field_left; /* of the current field */
+    uint64_t varint;
+    unsigned varint_shift;
+};
+
+void flight_data_reader_init(struct flight_data_reader *reader, const struct alloc *alloc,
+                             const struct flight_data_limits *limits,
+                             const struct flight_data_handler *handler, void *context);
+void flight_data_reader_done(struct flight_data_reader *reader);
+
+/* A message of `size` bytes begins; its bytes; its end. INVALID_ARGUMENT for what isn't FlightData,
+ * RESOURCE_EXHAUSTED for a field over its limit, or what the handler answers. */
+void flight_data_begin(struct flight_data_reader *reader, uint64_t size);
+enum fkv_status flight_data_feed(struct flight_data_reader *reader, struct slice bytes,
+                                 struct fkv_error *error);
+enum fkv_status flight_data_end(struct flight_data_reader *reader, struct fkv_error *error);
+
+/* What to write ahead of the body. */
+struct flight_data_head {
+    struct slice descriptor; /* an encoded FlightDescriptor; size 0: none */
+    struct slice header;     /* size 0: none (a metadata-only message) */
+    struct slice app_metadata;
+    bool has_app_metadata;
+    uint64_t body_bytes;
+};
+
+/* Begins a message in `out` and writes the head; the caller adds body_bytes bytes and ends it. */
+void flight_data_write_head(struct wire_out *out, const struct flight_data_head *head);
+
+#endif

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One RPC. A table says for each method what its request is and which row of the service takes it:
+ *
+ *     request GATHERED   one protobuf message, gathered (bounded), decoded, then the handler
+ *     request STREAM     FlightData, read piece by piece; the handler runs at once
+ */
+#include <stdio.h>
+
+#include "base/status.h"
+#include "host/internal.h"
+
+struct host_call {
+    struct host_worker *worker;
+    struct wire_call *wire;
+    const struct method *method;
+    struct buf request; /* gathered; later the reply */
+    struct flight_memory memory;
+    struct flight_data_reader data;
+
+    const struct host_stream *stream;
+    void *context;
+    bool has_replied;
+
+    struct timer deadline;
+    struct timer upload;
+    uint64_t heard_ns; /* when the last byte of the request came */
+};
+
+/* Extra memory that decoding a request may take, as a multiple of its size: a repeated field of two
+ * bytes on the wire becomes a struct of about 100. */
+enum { decoded_bytes_per_byte = 64, decoded_bytes_least = 64 << 10 };
+
+enum request { REQUEST_GATHERED, REQUEST_STREAM };
+
+struct method {
+    const char *path;
+    enum request request;
+    /* Decodes call->request and calls the row; the row is known not to be NULL. */
+    enum fkv_status (*run)(const struct host_service *service, struct host_call *call,
+                           struct fkv_error *error);
+    size_t row; /* offset in struct host_service */
+};
+
+/* ---- the methods ---- */
+
+static enum fkv_status run_list_flights(const struct host_service *service, struct host_call *call,
+                                        struct fkv_error *error)
+{
+    struct slice expression;
+    enum fkv_status status =
+        flight_bytes_decode(&call->memory, buf_slice(&call->request), &expression, error);
+    if (status == FKV_OK)
+        service->list_flights(service->context, call, expression);
+    return status;
+}
+
+static enum fkv_status decode_descriptor(struct host_call *call, struct flight_descriptor *ret,
+                                         struct fkv_error *error)
+{
+    return flight_descriptor_decode(&call->memory, buf_slice(&call->request), ret, error);
+}
+
+static enum fkv_status run_get_flight_info(const struct host_service *service,
+                                           struct host_call *call, struct fkv_error *error)
+{
+    struct flight_descriptor descriptor;
+    enum fkv_status status = decode_descriptor(call, &descriptor, error);
+    if (status == FKV_OK)
+        service->get_flight_info(service->context, call, &descriptor);
+    return status;
+}
+
+static enum fkv_status run_get_schema(const struct host_service *service, struct host_call *call,
+                                      struct fkv_error *error)
+{
+    struct flight_descriptor descriptor;
+    enum fkv_status status = decode_descriptor(call, &descriptor, error);
+    if (status == FKV_OK)
+        service->get_schema(service->context, call, &descriptor);
+    return status;
+}
+
+static enum fkv_status run_do_get(const struct host_service *service, struct host_call *call,
+                                  struct fkv_error *error)
+{
+    struct slice ticket;
+    enum fkv_status status =
+        flight_bytes_decode(&call->memory, buf_slice(&call->request), &ticket, error);
+    if (status == FKV_OK)
+        service->do_get(service->context, call, ticket);
+    return status;
+}
+
+static enum fkv_status run_do_action(const struct host_service *service, struct host_call *call,
+                                     struct fkv_error *error)
+{
+    struct flight_action action;
+    enum fkv_status status =
+        flight_action_decode(&call->memory, buf_slice(&call->request), &action, error);
+    if (status == FKV_OK)
+        service->do_action(service->context, call, &action);
+    return status;
+}
+
+static enum fkv_status run_list_actions(const struct host_service *service, struct host_call *call,
+                                        struct fkv_error *error)
+{
+    (void)error;
+    service->list_actions(service->context, call);
+    return FKV_OK;
+}
+
+static enum fkv_status run_do_put(const struct host_service *service, struct host_call *call,
+                                  struct fkv_error *error)
+{
+    (void)error;
+    service->do_put(service->context, call);
+    return FKV_OK;
+}
+
+#define FLIGHT_PATH "/arrow.flight.protocol.FlightService/"
+
+static const struct method methods[] = {
+    {FLIGHT_PATH "DoGet", REQUEST_GATHERED, run_do_get, offsetof(struct host_service, do_get)},
+    {FLIGHT_PATH "DoPut", REQUEST_STREAM, run_do_put, offsetof(struct host_service, do_put)},
+    {FLIGHT_PATH "GetFlightInfo", REQUEST_GATHERED, run_get_flight_info,
+     offsetof(struct host_service, get_flight_info)},
+    {FLIGHT_PATH "GetSchema", REQUEST_GATHERED, run_get_schema,
+     offsetof(struct host_service, get_schema)},
+    {FLIGHT_PATH "ListFlights", REQUEST_GATHERED, run_list_flights,
+     offsetof(struct host_service, list_flights)},
+    {FLIGHT_PATH "DoAction", REQUEST_GATHERED, run_do_action,
+     offsetof(struct host_service, do_action)},
+    {FLIGHT_PATH "ListActions", REQUEST_GATHERED, run_list_actions,
+     offsetof(struct host_service, list_actions)},
+};
+
+static const struct method *find_method(const struct host_service *service, struct slice path)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (!slice_is(path, methods[i].path))
+            continue;
+        void (*row)(void);
+        memcpy(&row, (const char *)service + methods[i].row, sizeof row);
+        return row == NULL ? NULL : &methods[i];
+    }
+    return NULL;
+}
+
+/* ---- the request arrives ---- */
+
+static uint64_t now_ns(const struct host_call *call)
+{
+    return clock_now_ns(call->worker->clock);
+}
+
+static enum fkv_status on_gathered_message(void *context, struct wire_call *wire, uint64_t size,
+                                           struct fkv_error *error)
+{
+    (void)wire;
+    struct host_call *call = context;
+    if (call->stream != NULL || call->request.size > 0)
+        return status_set(error, FKV_INVALID_ARGUMENT, "%s takes one request message, not several",
+                          call->method->path);
+    if (size > call->request.limit_bytes)
+        return status_set(error, FKV_RESOURCE_EXHAUSTED,
+                          "a request message of %llu bytes is over the limit of %zu",
+                          (unsigned long long)size, call->request.limit_bytes);
+    return FKV_OK;
+}
+
+static enum fkv_status on_gathered_bytes(void *context, struct wire_call *wire, struct slice bytes,
+                                         struct fkv_error *error)
+{
+    (void)wire;
+    struct host_call *call = context;
+    call->heard_ns = now_ns(call);
+    return buf_append(&call->request, bytes.data, bytes.size)
+               ? FKV_OK
+               : status_no_memory(error, bytes.size);
+}
+
+static enum fkv_status on_gathered_end(void *context, struct wire_call *wire,
+                                       struct fkv_error *error)
+{
+    (void)wire;
+    struct host_call *call = context;
+    timers_stop(&call->worker->timers, &call->upload);
+    return call->method->run(&call->worker->host->options.service, call, error);
+}
+
+/* The client ended its side without a message. */
+static void on_gathered_half_close(void *context, struct wire_call *wire)
+{
+    struct host_call *call = context;
+    if (!call->has_replied && call->stream == NULL && !wire_call_is_finished(wire))
+        wire_call_finish(wire, FKV_INVALID_ARGUMENT, "the request has no message");
+}
+
+static enum fkv_status on_stream_message(void *context, struct wire_call *wire, uint64_t size,
+                                         struct fkv_error *error)
+{
+    (void)wire;
+    (void)error;
+    struct host_call *call = context;
+    flight_data_begin(&call->data, size);
+    return FKV_OK;
+}
+
+static enum fkv_status on_stream_bytes(void *context, struct wire_call *wire, struct slice bytes,
+                                       struct fkv_error *error)
+{
+    (void)wire;
+    struct host_call *call = context;
+    call->heard_ns = now_ns(call);
+    return flight_data_feed(&call->data, bytes, error);
+}
+
+static enum fkv_status on_stream_message_end(void *context, struct wire_call *wire,
+                                             struct fkv_error *error)
+{
+    (void)wire;
+    struct host_call *call = context;
+    enum fkv_status status = flight_data_end(&call->data, error);
+    if (status == FKV_OK && call->stream->on_message_end != NULL)
+        status = call->stream->on_message_end(call->context, call, error);
+    return status;
+}
+
+static void on_stream_end(void *context, struct wire_call *wire)
+{
+    struct host_call *call = context;
+    timers_stop(&call->worker->timers, &call->upload);
+    if (call->stream == NULL || call->stream->on_end == NULL || wire_call_is_finished(wire))
+        return;
+    struct fkv_error error;
+    enum fkv_status status = call->stream->on_end(call->context, call, &error);
+    if (status != FKV_OK)
+        host_call_fail(call, status, &error);
+}
+
+static enum fkv_status on_data_body(void *context, uint64_t size, struct fkv_error *error)
+{
+    struct host_call *call = context;
+    if (call->stream->on_body == NULL)
+        return FKV_OK;
+    return call->stream->on_body(call->context, call, &call->data, size, error);
+}
+
+static enum fkv_status on_data_bytes(void *context, struct slice bytes, struct fkv_error *error)
+{
+    struct host_call *call = context;
+    if (call->stream->on_body_bytes == NULL)
+        return FKV_OK;
+    return call->stream->on_body_bytes(call->context, call, bytes, error);
+}
+
+static const struct flight_data_handler data_handler = {on_data_body, on_data_bytes};
+
+/* ---- its end ---- */
+
+static void on_call_closed(void *context, struct wire_call *wire, enum fkv_status status,
+                           const char *message)
+{
+    (void)wire;
+    (void)message;
+    struct host_call *call = context;
+    struct host_worker *worker = call->worker;
+    timers_stop(&worker->timers, &call->deadline);
+    timers_stop(&worker->timers, &call->upload);
+    if (call->stream != NULL && call->stream->on_closed != NULL)
+        call->stream->on_closed(call->context, call);
+    flight_data_reader_done(&call->data);
+    flight_memory_done(&call->memory);
+    buf_done(&call->request);
+    atomic_fetch_sub(&worker->host->counters.calls_open, 1);
+    if (status != FKV_OK)
+        atomic_fetch_add(&worker->host->counters.calls_failed, 1);
+    alloc_free(worker->alloc, call);
+}
+
+static const struct wire_receiver gathered_receiver = {
+    .on_message = on_gathered_message,
+    .on_bytes = on_gathered_bytes,
+    .on_message_end = on_gathered_end,
+    .on_end = on_gathered_half_close,
+    .on_closed = on_call_closed,
+};
+
+static const struct wire_receiver stream_receiver = {
+    .on_message = on_stream_message,
+    .on_bytes = on_stream_bytes,
+    .on_message_end = on_stream_message_end,
+    .on_end = on_stream_end,
+    .on_closed = on_call_closed,
+};
+
+/* ---- time-outs ---- */
+
+static void on_deadline(struct timer *timer, uint64_t now)
+{
+    (void)now;
+    struct host_call *call = list_entry(timer, struct host_call, deadline);
+    wire_call_finish(call->wire, FKV_DEADLINE_EXCEEDED, "the call's own deadline has passed");
+}
+
+static void on_upload_due(struct timer *timer, uint64_t now)
+{
+    struct host_call *call = list_entry(timer, struct host_call, upload);
+    uint64_t patience = call->worker->host->options.timeouts.upload_ns;
+    if (now - call->heard_ns < patience) {
+        timers_start(&call->worker->timers, timer, call->heard_ns + patience);
+        return;
+    }
+    char message[128];
+    snprintf(message, sizeof message, "nothing of the request came for %llu s (upload-timeout)",
+             (unsigned long long)(patience / NS_PER_S));
+    wire_call_finish(call->wire, FKV_DEADLINE_EXCEEDED, message);
+}
+
+static bool start_timers(struct host_call *call)
+{
+    call->heard_ns = now_ns(call);
+    call->deadline.fire = on_deadline;
+    call->upload.fire = on_upload_due;
+    uint64_t timeout = wire_call_timeout_ns(call->wire);
+    uint64_t patience = call->worker->host->options.timeouts.upload_ns;
+    struct timers *timers = &call->worker->timers;
+    if (timeout < UINT64_MAX - call->heard_ns &&
+        !timers_start(timers, &call->deadline, call->heard_ns + timeout))
+        return false;
+    return patience == 0 || timers_start(timers, &call->upload, call->heard_ns + patience);
+}
+
+/* ---- beginning ---- */
+
+static void refuse_unknown(struct wire_call *wire)
+{
+    char message[256];
+    struct slice path = wire_call_path(wire);
+    snprintf(message, sizeof message, "method %.*s is not implemented by this server",
+             (int)(path.size < 160 ? path.size : 160), (const char *)path.data);
+    wire_call_finish(wire, FKV_UNIMPLEMENTED, message);
+}
+
+void host_call_begin(struct host_worker *worker, struct wire_call *wire)
+{
+    const struct host_options *options = &worker->host->options;
+    const struct method *method = find_method(&options->service, wire_call_path(wire));
+    if (method == NULL) {
+        refuse_unknown(wire);
+        return;
+    }
+    struct host_call *call = alloc_zero(worker->alloc, sizeof *call);
+    if (call == NULL) {
+        wire_call_finish(wire, FKV_RESOURCE_EXHAUSTED, "out of memory for another call");
+        return;
+    }
+    call->worker = worker;
+    call->wire = wire;
+    call->method = method;
+    size_t request_max = (size_t)options->request_bytes_max;
+    buf_init(&call->request, worker->alloc, request_max);
+    flight_memory_init(&call->memory, worker->alloc,
+                       decoded_bytes_least + request_max * decoded_bytes_per_byte);
+    flight_data_reader_init(&call->data, worker->alloc, &options->flight_data, &data_handler, call);
+    atomic_fetch_add(&worker->host->counters.calls_open, 1);
+    atomic_fetch_add(&worker->host->counters.calls_total, 1);
+
+    bool is_stream = method->request == REQUEST_STREAM;
+    wire_call_accept(wire, is_stream ? &stream_receiver : &gathered_receiver, call);
+    if (!start_timers(call)) {
+        wire_call_finish(wire, FKV_RESOURCE_EXHAUSTED, "out of memory for the call's timers");
+        return;
+    }
+    struct fkv_error error;
+    enum fkv_status status = is_stream ? method->run(&options->service, call, &error) : FKV_OK;
+    if (status != FKV_OK)
+        host_call_fail(call, status, &error);
+}
+
+/* ---- answers ---- */
+
+struct slice host_call_metadata(const struct host_call *call, const char *name)
+{
+    return wire_metadata_get(wire_call_metadata(call->wire), name);
+}
+
+struct wire_metadata host_call_all_metadata(const struct host_call *call)
+{
+    return wire_call_metadata(call->wire);
+}
+
+void host_call_header(struct host_call *call, const char *name, struct slice value)
+{
+    wire_call_header(call->wire, name, value);
+}
+
+void host_call_trailer(struct host_call *call, const char *name, struct slice value)
+{
+    wire_call_trailer(call->wire, name, value);
+}
+
+void host_call_flush_headers(struct host_call *call)
+{
+    wire_call_flush_headers(call->wire);
+}
+
+static enum wire_pull next_reply(void *context, struct wire_call *wire, struct wire_out *out,
+                                 struct fkv_error *error)
+{
+    (void)wire;
+    (void)error;
+    struct host_call *call = context;
+    if (call->has_replied)
+        return WIRE_PULL_END;
+    call->has_replied = true;
+    wire_out_begin(out);
+    wire_out_copy(out, buf_slice(&call->request));
+    wire_out_end(out);
+    return WIRE_PULL_MESSAGE;
+}
+
+void host_call_reply(struct host_call *call, struct slice message)
+{
+    /* The request may still be what `message` was decoded from: exchanged, not overwritten. */
+    struct buf reply;
+    buf_init(&reply, call->worker->alloc, SIZE_MAX);
+    if (!buf_append(&reply, message.data, message.size)) {
+        wire_call_finish(call->wire, FKV_RESOURCE_EXHAUSTED, "out of memory for the reply");
+        return;
+    }
+    buf_done(&call->request);
+    call->request = reply;
+    struct wire_source source = {next_reply, call};
+    wire_call_send(call->wire, &source);
+}
+
+static enum wire_pull next_of_stream(void *context, struct wire_call *wire, struct wire_out *out,
+                                     struct fkv_error *error)
+{
+    (void)wire;
+    struct host_call *call = context;
+    return call->stream->next(call->context, call, out, error);
+}
+
+void host_call_stream(struct host_call *call, const struct host_stream *stream, void *context)
+{
+    call->stream = stream;
+    call->context = context;
+    struct wire_source source = {next_of_stream, call};
+    if (stream->next != NULL)
+        wire_call_send(call->wire, &source);
+}
+
+void host_call_resume(struct host_call *call)
+{
+    wire_call_resume(call->wire);
+}
+
+void host_call_fail(struct host_call *call, enum fkv_status status, const struct fkv_error *error)
+{
+    wire_call_finish(call->wire, status, error->message);
+}
+
+void *host_call_memory(struct host_call *call, size_t size)
+{
+    return flight_memory_get(&call->memory, size);
+}
+
+const struct alloc *host_call_alloc(const struct host_call *call)
+{
+    return call->worker->alloc;
+}
+
+const struct host *host_call_host(const struct host_call *call)
+{
+    return call->worker->host;
+}

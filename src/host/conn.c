@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One connection: its pump, and one timer that watches whether bytes still move. The timer isn't
+ * moved by every byte; it looks, when it fires, at how many bytes have moved since, and starts
+ * itself again for the time that is left. */
+#include "base/status.h"
+#include "host/internal.h"
+
+struct host_conn {
+    struct list link; /* in worker->conns */
+    struct host_worker *worker;
+    struct wire_pump *pump;
+    struct timer timer;
+    uint64_t moved_bytes; /* as the timer last saw it */
+    uint64_t moved_ns;
+    char peer[64];
+};
+
+/* The connection preface (24 bytes) and an empty SETTINGS frame. */
+enum { handshake_bytes = 24 + 9 };
+
+/* How much one connection writes in a turn while others wait. */
+enum { turn_bytes = 256 << 10 };
+
+static uint64_t moved(const struct wire_session_stats *stats)
+{
+    return stats->bytes_fed + stats->bytes_sent;
+}
+
+static void conn_free(struct host_conn *conn)
+{
+    struct host_worker *worker = conn->worker;
+    timers_stop(&worker->timers, &conn->timer);
+    list_unlink(&conn->link);
+    wire_pump_free(conn->pump);
+    alloc_free(worker->alloc, conn);
+    atomic_fetch_sub(&worker->host->counters.connections_open, 1);
+    host_worker_conn_gone(worker);
+}
+
+static void on_conn_closed(void *context, struct wire_pump *pump, const struct fkv_error *error)
+{
+    (void)pump;
+    struct host_conn *conn = context;
+    if (error->status != FKV_OK)
+        log_event(conn->worker->host->options.log, LOG_DEBUG, "connection-closed", "peer",
+                  conn->peer, "reason", error->message, NULL);
+    conn_free(conn);
+}
+
+/* Which patience applies now, and its name; 0: none. */
+static uint64_t patience_of(const struct host_conn *conn, const struct wire_session_stats *stats,
+                            const char **ret_name)
+{
+    const struct host_timeouts *timeouts = &conn->worker->host->options.timeouts;
+    if (stats->bytes_fed < handshake_bytes) {
+        *ret_name = "handshake-timeout";
+        return timeouts->handshake_ns;
+    }
+    *ret_name = stats->calls_open > 0 ? "stall-timeout" : "idle-timeout";
+    return stats->calls_open > 0 ? timeouts->stall_ns : timeouts->idle_ns;
+}
+
+/* How long to wait before looking again when no time-out applies at the moment: it may apply as
+ * soon as a call begins. */
+enum { look_again_ns_at_most = 1000000000 };
+
+static void on_conn_timer(struct timer *timer, uint64_t now)
+{
+    struct host_conn *conn = list_entry(timer, struct host_conn, timer);
+    struct wire_session_stats stats = wire_session_stats(wire_pump_session(conn->pump));
+    if (moved(&stats) != conn->moved_bytes) {
+        conn->moved_bytes = moved(&stats);
+        conn->moved_ns = now;
+    }
+    const char *name;
+    uint64_t patience = patience_of(conn, &stats, &name);
+    if (patience != 0 && now - conn->moved_ns >= patience) {
+        log_event(conn->worker->host->options.log, LOG_INFO, "connection-timed-out", "peer",
+                  conn->peer, "limit", name, NULL);
+        conn_free(conn);
+        return;
+    }
+    uint64_t due = now + look_again_ns_at_most;
+    if (patience != 0 && conn->moved_ns + patience < due)
+        due = conn->moved_ns + patience;
+    if (!timers_start(&conn->worker->timers, timer, due))
+        conn_free(conn);
+}
+
+static void on_wire_call(void *context, struct wire_call *wire)
+{
+    host_call_begin(context, wire);
+}
+
+static enum fkv_status conn_init(struct host_conn *conn, struct net_transport *transport,
+                                 struct fkv_error *error)
+{
+    struct host_worker *worker = conn->worker;
+    const struct wire_events events = {on_wire_call, worker};
+    struct wire_session *session = NULL;
+    enum fkv_status status = wire_session_new(worker->alloc, WIRE_SERVER,
+                                              &worker->host->options.wire, &events, NULL, &session,
+                                              error);
+    if (status != FKV_OK) {
+        net_close(transport);
+        return status;
+    }
+    const struct wire_pump_options options = {
+        .scratch = worker->scratch,
+        .scratch_bytes = host_scratch_bytes,
+        .turn_bytes = turn_bytes,
+        .on_closed = on_conn_closed,
+        .context = conn,
+    };
+    return wire_pump_new(worker->alloc, transport, session, &options, &conn->pump, error);
+}
+
+enum fkv_status host_conn_open(struct host_worker *worker, struct net_transport *transport,
+                               struct fkv_error *error)
+{
+    struct host_counters *counters = &worker->host->counters;
+    uint64_t open = atomic_fetch_add(&counters->connections_open, 1);
+    struct host_conn *conn = NULL;
+    enum fkv_status status = FKV_OK;
+    if (open >= worker->host->options.connections_max)
+        status = status_set(error, FKV_RESOURCE_EXHAUSTED, "%u connections are open, the limit",
+                            worker->host->options.connections_max);
+    else if ((conn = alloc_zero(worker->alloc, sizeof *conn)) == NULL)
+        status = status_no_memory(error, sizeof *conn);
+    if (status != FKV_OK) {
+        net_close(transport);
+        atomic_fetch_sub(&counters->connections_open, 1);
+        atomic_fetch_add(&counters->connections_refused, 1);
+        return status;
+    }
+    conn->worker = worker;
+    conn->timer.fire = on_conn_timer;
+    conn->moved_ns = clock_now_ns(worker->clock);
+    memcpy(conn->peer, transport->peer, sizeof conn->peer);
+    list_push(&worker->conns, &conn->link);
+    atomic_fetch_add(&counters->connections_total, 1);
+    status = conn_init(conn, transport, error);
+    if (status == FKV_OK && !timers_start(&worker->timers, &conn->timer,
+                                          conn->moved_ns + look_again_ns_at_most))
+        status = status_no_memory(error, sizeof(void *));
+    if (status != FKV_OK)
+        conn_free(conn);
+    return status;
+}
+
+void host_conns_drain(struct host_worker *worker)
+{
+    list_each(node, &worker->conns)
+    {
+        struct host_conn *conn = list_entry(node, struct host_conn, link);
+        struct wire_session *session = wire_pump_session(conn->pump);
+        wire_session_drain(session);
+        wire_pump_wake(conn->pump);
+    }
+}
+
+void host_conns_close(struct host_worker *worker)
+{
+    list_each(node, &worker->conns)
+        conn_free(list_entry(node, struct host_conn, link));
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/host.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/status.h"
+#include "host/internal.h"
+#include "net/tcp.h"
+
+enum { listen_backlog = 511 }; /* Redis' and nginx's default */
+
+/* ---- accepting ---- */
+
+struct accepted {
+    struct host_worker *worker;
+    int fd;
+};
+
+static void open_accepted(struct host_worker *worker, int fd)
+{
+    struct fkv_error error;
+    struct net_transport *transport;
+    if (worker->draining) {
+        close(fd);
+        return;
+    }
+    enum fkv_status status = net_tcp_accepted(worker->alloc, worker->loop, fd, &transport, &error);
+    if (status == FKV_OK)
+        status = host_conn_open(worker, transport, &error);
+    if (status != FKV_OK)
+        log_event(worker->host->options.log, LOG_WARN, "connection-refused", "reason",
+                  error.message, NULL);
+}
+
+/* In the thread of the worker that gets the socket. */
+static void on_handed_over(void *context)
+{
+    struct accepted accepted = *(struct accepted *)context;
+    alloc_free(accepted.worker->alloc, context);
+    open_accepted(accepted.worker, accepted.fd);
+}
+
+static void hand_over(struct host *host, int fd)
+{
+    struct host_worker *worker = &host->workers[host->next_worker++ % host->worker_count];
+    if (worker == host->workers) { /* this thread's */
+        open_accepted(worker, fd);
+        return;
+    }
+    struct accepted *accepted = alloc_get(host->options.alloc, sizeof *accepted);
+    if (accepted != NULL) {
+        *accepted = (struct accepted){worker, fd};
+        if (net_loop_post(worker->loop, on_handed_over, accepted))
+            return;
+    }
+    alloc_free(host->options.alloc, accepted);
+    close(fd);
+}
+
+static void on_acceptable(void *context, int events)
+{
+    (void)events;
+    struct host_listener *listener = context;
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0)
+        hand_over(listener->host, fd);
+    else if (errno == EMFILE || errno == ENFILE)
+        log_event(listener->host->options.log, LOG_ERROR, "accept-failed", "reason",
+                  "no file descriptors left (ulimit -n)", NULL);
+}
+
+static enum fkv_status listen_on(struct host *host, const struct net_uri *uri,
+                                 struct fkv_error *error)
+{
+    if (uri->scheme != NET_TCP)
+        return status_set(error, FKV_UNIMPLEMENTED,
+                          "listening on grpc+%s is not built yet, expected grpc+tcp://HOST:PORT",
+                          uri->scheme == NET_TLS ? "tls" : "unix");
+    struct net_listen listen;
+    enum fkv_status status = net_tcp_listen(uri, listen_backlog, &listen, error);
+    if (status != FKV_OK)
+        return status;
+    host->uris[host->uri_count++] = listen.uri;
+    for (int i = 0; i < listen.count; i++) {
+        if (host->listener_count == host_listen_fds_max) {
+            close(listen.fds[i]);
+            continue;
+        }
+        struct host_listener *listener = &host->listeners[host->listener_count++];
+        *listener = (struct host_listener){.host = host, .fd = listen.fds[i]};
+    }
+    return FKV_OK;
+}
+
+static enum fkv_status watch_listeners(struct host *host, struct fkv_error *error)
+{
+    enum fkv_status status = FKV_OK;
+    for (size_t i = 0; i < host->listener_count && status == FKV_OK; i++) {
+        struct host_listener *listener = &host->listeners[i];
+        status = net_watch_new(host->workers[0].loop, listener->fd, on_acceptable, listener,
+                               &listener->watch, error);
+        if (status == FKV_OK)
+            net_watch_set(listener->watch, NET_READABLE);
+    }
+    return status;
+}
+
+static void close_listeners(struct host *host)
+{
+    for (size_t i = 0; i < host->listener_count; i++) {
+        net_watch_close(host->listeners[i].watch);
+        host->listeners[i].watch = NULL;
+        if (host->listeners[i].fd >= 0)
+            close(host->listeners[i].fd);
+        host->listeners[i].fd = -1;
+    }
+}
+
+/* ---- life ---- */
+
+static enum fkv_status host_new(const struct host_options *options, bool has_loops,
+                                struct host **ret, struct fkv_error *error)
+{
+    const struct alloc *alloc = options->alloc != NULL ? options->alloc : alloc_system();
+    struct host *host = alloc_zero(alloc, sizeof *host);
+    if (host == NULL)
+        return status_no_memory(error, sizeof *host);
+    host->options = *options;
+    host->options.alloc = alloc;
+    if (host->options.clock == NULL)
+        host->options.clock = clock_system();
+    host->worker_count = options->workers > 0 ? options->workers : 1;
+    host->workers = alloc_array(alloc, host->worker_count, sizeof *host->workers);
+    enum fkv_status status =
+        host->workers != NULL ? FKV_OK : status_no_memory(error, sizeof *host->workers);
+    for (unsigned i = 0; i < host->worker_count && status == FKV_OK; i++)
+        status = host_worker_init(&host->workers[i], host, has_loops, error);
+    if (status != FKV_OK) {
+        host_stop(host);
+        return status;
+    }
+    *ret = host;
+    return FKV_OK;
+}
+
+static void worker_main(void *context)
+{
+    struct host_worker *worker = context;
+    net_loop_run(worker->loop);
+}
+
+enum fkv_status host_start(const struct host_options *options, struct host **ret,
+                           struct fkv_error *error)
+{
+    struct host *host;
+    enum fkv_status status = host_new(options, true, &host, error);
+    if (status != FKV_OK)
+        return status;
+    for (size_t i = 0; i < options->listen_count && status == FKV_OK; i++)
+        status = listen_on(host, &options->listen[i], error);
+    if (status == FKV_OK)
+        status = watch_listeners(host, error);
+    for (unsigned i = 0; i < host->worker_count && status == FKV_OK; i++)
+        status = net_thread_start(host->options.alloc, worker_main, &host->workers[i],
+                                  &host->workers[i].thread, error);
+    if (status != FKV_OK) {
+        host_stop(host);
+        return status;
+    }
+    *ret = host;
+    return FKV_OK;
+}
+
+static void drain_in_thread(void *context)
+{
+    struct host_worker *worker = context;
+    if (worker == worker->host->workers)
+        close_listeners(worker->host);
+    host_worker_drain(worker);
+}
+
+void host_stop(struct host *host)
+{
+    if (host == NULL)
+        return;
+    for (unsigned i = 0; host->workers != NULL && i < host->worker_count; i++) {
+        struct host_worker *worker = &host->workers[i];
+        if (worker->thread != NULL && !net_loop_post(worker->loop, drain_in_thread, worker))
+            net_loop_stop(worker->loop);
+    }
+    for (unsigned i = 0; host->workers != NULL && i < host->worker_count; i++)
+        net_thread_join(host->workers[i].thread);
+    close_listeners(host);
+    for (unsigned i = 0; host->workers != NULL && i < host->worker_count; i++)
+        host_worker_done(&host->workers[i]);
+    alloc_free(host->options.alloc, host->workers);
+    alloc_free(host->options.alloc, host);
+}
+
+size_t host_uri_count(const struct host *host)
+{
+    return host->uri_count;
+}
+
+const struct net_uri *host_uri(const struct host *host, size_t index)
+{
+    return index < host->uri_count ? &host->uris[index] : NULL;
+}
+
+struct host_stats host_stats(const struct host *host)
+{
+    const struct host_counters *counters = &host->counters;
+    return (struct host_stats){
+        .connections_open = atomic_load(&counters->connections_open),
+        .connections_total = atomic_load(&counters->connections_total),
+        .connections_refused = atomic_load(&counters->connections_refused),
+        .calls_open = atomic_load(&counters->calls_open),
+        .calls_total = atomic_load(&counters->calls_total),
+        .calls_failed = atomic_load(&counters->calls_failed),
+    };
+}
+
+/* ---- stepped ---- */
+
+enum fkv_status host_new_stepped(const struct host_options *options, struct host **ret,
+                                 struct fkv_error *error)
+{
+    return host_new(options, false, ret, error);
+}
+
+enum fkv_status host_adopt(struct host *host, struct net_transport *transport,
+                           struct fkv_error *error)
+{
+    return host_conn_open(&host->workers[0], transport, error);
+}
+
+uint64_t host_tick(struct host *host, uint64_t now)
+{
+    return host_worker_turn(&host->workers[0], now);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this layer share. */
+#ifndef HOST_INTERNAL_H
+#define HOST_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "base/timers.h"
+#include "host/host.h"
+#include "net/loop.h"
+#include "wire/pump.h"
+
+struct host_counters {
+    atomic_uint_fast64_t connections_open;
+    atomic_uint_fast64_t connections_total;
+    atomic_uint_fast64_t connections_refused;
+    atomic_uint_fast64_t calls_open;
+    atomic_uint_fast64_t calls_total;
+    atomic_uint_fast64_t calls_failed;
+};
+
+/* Belongs to its thread; `host` is read-only but for its counters. */
+struct host_worker {
+    struct host *host;
+    const struct alloc *alloc;
+    const struct clock *clock;
+    struct net_loop *loop; /* NULL when stepped */
+    struct net_thread *thread;
+    struct timers timers;
+    struct list conns;
+    uint8_t *scratch;
+    bool draining;
+    struct timer drain_timer;
+};
+
+struct host_listener {
+    struct host *host;
+    int fd;
+    struct net_watch *watch; /* in worker 0's loop */
+};
+
+enum { host_listen_fds_max = 32 };
+
+/* One read at most; fits the second-level cache together with what it is copied to. */
+enum { host_scratch_bytes = 256 << 10 };
+
+struct host {
+    struct host_options options;
+    struct host_counters counters;
+    struct host_worker *workers;
+    unsigned worker_count;
+    unsigned next_worker; /* worker 0's thread */
+    struct net_uri uris[host_listeners_max];
+    size_t uri_count;
+    struct host_listener listeners[host_listen_fds_max];
+    size_t listener_count;
+    uint64_t upkeep_due_ns; /* worker 0's thread, as the next one */
+    bool upkeep_runs;
+};
+
+/* conn.c */
+enum fkv_status host_conn_open(struct host_worker *worker, struct net_transport *transport,
+                               struct fkv_error *error);
+void host_conns_drain(struct host_worker *worker); /* closes those without calls */
+void host_conns_close(struct host_worker *worker); /* all, at once */
+
+/* call.c */
+void host_call_begin(struct host_worker *worker, struct wire_call *wire);
+
+/* worker.c */
+enum fkv_status host_worker_init(struct host_worker *worker, struct host *host, bool has_loop,
+                                 struct fkv_error *error);
+void host_worker_done(struct host_worker *worker);
+void host_worker_drain(struct host_worker *worker);
+void host_worker_conn_gone(struct host_worker *worker); /* a connection was closed */
+uint64_t host_worker_turn(void *worker, uint64_t now_ns);
+
+#endif

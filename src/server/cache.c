@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/cache.h"
+
+#include "base/status.h"
+
+/* The store's kinds are those of the IPC messages, and one more. */
+_Static_assert((int)STORE_SCHEMA == 1 && (int)STORE_DICTIONARY == 2 && (int)STORE_BATCH == 3,
+               "rpc_do_put.c stores enum ipc_kind as enum store_kind");
+
+enum fkv_status cache_init(struct cache *cache, const struct alloc *alloc,
+                           const struct clock *clock, const struct fkv_server_config *config,
+                           struct fkv_error *error)
+{
+    *cache = (struct cache){.alloc = alloc,
+                            .clock = clock,
+                            .config = config,
+                            .started_ns = clock_now_ns(clock)};
+    cache->ipc_limits = (struct ipc_limits){
+        .depth_max = (uint32_t)config->ipc_depth_max,
+        .fields_max = (uint32_t)config->ipc_fields_max,
+        .header_bytes_max = config->ipc_header_bytes_max,
+        .decompressed_bytes_max = config->decompressed_bytes_max,
+    };
+    const struct arena_options options = {.budget_bytes = config->memory_bytes,
+                                          .warm_bytes_max = config->warm_bytes,
+                                          .warm_idle_ns = config->warm_idle_ns};
+    enum fkv_status status = arena_new(alloc, &options, &cache->arena, error);
+    if (status == FKV_OK)
+        status = store_new(alloc, cache->arena, clock, &cache->store, error);
+    if (status != FKV_OK)
+        cache_done(cache);
+    return status;
+}
+
+void cache_done(struct cache *cache)
+{
+    if (cache->store != NULL)
+        store_free(cache->store);
+    if (cache->arena != NULL)
+        arena_free(cache->arena);
+    cache->store = NULL;
+    cache->arena = NULL;
+}
+
+struct host_service cache_service(struct cache *cache)
+{
+    return (struct host_service){
+        .list_flights = rpc_list_flights,
+        .get_flight_info = rpc_get_flight_info,
+        .get_schema = rpc_get_schema,
+        .do_get = rpc_do_get,
+        .do_put = rpc_do_put,
+        .do_action = rpc_do_action,
+        .list_actions = rpc_list_actions,
+        .context = cache,
+    };
+}

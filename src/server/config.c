@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/status.h"
+#include "base/text.h"
+
+enum option_type { OPTION_URI, OPTION_SWITCH, OPTION_COUNT, OPTION_SIZE, OPTION_DURATION, OPTION_LEVEL };
+
+struct option {
+    struct fkv_server_option shown;
+    enum option_type type;
+    size_t member; /* offset of a uint64_t in struct fkv_server_config */
+    uint64_t fallback;
+    uint64_t least;
+    uint64_t most;
+};
+
+#define MEMBER(name) offsetof(struct fkv_server_config, name)
+#define S(seconds) ((uint64_t)(seconds) * NS_PER_S)
+#define KIB(n) ((uint64_t)(n) << 10)
+#define MIB(n) ((uint64_t)(n) << 20)
+#define GIB(n) ((uint64_t)(n) << 30)
+
+/* The largest message that gRPC's 4-byte length can announce. */
+#define GRPC_MESSAGE_MOST UINT64_C(0xffffffff)
+
+static const struct option options[] = {
+    {{"listen", "URI", FKV_DEFAULT_URI,
+      "Listen on grpc+tcp://HOST:PORT; port 0 picks a free one; may be given several times",
+      "Listening"},
+     OPTION_URI, MEMBER(listen), 0, 0, 0},
+    {{"insecure", NULL, "off", "Allow listening on addresses that other machines can reach",
+      "Listening"},
+     OPTION_SWITCH, MEMBER(insecure), 0, 0, 1},
+    {{"workers", "N", "the number of cores, at most 64", "Serve connections in N threads",
+      "Listening"},
+     OPTION_COUNT, MEMBER(workers), 0, 1, 1024},
+    {{"memory", "SIZE", "half of the machine's or cgroup's",
+      "Never hold more than SIZE of tables, uploads and warm pages", "Memory"},
+     OPTION_SIZE, MEMBER(memory_bytes), 0, MIB(1), UINT64_C(1) << 46},
+    {{"warm", "SIZE", "the largest recent table, at least 64 MiB",
+      "Keep at most SIZE of freed memory ready for the next put", "Memory"},
+     OPTION_SIZE, MEMBER(warm_bytes), 0, MIB(1), UINT64_C(1) << 46},
+    {{"warm-idle", "TIME", "60s", "Give freed memory back to the system when unused for TIME",
+      "Memory"},
+     OPTION_DURATION, MEMBER(warm_idle_ns), S(60), NS_PER_MS, S(86400)},
+    {{"connections", "N", "10000", "Refuse connections beyond N", "Limits"},
+     OPTION_COUNT, MEMBER(connections_max), 10000, 1, 1000000},
+    {{"streams", "N", "1000", "Allow N calls at a time on one connection", "Limits"},
+     OPTION_COUNT, MEMBER(streams_max), 1000, 1, 1000000},
+    {{"header-bytes", "SIZE", "64 KiB", "Refuse requests whose metadata is larger", "Limits"},
+     OPTION_SIZE, MEMBER(header_bytes_max), KIB(64), KIB(1), MIB(16)},
+    {{"message-bytes", "SIZE", "4 GiB - 1", "Refuse a record batch (one message) that is larger",
+      "Limits"},
+     OPTION_SIZE, MEMBER(message_bytes_max), GRPC_MESSAGE_MOST, KIB(1), GRPC_MESSAGE_MOST},
+    {{"request-bytes", "SIZE", "1 MiB", "Refuse larger messages that aren't table data", "Limits"},
+     OPTION_SIZE, MEMBER(request_bytes_max), MIB(1), KIB(8), MIB(64)},
+    {{"app-metadata-bytes", "SIZE", "16 MiB", "Refuse larger app_metadata of a batch", "Limits"},
+     OPTION_SIZE, MEMBER(app_metadata_bytes_max), MIB(16), KIB(1), GIB(1)},
+    {{"ipc-header-bytes", "SIZE", "64 MiB", "Refuse larger Arrow metadata of a message", "Limits"},
+     OPTION_SIZE, MEMBER(ipc_header_bytes_max), MIB(64), KIB(1), GIB(1)},
+    {{"schema-depth", "N", "64", "Refuse schemas nested deeper", "Limits"},
+     OPTION_COUNT, MEMBER(ipc_depth_max), 64, 1, 1000},
+    {{"schema-fields", "N", "100000", "Refuse schemas of more fields", "Limits"},
+     OPTION_COUNT, MEMBER(ipc_fields_max), 100000, 1, 100000000},
+    {{"decompressed-bytes", "SIZE", "16 GiB",
+      "Refuse a compressed batch that claims to become larger", "Limits"},
+     OPTION_SIZE, MEMBER(decompressed_bytes_max), GIB(16), KIB(1), UINT64_C(1) << 46},
+    {{"handshake-timeout", "TIME", "10s", "Close a connection that hasn't spoken HTTP/2 within TIME",
+      "Timeouts"},
+     OPTION_DURATION, MEMBER(handshake_timeout_ns), S(10), 0, S(86400)},
+    {{"upload-timeout", "TIME", "120s", "End a put that sends nothing for TIME; 0 waits for ever",
+      "Timeouts"},
+     OPTION_DURATION, MEMBER(upload_timeout_ns), S(120), 0, S(86400)},
+    {{"stall-timeout", "TIME", "600s",
+      "Close a connection with open calls that moves nothing for TIME; 0 waits for ever",
+      "Timeouts"},
+     OPTION_DURATION, MEMBER(stall_timeout_ns), S(600), 0, S(86400)},
+    {{"idle-timeout", "TIME", "0", "Close a connection without calls after TIME; 0 never does",
+      "Timeouts"},
+     OPTION_DURATION, MEMBER(idle_timeout_ns), 0, 0, S(864000)},
+    {{"drain-timeout", "TIME", "10s", "On stopping, give calls in flight TIME to end", "Timeouts"},
+     OPTION_DURATION, MEMBER(drain_timeout_ns), S(10), 0, S(86400)},
+    {{"log-level", "LEVEL", "info", "Log from LEVEL on: debug, info, warn or error", "Logging"},
+     OPTION_LEVEL, MEMBER(log_level), LOG_INFO, LOG_DEBUG, LOG_ERROR},
+};
+
+enum { option_count = sizeof options / sizeof options[0] };
+
+const struct fkv_server_option *fkv_server_option(size_t index)
+{
+    return index < option_count ? &options[index].shown : NULL;
+}
+
+static uint64_t *member_of(struct fkv_server_config *config, const struct option *option)
+{
+    return (uint64_t *)(void *)((char *)config + option->member);
+}
+
+void server_config_init(struct fkv_server_config *config)
+{
+    *config = (struct fkv_server_config){0};
+    for (size_t i = 0; i < option_count; i++)
+        if (options[i].type != OPTION_URI)
+            *member_of(config, &options[i]) = options[i].fallback;
+}
+
+struct fkv_server_config *fkv_server_config_new(void)
+{
+    struct fkv_server_config *config = alloc_get(alloc_system(), sizeof *config);
+    if (config != NULL)
+        server_config_init(config);
+    return config;
+}
+
+void fkv_server_config_free(struct fkv_server_config *config)
+{
+    alloc_free(alloc_system(), config);
+}
+
+/* ---- values ---- */
+
+static enum fkv_status refuse_value(const struct option *option, const char *value,
+                                    const char *expected, struct fkv_error *error)
+{
+    return status_set(error, FKV_INVALID_ARGUMENT, "--%s: '%s' is not %s", option->shown.name, value,
+                      expected);
+}
+
+static enum fkv_status set_uri(struct fkv_server_config *config, const struct option *option,
+                               const char *value, struct fkv_error *error)
+{
+    if (config->listen_count == host_listeners_max)
+        return status_set(error, FKV_INVALID_ARGUMENT, "--%s: at most %d addresses",
+                          option->shown.name, host_listeners_max);
+    struct net_uri uri;
+    enum fkv_status status = net_uri_parse(value, &uri, error);
+    if (status != FKV_OK)
+        return status_prefix(error, status, "--%s", option->shown.name);
+    config->listen[config->listen_count++] = uri;
+    return FKV_OK;
+}
+
+static bool parse_count(const char *value, uint64_t *ret)
+{
+    char *end;
+    if (*value < '0' || *value > '9')
+        return false;
+    unsigned long long count = strtoull(value, &end, 10);
+    *ret = count;
+    return *end == '\0';
+}
+
+static bool parse_level(const char *value, uint64_t *ret)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    for (unsigned i = 0; i < 4; i++) {
+        if (strcmp(value, names[i]) == 0) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_switch(const char *value, uint64_t *ret)
+{
+    *ret = 1;
+    return value == NULL || *value == '\0';
+}
+
+static enum fkv_status set_figure(struct fkv_server_config *config, const struct option *option,
+                                  const char *value, struct fkv_error *error)
+{
+    uint64_t figure = 0;
+    bool is_good = false;
+    const char *expected = "";
+    switch (option->type) {
+    case OPTION_URI:
+        break;
+    case OPTION_SWITCH:
+        is_good = parse_switch(value, &figure);
+        expected = "expected: a switch takes no value";
+        break;
+    case OPTION_COUNT:
+        is_good = parse_count(value, &figure);
+        expected = "a whole number";
+        break;
+    case OPTION_SIZE:
+        is_good = text_parse_size(value, &figure);
+        expected = "a size such as 512MiB or 2GiB";
+        break;
+    case OPTION_DURATION:
+        is_good = text_parse_duration(value, &figure);
+        expected = "a time such as 500ms, 60s or 5m";
+        break;
+    case OPTION_LEVEL:
+        is_good = parse_level(value, &figure);
+        expected = "one of debug, info, warn, error";
+        break;
+    }
+    if (!is_good)
+        return refuse_value(option, value, expected, error);
+    if (figure < option->least || figure > option->most)
+        return status_set(error, FKV_INVALID_ARGUMENT, "--%s: '%s' is out of range",
+                          option->shown.name, value);
+    *member_of(config, option) = figure;
+    return FKV_OK;
+}
+
+enum fkv_status fkv_server_config_set(struct fkv_server_config *config, const char *name,
+                                      const char *value, struct fkv_error *error)
+{
+    for (size_t i = 0; i < option_count; i++) {
+        const struct option *option = &options[i];
+        if (strcmp(option->shown.name, name) != 0)
+            continue;
+        if (value == NULL && option->type != OPTION_SWITCH)
+            return status_set(error, FKV_INVALID_ARGUMENT, "--%s needs a value: %s", name,
+                              option->shown.argument);
+        if (option->type == OPTION_URI)
+            return set_uri(config, option, value, error);
+        return set_figure(config, option, value, error);
+    }
+    return status_set(error, FKV_NOT_FOUND, "there is no server option --%s", name);
+}
+
+/* ---- how much memory there is ---- */
+
+static uint64_t read_figure(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    unsigned long long figure = UINT64_MAX;
+    if (file == NULL)
+        return UINT64_MAX;
+    if (fscanf(file, "%llu", &figure) != 1)
+        figure = UINT64_MAX; /* "max" */
+    fclose(file);
+    return figure;
+}
+
+uint64_t server_default_memory_bytes(void)
+{
+    uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t v2 = read_figure("/sys/fs/cgroup/memory.max");
+    uint64_t v1 = read_figure("/sys/fs/cgroup/memory/memory.limit_in_bytes");
+    uint64_t least = machine;
+    least = v2 < least ? v2 : least;
+    least = v1 < least ? v1 : least;
+    return least / 2;
+}

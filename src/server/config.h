@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server's configuration: one table (config.c) gives each option its name, type, default, range
+ * and help; the command line, the embedding program and the documentation all read that table. */
+#ifndef SERVER_CONFIG_H
+#define SERVER_CONFIG_H
+
+#include "base/log.h"
+#include "flightkv/flightkv.h"
+#include "host/host.h"
+
+struct fkv_server_config {
+    struct net_uri listen[host_listeners_max];
+    uint64_t listen_count;
+    uint64_t insecure;
+    uint64_t workers;
+    uint64_t memory_bytes; /* 0: half of what the machine or cgroup has */
+    uint64_t warm_bytes;
+    uint64_t warm_idle_ns;
+    uint64_t connections_max;
+    uint64_t streams_max;
+    uint64_t header_bytes_max;
+    uint64_t message_bytes_max;
+    uint64_t request_bytes_max;
+    uint64_t app_metadata_bytes_max;
+    uint64_t ipc_header_bytes_max;
+    uint64_t ipc_depth_max;
+    uint64_t ipc_fields_max;
+    uint64_t decompressed_bytes_max;
+    uint64_t handshake_timeout_ns;
+    uint64_t upload_timeout_ns;
+    uint64_t stall_timeout_ns;
+    uint64_t idle_timeout_ns;
+    uint64_t drain_timeout_ns;
+    uint64_t log_level; /* enum log_level */
+};
+
+void server_config_init(struct fkv_server_config *config);
+
+/* Half of the machine's memory, or of the cgroup's limit where that is less. */
+uint64_t server_default_memory_bytes(void);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "server/cache.h"
+
+const char *key_shown(char ret[key_shown_size], struct slice key)
+{
+    enum { cut_marks = 4 };
+    struct buf text;
+    buf_init(&text, alloc_system(), 3 * key_shown_size);
+    struct slice head = slice_part(key, 0, key.size < key_shown_size ? key.size : key_shown_size);
+    text_escape(&text, head);
+    if (text.size + cut_marks > key_shown_size || head.size < key.size)
+        snprintf(ret, key_shown_size, "%.*s...", (int)(key_shown_size - cut_marks),
+                 buf_c_text(&text));
+    else
+        snprintf(ret, key_shown_size, "%s", buf_c_text(&text));
+    buf_done(&text);
+    return ret;
+}
+
+enum fkv_status key_not_found(struct slice key, struct fkv_error *error)
+{
+    char shown[key_shown_size];
+    return status_set(error, FKV_NOT_FOUND, "no table under key '%s'", key_shown(shown, key));
+}
+
+enum fkv_status key_from_descriptor(const struct flight_descriptor *descriptor, struct buf *buf,
+                                    struct fkv_error *error)
+{
+    buf_clear(buf);
+    switch (descriptor->type) {
+    case FLIGHT_DESCRIPTOR_CMD:
+        buf_append(buf, descriptor->cmd.data, descriptor->cmd.size);
+        break;
+    case FLIGHT_DESCRIPTOR_PATH:
+        for (size_t i = 0; i < descriptor->path_count; i++) {
+            if (i > 0)
+                buf_byte(buf, '/');
+            buf_append(buf, descriptor->path[i].data, descriptor->path[i].size);
+        }
+        break;
+    case FLIGHT_DESCRIPTOR_UNKNOWN:
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "the request has no flight descriptor, expected a CMD or a PATH that "
+                          "names the key");
+    }
+    if (buf->failed)
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "the descriptor names a key of over %d bytes", store_key_bytes_max);
+    return store_key_check(buf_slice(buf), error);
+}
+
+enum fkv_status check_call_options(const struct host_call *call, struct fkv_error *error)
+{
+    struct wire_metadata metadata = host_call_all_metadata(call);
+    for (size_t i = 0; i < metadata.count; i++) {
+        struct slice name = metadata.pairs[i].name;
+        char shown[key_shown_size];
+        if (slice_starts(name, "flightkv-"))
+            return status_set(error, FKV_UNIMPLEMENTED,
+                              "call option '%s' is not one that this server has",
+                              key_shown(shown, name));
+    }
+    return FKV_OK;
+}
+
+bool client_needs_headers(const struct host_call *call)
+{
+    struct slice agent = host_call_metadata(call, "user-agent");
+    return slice_starts(agent, "grpc-go/") || slice_starts(agent, "tonic/");
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GetFlightInfo, GetSchema, ListFlights: what is known of a table without its data. */
+#include "base/status.h"
+#include "base/text.h"
+#include "server/cache.h"
+
+enum { info_bytes_max = 128 << 20 }; /* a schema of the largest header, and a key */
+
+static enum fkv_status encode_info(const struct store_table *table,
+                                   const struct flight_descriptor *descriptor, struct buf *ret,
+                                   struct fkv_error *error)
+{
+    struct buf schema;
+    buf_init(&schema, ret->alloc, info_bytes_max);
+    enum fkv_status status = FKV_OK;
+    if (!flight_schema_encapsulate(table->schema, &schema))
+        status = status_no_memory(error, table->schema.size);
+    const struct flight_endpoint endpoint = {.ticket = table->key};
+    const struct flight_info info = {.schema = buf_slice(&schema),
+                                     .descriptor = *descriptor,
+                                     .endpoints = &endpoint,
+                                     .endpoint_count = 1,
+                                     .total_records = (int64_t)table->rows,
+                                     .total_bytes = (int64_t)table->body_bytes};
+    if (status == FKV_OK)
+        status = flight_info_encode(&info, ret, error);
+    buf_done(&schema);
+    return status;
+}
+
+/* The table that a descriptor names; a peek, since nothing of it is read. */
+static enum fkv_status find_described(struct cache *cache, const struct host_call *call,
+                                      const struct flight_descriptor *descriptor,
+                                      struct store_table **ret, struct fkv_error *error)
+{
+    struct buf key;
+    buf_init(&key, host_call_alloc(call), store_key_bytes_max);
+    enum fkv_status status = check_call_options(call, error);
+    if (status == FKV_OK)
+        status = key_from_descriptor(descriptor, &key, error);
+    if (status == FKV_OK) {
+        *ret = store_peek(cache->store, buf_slice(&key));
+        status = *ret != NULL ? FKV_OK : key_not_found(buf_slice(&key), error);
+    }
+    buf_done(&key);
+    return status;
+}
+
+typedef enum fkv_status describe_table(const struct store_table *table,
+                                       const struct flight_descriptor *descriptor, struct buf *ret,
+                                       struct fkv_error *error);
+
+static void answer_described(struct cache *cache, struct host_call *call,
+                             const struct flight_descriptor *descriptor, describe_table *describe)
+{
+    struct store_table *table = NULL;
+    struct fkv_error error;
+    struct buf reply;
+    buf_init(&reply, host_call_alloc(call), info_bytes_max);
+    enum fkv_status status = find_described(cache, call, descriptor, &table, &error);
+    if (status == FKV_OK)
+        status = describe(table, descriptor, &reply, &error);
+    if (status == FKV_OK)
+        host_call_reply(call, buf_slice(&reply));
+    else
+        host_call_fail(call, status, &error);
+    if (table != NULL)
+        store_table_unref(table);
+    buf_done(&reply);
+}
+
+void rpc_get_flight_info(void *context, struct host_call *call,
+                         const struct flight_descriptor *descriptor)
+{
+    answer_described(context, call, descriptor, encode_info);
+}
+
+static enum fkv_status encode_schema(const struct store_table *table,
+                                     const struct flight_descriptor *descriptor, struct buf *ret,
+                                     struct fkv_error *error)
+{
+    (void)descriptor;
+    struct buf schema;
+    buf_init(&schema, ret->alloc, info_bytes_max);
+    enum fkv_status status = flight_schema_encapsulate(table->schema, &schema)
+                                 ? flight_bytes_encode(buf_slice(&schema), ret, error)
+                                 : status_no_memory(error, table->schema.size);
+    buf_done(&schema);
+    return status;
+}
+
+void rpc_get_schema(void *context, struct host_call *call,
+                    const struct flight_descriptor *descriptor)
+{
+    answer_described(context, call, descriptor, encode_schema);
+}
+
+/* ---- ListFlights ---- */
+
+enum { list_tables_at_once = 64 };
+
+struct listing {
+    struct cache *cache;
+    struct buf pattern;
+    uint64_t cursor;
+    bool is_last; /* the store has no more behind `tables` */
+    struct store_table *tables[list_tables_at_once];
+    size_t count;
+    size_t next;
+};
+
+static void listing_free(void *context, struct host_call *call)
+{
+    struct listing *listing = context;
+    while (listing->next < listing->count)
+        store_table_unref(listing->tables[listing->next++]);
+    buf_done(&listing->pattern);
+    alloc_free(host_call_alloc(call), listing);
+}
+
+/* The form last put; a PATH that isn't UTF-8, which clients would choke on, as a CMD. */
+static enum fkv_status descriptor_of(const struct store_table *table, struct flight_memory *memory,
+                                     struct flight_descriptor *ret, struct fkv_error *error)
+{
+    if (table->descriptor.size == 0 || !text_is_utf8(table->key)) {
+        *ret = (struct flight_descriptor){.type = FLIGHT_DESCRIPTOR_CMD, .cmd = table->key};
+        return FKV_OK;
+    }
+    return flight_descriptor_decode(memory, table->descriptor, ret, error);
+}
+
+static enum fkv_status write_info(const struct store_table *table, struct host_call *call,
+                                  struct wire_out *out, struct fkv_error *error)
+{
+    struct flight_memory memory;
+    struct buf encoded;
+    flight_memory_init(&memory, host_call_alloc(call), SIZE_MAX);
+    buf_init(&encoded, host_call_alloc(call), info_bytes_max);
+    struct flight_descriptor descriptor;
+    enum fkv_status status = descriptor_of(table, &memory, &descriptor, error);
+    if (status == FKV_OK)
+        status = encode_info(table, &descriptor, &encoded, error);
+    if (status == FKV_OK) {
+        wire_out_begin(out);
+        wire_out_copy(out, buf_slice(&encoded));
+        wire_out_end(out);
+    }
+    buf_done(&encoded);
+    flight_memory_done(&memory);
+    return status;
+}
+
+static enum wire_pull next_listed(void *context, struct host_call *call, struct wire_out *out,
+                                  struct fkv_error *error)
+{
+    struct listing *listing = context;
+    while (listing->next == listing->count) {
+        if (listing->is_last)
+            return WIRE_PULL_END;
+        listing->next = 0;
+        listing->count = store_list(listing->cache->store, buf_slice(&listing->pattern),
+                                    &listing->cursor, listing->tables, list_tables_at_once);
+        listing->is_last = listing->cursor == 0;
+    }
+    struct store_table *table = listing->tables[listing->next++];
+    enum fkv_status status = write_info(table, call, out, error);
+    store_table_unref(table);
+    return status == FKV_OK ? WIRE_PULL_MESSAGE : WIRE_PULL_FAIL;
+}
+
+static const struct host_stream list_stream = {.next = next_listed, .on_closed = listing_free};
+
+void rpc_list_flights(void *context, struct host_call *call, struct slice expression)
+{
+    const struct alloc *alloc = host_call_alloc(call);
+    struct fkv_error error;
+    enum fkv_status status = check_call_options(call, &error);
+    struct listing *listing = NULL;
+    if (status == FKV_OK && (listing = alloc_zero(alloc, sizeof *listing)) == NULL)
+        status = status_no_memory(&error, sizeof *listing);
+    if (status != FKV_OK) {
+        host_call_fail(call, status, &error);
+        return;
+    }
+    listing->cache = context;
+    buf_init(&listing->pattern, alloc, store_key_bytes_max);
+    host_call_stream(call, &list_stream, listing);
+    if (!buf_append(&listing->pattern, expression.data, expression.size)) {
+        status = status_set(&error, FKV_INVALID_ARGUMENT,
+                            "a pattern of %zu bytes is longer than any key (%d)", expression.size,
+                            store_key_bytes_max);
+        host_call_fail(call, status, &error);
+    }
+}

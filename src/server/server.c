@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/server.h"
+
+#include <unistd.h>
+
+#include "base/status.h"
+
+enum { workers_default_max = 64 };
+
+static uint64_t default_workers(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (cores < 1)
+        return 1;
+    return cores > workers_default_max ? workers_default_max : (uint64_t)cores;
+}
+
+static enum fkv_status check_listeners(const struct fkv_server_config *config,
+                                       struct fkv_error *error)
+{
+    for (size_t i = 0; i < config->listen_count && !config->insecure; i++) {
+        char text[net_uri_max];
+        net_uri_text(&config->listen[i], text);
+        if (!net_uri_is_loopback(&config->listen[i]))
+            return status_set(error, FKV_FAILED_PRECONDITION,
+                              "%s can be reached from other machines, without encryption or "
+                              "authentication; say --insecure to listen there all the same",
+                              text);
+    }
+    return FKV_OK;
+}
+
+/* Puts what depends on the machine in place of the zeros. */
+static enum fkv_status complete_config(struct fkv_server_config *config, struct fkv_error *error)
+{
+    if (config->workers == 0)
+        config->workers = default_workers();
+    if (config->memory_bytes == 0)
+        config->memory_bytes = server_default_memory_bytes();
+    if (config->listen_count == 0)
+        return fkv_server_config_set(config, "listen", FKV_DEFAULT_URI, error);
+    return check_listeners(config, error);
+}
+
+static void upkeep(void *context)
+{
+    struct cache *cache = context;
+    arena_trim(cache->arena, clock_now_ns(cache->clock));
+}
+
+struct host_options server_host_options(struct fkv_server *server)
+{
+    const struct fkv_server_config *config = &server->config;
+    struct host_options options = {
+        .alloc = server->cache.alloc,
+        .clock = server->cache.clock,
+        .log = &server->log,
+        .service = cache_service(&server->cache),
+        .listen_count = config->listen_count,
+        .workers = (unsigned)config->workers,
+        .connections_max = (uint32_t)config->connections_max,
+        .request_bytes_max = config->request_bytes_max,
+        .flight_data = {.descriptor_bytes_max = (size_t)config->request_bytes_max,
+                        .header_bytes_max = (size_t)config->ipc_header_bytes_max,
+                        .app_metadata_bytes_max = (size_t)config->app_metadata_bytes_max},
+        .wire = wire_limits_default,
+        .timeouts = {.handshake_ns = config->handshake_timeout_ns,
+                     .upload_ns = config->upload_timeout_ns,
+                     .stall_ns = config->stall_timeout_ns,
+                     .idle_ns = config->idle_timeout_ns,
+                     .drain_ns = config->drain_timeout_ns},
+        .upkeep = upkeep,
+        .upkeep_context = &server->cache,
+    };
+    memcpy(options.listen, config->listen, sizeof options.listen);
+    options.wire.streams_max = (uint32_t)config->streams_max;
+    options.wire.header_bytes_max = (uint32_t)config->header_bytes_max;
+    options.wire.message_bytes_max = config->message_bytes_max;
+    return options;
+}
+
+static enum fkv_status server_new(const struct fkv_server_config *config, const struct alloc *alloc,
+                                  const struct clock *clock, struct fkv_server **ret,
+                                  struct fkv_error *error)
+{
+    struct fkv_server *server = alloc_zero(alloc, sizeof *server);
+    if (server == NULL)
+        return status_no_memory(error, sizeof *server);
+    if (config != NULL)
+        server->config = *config;
+    else
+        server_config_init(&server->config);
+    server->log = (struct log){STDERR_FILENO, (enum log_level)server->config.log_level};
+    enum fkv_status status = complete_config(&server->config, error);
+    if (status == FKV_OK)
+        status = cache_init(&server->cache, alloc, clock, &server->config, error);
+    if (status != FKV_OK) {
+        alloc_free(alloc, server);
+        return status;
+    }
+    *ret = server;
+    return FKV_OK;
+}
+
+typedef enum fkv_status start_host(const struct host_options *options, struct host **ret,
+                                   struct fkv_error *error);
+
+static enum fkv_status server_start(const struct fkv_server_config *config,
+                                    const struct alloc *alloc, const struct clock *clock,
+                                    start_host *start, struct fkv_server **ret,
+                                    struct fkv_error *error)
+{
+    struct fkv_server *server;
+    enum fkv_status status = server_new(config, alloc, clock, &server, error);
+    if (status != FKV_OK)
+        return status;
+    const struct host_options options = server_host_options(server);
+    status = start(&options, &server->host, error);
+    if (status != FKV_OK) {
+        fkv_server_stop(server);
+        return status;
+    }
+    for (size_t i = 0; i < host_uri_count(server->host); i++)
+        net_uri_text(host_uri(server->host, i), server->uris[i]);
+    *ret = server;
+    return FKV_OK;
+}
+
+enum fkv_status fkv_server_start(const struct fkv_server_config *config, struct fkv_server **ret,
+                                 struct fkv_error *error)
+{
+    return server_start(config, alloc_system(), clock_system(), host_start, ret, error);
+}
+
+enum fkv_status server_start_stepped(const struct fkv_server_config *config,
+                                     const struct alloc *alloc, const struct clock *clock,
+                                     struct fkv_server **ret, struct fkv_error *error)
+{
+    return server_start(config, alloc, clock, host_new_stepped, ret, error);
+}
+
+const char *fkv_server_uri(const struct fkv_server *server, size_t index)
+{
+    return index < host_uri_count(server->host) ? server->uris[index] : NULL;
+}
+
+void fkv_server_stop(struct fkv_server *server)
+{
+    if (server == NULL)
+        return;
+    host_stop(server->host);
+    cache_done(&server->cache);
+    alloc_free(server->cache.alloc, server);
+}
