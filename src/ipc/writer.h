@@ -16,14 +16,9 @@
 #define IPC_WRITER_H
 
 #include "flightkv/arrow_abi.h"
-#include "ipc/message.h"
+#include "ipc/batch.h"
 
 struct ipc_writer;
-
-struct ipc_piece {
-    struct slice bytes;
-    struct block *owner; /* keeps the bytes alive; NULL for static ones (padding) */
-};
 
 struct ipc_out {
     enum ipc_kind kind;

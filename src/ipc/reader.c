@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ipc/reader.h"
+
+#include "base/status.h"
+#include "ipc/check.h"
+#include "ipc/compress.h"
+#include "ipc/dictionary.h"
+#include "ipc/export.h"
+
+struct ipc_reader {
+    const struct alloc *alloc;
+    unsigned flags;
+    bool has_failed;
+    struct ipc_verifier *verifier;
+    struct ipc_compression *compression;
+    struct ipc_dictionaries dictionaries; /* in force from the schema message on */
+};
+
+struct ipc_reader *ipc_reader_new(const struct alloc *alloc, const struct ipc_limits *limits,
+                                  unsigned flags)
+{
+    struct ipc_reader *reader = alloc_zero(alloc, sizeof *reader);
+    if (reader == NULL)
+        return NULL;
+    reader->alloc = alloc;
+    reader->flags = flags;
+    reader->verifier = ipc_verifier_new(alloc, limits);
+    reader->compression = ipc_compression_new(alloc);
+    if (reader->verifier == NULL || reader->compression == NULL) {
+        ipc_reader_free(reader);
+        return NULL;
+    }
+    return reader;
+}
+
+void ipc_reader_free(struct ipc_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    ipc_dictionaries_done(&reader->dictionaries);
+    ipc_compression_free(reader->compression);
+    ipc_verifier_free(reader->verifier);
+    alloc_free(reader->alloc, reader);
+}
+
+/* --- one message's body taken apart --- */
+
+struct body {
+    struct ipc_reader *reader;
+    const struct ipc_message *message;
+    struct block *block; /* NULL: empty */
+    uint32_t node, buffer, variadic; /* the next of the message's */
+    struct ipc_batch *batch;
+    struct fkv_error *error;
+};
+
+static struct slice body_slice(const struct block *block)
+{
+    return block == NULL ? slice_of(ipc_zeros, 0) : block_slice(block);
+}
+
+/* A buffer that begins with the length that it becomes, -1 when it isn't compressed after all. */
+static enum fkv_status add_compressed(struct body *b, struct slice bytes)
+{
+    if (bytes.size < sizeof(int64_t))
+        return status_set(b->error, FKV_INVALID_ARGUMENT,
+                          "a compressed buffer of %zu bytes has no room for its length", bytes.size);
+    int64_t size = (int64_t)load_le64(bytes.data);
+    slice_take(&bytes, sizeof size);
+    if (size == -1) {
+        ipc_batch_add_buffer(b->batch, bytes, b->block);
+        return FKV_OK;
+    }
+    struct block *block;
+    enum fkv_status status = ipc_decompress(b->reader->compression, b->message->codec, bytes,
+                                            (uint64_t)size, &block, b->error);
+    if (status == FKV_OK)
+        ipc_batch_add_block(b->batch, block);
+    return status;
+}
+
+static enum fkv_status add_buffer(struct body *b, bool is_dropped)
+{
+    struct ipc_buffer place = ipc_message_buffer(b->message, b->buffer++);
+    if (is_dropped)
+        return FKV_OK;
+    if (place.length == 0) {
+        ipc_batch_add_buffer(b->batch, slice_of(ipc_zeros, 0), NULL);
+        return FKV_OK;
+    }
+    struct slice bytes =
+        slice_part(body_slice(b->block), (size_t)place.offset, (size_t)place.length);
+    if (b->message->codec != IPC_CODEC_NONE)
+        return add_compressed(b, bytes);
+    ipc_batch_add_buffer(b->batch, bytes, b->block);
+    return FKV_OK;
+}
+
+/* Version V4 gave unions a validity bitmap, which neither V5 nor the C Data interface knows. It is
+ * dropped, unless it says that something is null. */
+static enum fkv_status check_old_union(struct body *b, const struct ipc_field *field,
+                                       struct ipc_node node)
+{
+    if (node.null_count == 0 || ipc_message_buffer(b->message, b->buffer).length == 0)
+        return FKV_OK;
+    return status_set(b->error, FKV_UNIMPLEMENTED,
+                      "column '%.*s' is a union with %lld nulls of its own, which only metadata "
+                      "version V4 can say",
+                      (int)field->name.size, (const char *)field->name.data,
+                      (long long)node.null_count);
+}
+
+static enum fkv_status add_column(struct body *b, const struct ipc_field *field, bool as_values)
+{
+    struct ipc_layout layout = ipc_layout_of(field, b->message->version, as_values);
+    struct ipc_node node = ipc_message_node(b->message, b->node++);
+    bool drops_validity = field->type == IPC_TYPE_UNION && layout.count > 0 &&
+                          layout.kinds[0] == IPC_BUFFER_VALIDITY &&
+                          (as_values || !field->is_dictionary);
+    enum fkv_status status = FKV_OK;
+    if (drops_validity)
+        status = check_old_union(b, field, node);
+    ipc_batch_add_node(b->batch, node.length, drops_validity ? 0 : node.null_count);
+    int64_t count = layout.count;
+    if (layout.is_variadic) {
+        int64_t variadic = ipc_message_variadic(b->message, b->variadic++);
+        ipc_batch_add_variadic(b->batch, variadic);
+        count += variadic;
+    }
+    for (int64_t i = 0; i < count && status == FKV_OK; i++)
+        status = add_buffer(b, drops_validity && i == 0);
+    return status;
+}
+
+/* The columns [first, end) in pre-order. */
+static enum fkv_status take_apart(struct body *b, const struct ipc_field *first,
+                                  const struct ipc_field *end, bool as_values)
+{
+    ipc_batch_init(b->batch, b->reader->alloc);
+    b->batch->rows = b->message->rows;
+    enum fkv_status status = FKV_OK;
+    for (const struct ipc_field *field = first; field < end && status == FKV_OK;
+         as_values = false) {
+        struct ipc_layout layout = ipc_layout_of(field, b->message->version, as_values);
+        status = add_column(b, field, as_values);
+        field = ipc_column_after(field, &layout);
+    }
+    if (status == FKV_OK)
+        status = ipc_batch_status(b->batch, b->error);
+    if (status != FKV_OK)
+        ipc_batch_done(b->batch);
+    return status;
+}
+
+/* --- the kinds of messages --- */
+
+static enum fkv_status take_schema(struct ipc_reader *reader, struct fkv_error *error)
+{
+    const struct ipc_schema *schema = ipc_verifier_schema(reader->verifier);
+    if (schema->endianness != IPC_LITTLE_ENDIAN)
+        return status_set(error, FKV_UNIMPLEMENTED,
+                          "the table is big-endian, and only little-endian ones can be read");
+    return ipc_dictionaries_init(&reader->dictionaries, reader->alloc, schema, error);
+}
+
+static enum fkv_status take_dictionary(struct body *b)
+{
+    struct ipc_dictionaries *dictionaries = &b->reader->dictionaries;
+    int64_t id = b->message->dictionary_id;
+    const struct ipc_dictionary *dictionary = ipc_dictionaries_find(dictionaries, id);
+    if (dictionary == NULL)
+        return status_set(b->error, FKV_INVALID_ARGUMENT,
+                          "dictionary batch of id %lld, which the schema doesn't have",
+                          (long long)id);
+    const struct ipc_field *field = dictionary->field;
+    enum fkv_status status = take_apart(b, field, ipc_field_after(field), true);
+    if (status == FKV_OK)
+        status = ipc_dictionaries_add(dictionaries, id, b->message->is_delta, b->batch, b->error);
+    return status;
+}
+
+static enum fkv_status take_batch(struct body *b, struct ArrowArray *ret)
+{
+    struct ipc_reader *reader = b->reader;
+    const struct ipc_schema *schema = ipc_verifier_schema(reader->verifier);
+    bool check = (reader->flags & IPC_READER_CHECK_VALUES) != 0;
+    enum fkv_status status = ipc_dictionaries_settle(&reader->dictionaries, check, b->error);
+    if (status == FKV_OK)
+        status = take_apart(b, schema->fields, schema->fields + schema->field_count, false);
+    if (status != FKV_OK)
+        return status;
+    if (check)
+        status = ipc_check_batch(schema, b->batch, &reader->dictionaries, b->error);
+    if (status != FKV_OK) {
+        ipc_batch_done(b->batch);
+        return status;
+    }
+    return ipc_export_batch(reader->alloc, schema, &reader->dictionaries, b->batch, ret, b->error);
+}
+
+/* A body that begins at an odd place is copied: values must lie at multiples of their width. */
+static enum fkv_status align_body(struct ipc_reader *reader, struct block *body, struct block **ret,
+                                  struct fkv_error *error)
+{
+    if (body == NULL || (uintptr_t)body->data % sizeof(int64_t) == 0) {
+        *ret = body == NULL ? NULL : block_ref(body);
+        return FKV_OK;
+    }
+    struct block *copy = block_new(reader->alloc, body->size);
+    if (copy == NULL)
+        return status_no_memory(error, body->size);
+    memcpy(copy->data, body->data, body->size);
+    *ret = copy;
+    return FKV_OK;
+}
+
+static enum fkv_status take_message(struct ipc_reader *reader, const struct ipc_message *message,
+                                    struct block *body, struct ArrowArray *ret_array,
+                                    struct fkv_error *error)
+{
+    if (message->kind == IPC_KIND_SCHEMA)
+        return take_schema(reader, error);
+    struct block *aligned;
+    enum fkv_status status = align_body(reader, body, &aligned, error);
+    if (status != FKV_OK)
+        return status;
+    struct ipc_batch batch;
+    struct body b = {
+        .reader = reader, .message = message, .block = aligned, .batch = &batch, .error = error};
+    status = message->kind == IPC_KIND_BATCH ? take_batch(&b, ret_array) : take_dictionary(&b);
+    block_unref(aligned);
+    return status;
+}
+
+enum fkv_status ipc_reader_message(struct ipc_reader *reader, struct slice header,
+                                   struct block *body, bool *ret_is_batch,
+                                   struct ArrowArray *ret_array, struct fkv_error *error)
+{
+    if (reader->has_failed)
+        return status_set(error, FKV_FAILED_PRECONDITION,
+                          "the reader refused a message before and takes no more");
+    struct ipc_message message;
+    enum fkv_status status = ipc_verifier_header(reader->verifier, header, &message, error);
+    if (status == FKV_OK)
+        status = ipc_verifier_body(reader->verifier, &message, body_slice(body), error);
+    if (status == FKV_OK)
+        status = take_message(reader, &message, body, ret_array, error);
+    reader->has_failed = status != FKV_OK;
+    if (status == FKV_OK)
+        *ret_is_batch = message.kind == IPC_KIND_BATCH;
+    return status;
+}
+
+enum fkv_status ipc_reader_schema(const struct ipc_reader *reader, struct ArrowSchema *ret,
+                                  struct fkv_error *error)
+{
+    const struct ipc_schema *schema = ipc_verifier_schema(reader->verifier);
+    if (schema == NULL)
+        return status_set(error, FKV_FAILED_PRECONDITION, "the schema message wasn't read yet");
+    return ipc_export_schema(reader->alloc, schema, ret, error);
+}
+
+enum fkv_status ipc_reader_end(struct ipc_reader *reader, struct fkv_error *error)
+{
+    return ipc_verifier_end(reader->verifier, error);
+}
