@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door; CMake does the work. `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := release
+.NOTPARALLEL:
+
+JOBS   ?= $(shell nproc)
+PREFIX ?= /usr/local
+pytest  = FLIGHTKV_PROGRAM=build/$(1)/flightkv .venv/bin/python -m pytest $(2)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## install what is missing and make .venv (NO_INSTALL=1: only print how)
+	@tools/deps.sh
+
+release: ## build/release/flightkv and the library; plain `make` does this
+dev: ## build/dev: address and undefined-behaviour sanitizers, assertions
+tsan: ## build/tsan: thread sanitizer
+release dev tsan:
+	@cmake --preset $@ --log-level=NOTICE >/dev/null || \
+	    { echo "Not configured; if something is missing, 'make deps' installs it"; exit 1; }
+	@cmake --build --preset $@ -j $(JOBS)
+
+test: check-release check-dev check-tsan ## all tests; installs what is missing
+
+check-release: deps release ## unit and flow tests, packaging, stock pyarrow clients
+	ctest --preset release -j $(JOBS)
+	$(call pytest,release,tests)
+
+check-dev: deps dev ## the same under address and undefined-behaviour sanitizers
+	ctest --preset dev -j $(JOBS)
+	$(call pytest,dev,tests/interop -m "not slow")
+
+check-tsan: deps tsan ## what runs in several threads, under the thread sanitizer
+	ctest --preset tsan -j $(JOBS) -L tsan
+
+unit: dev ## unit tests only; one of them: ctest --preset dev -R NAME
+	ctest --preset dev -j $(JOBS) -R '^unit_'
+
+interop: deps release ## stock pyarrow clients against the release build
+	$(call pytest,release,tests/interop)
+
+demo: deps release ## the measurement, at SIZE=2GiB at most, against other ways; FULL=1: 5 x 10 loops
+	build/release/flightkv demo $(if $(SIZE),--size $(SIZE)) $(if $(FULL),--full)
+
+clean-demo: ## remove what the demo made
+	rm -rf build/demo
+
+tidy: ## check layers, style and paths in the docs
+	@tools/tidy
+
+format: ## clang-format all sources in place
+	find src include tests bench examples -name '*.[ch]' -o -name '*.cpp' | xargs clang-format -i
+
+install: release ## install below PREFIX (/usr/local); DESTDIR is kept to
+	cmake --install build/release --prefix $(PREFIX)
+
+clean: ## remove build/ (.venv stays)
+	rm -rf build
+
+.PHONY: help deps release dev tsan test check-release check-dev check-tsan unit interop demo \
+        clean-demo tidy format install clean
