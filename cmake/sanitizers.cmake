@@ -5,7 +5,8 @@ add_library(fkv_options INTERFACE)
 target_compile_options(fkv_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
   -Wno-format-truncation)
-target_compile_definitions(fkv_options INTERFACE _GNU_SOURCE)
+target_compile_definitions(fkv_options INTERFACE
+  _GNU_SOURCE FKV_VERSION="${PROJECT_VERSION}")
 target_include_directories(fkv_options INTERFACE
   ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
 if(FKV_SANITIZE)

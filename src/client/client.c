@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/status.h"
+#include "net/tcp.h"
+
+enum { scratch_bytes = 256 << 10 };
+enum { connect_timeout_ms_default = 10000 };
+
+/* How long a wait lasts before fkv_client_cancel is looked at again. */
+enum { cancel_poll_ns = 50 * 1000000 };
+
+static enum fkv_status connect_socket(void *context, const struct alloc *alloc,
+                                      const struct net_uri *uri, uint64_t timeout_ns,
+                                      struct net_transport **ret, struct fkv_error *error)
+{
+    (void)context;
+    if (uri->scheme != NET_TCP)
+        return status_set(error, FKV_UNIMPLEMENTED,
+                          "connecting to grpc+%s is not built yet, expected grpc+tcp://HOST:PORT",
+                          uri->scheme == NET_TLS ? "tls" : "unix");
+    return net_tcp_connect(alloc, uri, timeout_ns, ret, error);
+}
+
+/* ---- the connection ---- */
+
+static void on_connection_closed(void *context, struct wire_pump *pump,
+                                 const struct fkv_error *error)
+{
+    struct fkv_client *client = context;
+    client->lost = *error;
+    if (error->status == FKV_OK)
+        status_set(&client->lost, FKV_UNAVAILABLE, "the server has closed the connection");
+    client->pump = NULL;
+    wire_pump_free(pump);
+}
+
+static enum fkv_status connect_client(struct fkv_client *client, struct fkv_error *error)
+{
+    struct net_transport *transport = NULL;
+    struct wire_session *session = NULL;
+    enum fkv_status status =
+        client->connector.connect(client->connector.context, client->alloc, &client->uri,
+                                  client->connect_timeout_ns, &transport, error);
+    if (status != FKV_OK)
+        return status;
+    status = wire_session_new(client->alloc, WIRE_CLIENT, &wire_limits_default, NULL,
+                              client->authority, &session, error);
+    if (status != FKV_OK) {
+        net_close(transport);
+        return status;
+    }
+    const struct wire_pump_options options = {
+        .scratch = client->scratch,
+        .scratch_bytes = scratch_bytes,
+        .turn_bytes = scratch_bytes,
+        .on_closed = on_connection_closed,
+        .context = client,
+    };
+    return wire_pump_new(client->alloc, transport, session, &options, &client->pump, error);
+}
+
+/* ---- opening and closing ---- */
+
+static void set_authority(struct fkv_client *client)
+{
+    bool is_v6 = strchr(client->uri.host, ':') != NULL;
+    snprintf(client->authority, sizeof client->authority, is_v6 ? "[%s]:%u" : "%s:%u",
+             client->uri.host, client->uri.port);
+}
+
+static enum fkv_status init_client(struct fkv_client *client, const char *uri,
+                                   const struct fkv_client_options *options,
+                                   struct fkv_error *error)
+{
+    uint64_t connect_ms = options != NULL ? options->connect_timeout_ms : 0;
+    client->connect_timeout_ns =
+        (connect_ms != 0 ? connect_ms : connect_timeout_ms_default) * NS_PER_MS;
+    client->call_timeout_ns = options != NULL ? options->call_timeout_ms * NS_PER_MS : 0;
+    const char *from_environment = getenv("FLIGHTKV_SERVER");
+    if (uri == NULL)
+        uri = from_environment != NULL && *from_environment != '\0' ? from_environment
+                                                                    : FKV_DEFAULT_URI;
+    enum fkv_status status = net_uri_parse(uri, &client->uri, error);
+    if (status != FKV_OK)
+        return status;
+    set_authority(client);
+    client->scratch = alloc_get(client->alloc, scratch_bytes);
+    client->pool = client_pool_new(client->alloc);
+    if (client->scratch == NULL || client->pool == NULL)
+        return status_no_memory(error, scratch_bytes);
+    return connect_client(client, error);
+}
+
+enum fkv_status client_open(const struct alloc *alloc, const struct clock *clock,
+                            const struct client_connector *connector, const char *uri,
+                            const struct fkv_client_options *options, struct fkv_client **ret,
+                            struct fkv_error *error)
+{
+    struct fkv_client *client = alloc_zero(alloc, sizeof *client);
+    if (client == NULL)
+        return status_no_memory(error, sizeof *client);
+    client->alloc = alloc;
+    client->clock = clock;
+    client->connector = *connector;
+    atomic_init(&client->is_cancelled, false);
+    enum fkv_status status = init_client(client, uri, options, error);
+    if (status != FKV_OK) {
+        fkv_client_close(client);
+        return status;
+    }
+    *ret = client;
+    return FKV_OK;
+}
+
+enum fkv_status fkv_client_open(const char *uri, const struct fkv_client_options *options,
+                                struct fkv_client **ret, struct fkv_error *error)
+{
+    const struct client_connector connector = {connect_socket, NULL};
+    return client_open(alloc_system(), clock_system(), &connector, uri, options, ret, error);
+}
+
+void fkv_client_close(struct fkv_client *client)
+{
+    if (client == NULL)
+        return;
+    if (client->stream != NULL)
+        client_stream_detach(client->stream);
+    wire_pump_free(client->pump);
+    client_pool_close(client->pool);
+    alloc_free(client->alloc, client->scratch);
+    alloc_free(client->alloc, client);
+}
+
+void fkv_client_cancel(struct fkv_client *client)
+{
+    atomic_store(&client->is_cancelled, true);
+}
+
+/* ---- one call ---- */
+
+enum fkv_status client_call_open(struct fkv_client *client, struct client_call *call,
+                                 const struct client_call_options *options,
+                                 struct fkv_error *error)
+{
+    if (client->stream != NULL)
+        return status_set(error, FKV_FAILED_PRECONDITION,
+                          "the client still has a get in progress: read its stream to the end or "
+                          "release it first");
+    if (client->pump == NULL) {
+        enum fkv_status status = connect_client(client, error);
+        if (status != FKV_OK)
+            return status;
+    }
+    uint64_t timeout_ns =
+        options->timeout_ms != 0 ? options->timeout_ms * NS_PER_MS : client->call_timeout_ns;
+    *call = (struct client_call){.client = client, .deadline_ns = UINT64_MAX};
+    if (timeout_ns != 0)
+        call->deadline_ns = clock_now_ns(client->clock) + timeout_ns;
+    atomic_store(&client->is_cancelled, false);
+
+    char agent[64];
+    snprintf(agent, sizeof agent, "flightkv/%s", fkv_version());
+    const struct wire_pair pairs[] = {{slice_text("user-agent"), slice_text(agent)}};
+    const struct wire_request request = {
+        .path = options->path,
+        .metadata = {pairs, 1},
+        .timeout_ns = timeout_ns != 0 ? timeout_ns : UINT64_MAX,
+        .receiver = options->receiver,
+        .context = options->context,
+        .source = options->source,
+    };
+    return wire_call_open(wire_pump_session(client->pump), &request, &call->wire, error);
+}
+
+void client_call_closed(struct client_call *call, enum fkv_status status, const char *message)
+{
+    call->wire = NULL;
+    if (call->status == FKV_OK) /* else the cause is known better here */
+        call->status = status_set(&call->error, status, "%s", message == NULL ? "" : message);
+}
+
+void client_call_end(struct client_call *call)
+{
+    if (call->wire != NULL)
+        wire_call_cancel(call->wire);
+}
+
+static void give_up(struct client_call *call, enum fkv_status status, const char *message)
+{
+    call->status = status_set(&call->error, status, "%s", message);
+    client_call_end(call);
+}
+
+void client_call_run(struct client_call *call, bool (*is_done)(const void *context),
+                     const void *context)
+{
+    struct fkv_client *client = call->client;
+    while (call->wire != NULL && !(is_done != NULL && is_done(context))) {
+        uint64_t now = clock_now_ns(client->clock);
+        if (atomic_exchange(&client->is_cancelled, false)) {
+            give_up(call, FKV_CANCELLED, "the call was cancelled");
+            break;
+        }
+        if (now >= call->deadline_ns) {
+            give_up(call, FKV_DEADLINE_EXCEEDED, "the deadline of the call has passed");
+            break;
+        }
+        uint64_t left = call->deadline_ns - now;
+        wire_pump_turn(client->pump, left < cancel_poll_ns ? left : cancel_poll_ns);
+    }
+}
+
+int client_errno(enum fkv_status status)
+{
+    switch (status) {
+    case FKV_OK:
+        return 0;
+    case FKV_CANCELLED:
+        return ECANCELED;
+    case FKV_INVALID_ARGUMENT:
+        return EINVAL;
+    case FKV_DEADLINE_EXCEEDED:
+        return ETIMEDOUT;
+    case FKV_NOT_FOUND:
+        return ENOENT;
+    case FKV_PERMISSION_DENIED:
+    case FKV_UNAUTHENTICATED:
+        return EACCES;
+    case FKV_RESOURCE_EXHAUSTED:
+        return ENOMEM;
+    case FKV_UNIMPLEMENTED:
+        return ENOSYS;
+    case FKV_UNAVAILABLE:
+        return ECONNRESET;
+    default:
+        return EIO;
+    }
+}

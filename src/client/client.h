@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libflightkv's client half. A client owns one connection, made again when it was lost between two
+ * calls, and drives it only while one of its calls waits: there is no thread behind it. What a
+ * consumer doesn't ask for isn't read from the socket, and so holds the server back. */
+#ifndef CLIENT_CLIENT_H
+#define CLIENT_CLIENT_H
+
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "client/pool.h"
+#include "flight/messages.h"
+#include "flightkv/flightkv.h"
+#include "net/transport.h"
+#include "net/uri.h"
+#include "wire/pump.h"
+
+/* What connects; the second implementation is a test's, over a pipe. */
+struct client_connector {
+    enum fkv_status (*connect)(void *context, const struct alloc *alloc, const struct net_uri *uri,
+                               uint64_t timeout_ns, struct net_transport **ret,
+                               struct fkv_error *error);
+    void *context;
+};
+
+struct client_stream;
+
+struct fkv_client {
+    const struct alloc *alloc;
+    const struct clock *clock;
+    struct client_connector connector;
+    struct net_uri uri;
+    char authority[net_host_max + 16];
+    uint64_t connect_timeout_ns;
+    uint64_t call_timeout_ns; /* 0: none */
+
+    struct wire_pump *pump; /* NULL when there is no connection */
+    struct fkv_error lost;  /* why the last connection ended */
+    uint8_t *scratch;
+    struct client_pool *pool;
+    struct client_stream *stream; /* the get in progress */
+    atomic_bool is_cancelled;
+};
+
+enum fkv_status client_open(const struct alloc *alloc, const struct clock *clock,
+                            const struct client_connector *connector, const char *uri,
+                            const struct fkv_client_options *options, struct fkv_client **ret,
+                            struct fkv_error *error);
+
+/* ---- one call ---- */
+
+/* Embedded in whatever runs a call. */
+struct client_call {
+    struct fkv_client *client;
+    struct wire_call *wire; /* NULL when it is over */
+    uint64_t deadline_ns;   /* UINT64_MAX: none */
+    enum fkv_status status; /* once it is over */
+    struct fkv_error error;
+};
+
+struct client_call_options {
+    const char *path;
+    uint64_t timeout_ms; /* 0: the client's */
+    const struct wire_receiver *receiver; /* its on_closed must call client_call_closed */
+    void *context;
+    struct wire_source source;
+};
+
+/* Connects where needed and opens the call. FAILED_PRECONDITION while a get is in progress. */
+enum fkv_status client_call_open(struct fkv_client *client, struct client_call *call,
+                                 const struct client_call_options *options,
+                                 struct fkv_error *error);
+
+void client_call_closed(struct client_call *call, enum fkv_status status, const char *message);
+
+/* Moves bytes until `is_done(context)` or the call is over; NULL: until it is over. A deadline or
+ * fkv_client_cancel ends it. */
+void client_call_run(struct client_call *call, bool (*is_done)(const void *context),
+                     const void *context);
+
+/* Ends the call if it isn't over; then it is. */
+void client_call_end(struct client_call *call);
+
+/* A call with one small request, whose replies are small messages, each handed to `on_reply`; that
+ * answers false to end the call early, which is no error. */
+typedef enum fkv_status client_on_reply(void *context, struct slice message, bool *ret_more,
+                                        struct fkv_error *error);
+enum fkv_status client_ask(struct fkv_client *client, const char *path, struct slice request,
+                           client_on_reply *on_reply, void *context, struct fkv_error *error);
+
+#define CLIENT_PATH(method) "/arrow.flight.protocol.FlightService/" method
+
+/* Flight requests that name a table. */
+enum fkv_status client_encode_key(const void *key, size_t key_size, bool as_path, struct buf *ret,
+                                  struct fkv_error *error);
+
+/* The errno that an ArrowArrayStream answers for a status. */
+int client_errno(enum fkv_status status);
+
+/* get.c: the client goes away, its stream stays. */
+void client_stream_detach(struct client_stream *stream);
+
+/* get.c: the error of a stream from fkv_get; says whether it is one. */
+enum fkv_status client_stream_error(struct ArrowArrayStream *stream, bool *ret_is_ours,
+                                    struct fkv_error *error);
+
+#endif

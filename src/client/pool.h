@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory for received bodies, recycled. The first touch of fresh memory costs about as much as
+ * receiving into it, so a block whose arrays were released is kept and handed out again.
+ *
+ * Bound: kept + in use never pass the most that was in use at one time; the pool thus holds at most
+ * what its user once needed at once, and gives everything back when the user is gone
+ * (client_pool_close) and the last block is released. Blocks are 64-byte aligned; large ones ask
+ * for huge pages. Blocks may be released on any thread. */
+#ifndef CLIENT_POOL_H
+#define CLIENT_POOL_H
+
+#include "base/block.h"
+
+struct client_pool;
+
+struct client_pool *client_pool_new(const struct alloc *alloc); /* NULL: out of memory */
+void client_pool_close(struct client_pool *pool); /* NULL is allowed */
+
+/* A block of `size` bytes (block->size), uninitialised; NULL when out of memory. */
+struct block *client_pool_get(struct client_pool *pool, size_t size);
+
+struct client_pool_stats {
+    size_t used_bytes;
+    size_t kept_bytes;
+    size_t most_used_bytes;
+};
+struct client_pool_stats client_pool_stats(struct client_pool *pool);
+
+#endif
