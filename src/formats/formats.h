@@ -15,28 +15,39 @@
 #include "flightkv/arrow_abi.h"
 #include "flightkv/flightkv.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct formats;
 
 /* UNIMPLEMENTED with a sentence that says what is missing and how to get it. */
 enum fkv_status formats_load(struct formats **ret, struct fkv_error *error);
-void formats_unload(struct formats *formats); /* all its streams must be released; NULL is allowed */
+
+/* All its streams must be released; NULL is allowed. Arrow C++ itself stays loaded, for it has
+ * threads of its own. */
+void formats_unload(struct formats *formats);
 
 /* Opens a Parquet file as a stream of batches of at most `batch_rows` rows (0 = 131,072): read
- * piecewise, memory bounded by a row group's columns being decoded plus two batches. NOT_FOUND: no
+ * piecewise, memory bounded by a page of each column being decoded plus two batches. NOT_FOUND: no
  * such file; INVALID_ARGUMENT: not a Parquet file, and why. */
 enum fkv_status formats_parquet_read(struct formats *formats, const char *path, int64_t batch_rows,
                                      struct ArrowArrayStream *ret, struct fkv_error *error);
 
 struct formats_parquet_options {
-    const char *compression;  /* "snappy" (also NULL), "zstd", "gzip", "lz4", "brotli", "none" */
-    int64_t row_group_rows;   /* 0 = 1,048,576 */
+    const char *compression; /* "snappy" (also NULL), "zstd", "gzip", "lz4", "brotli", "none" */
+    int64_t row_group_rows;  /* 0 = 1,048,576; a group ends sooner at 64 MiB, to bound memory */
+    bool plain;              /* no dictionary encoding: for values that don't repeat */
     fkv_progress_callback progress;
     void *progress_context;
 };
 
-/* Takes the stream over and writes it to `fd` (not closed). */
+/* Takes the stream over, also on failure, and writes it to `fd` (not closed). `ret` may be NULL. */
 enum fkv_status formats_parquet_write(struct formats *formats, struct ArrowArrayStream *stream,
                                       int fd, const struct formats_parquet_options *options,
                                       struct fkv_progress *ret, struct fkv_error *error);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the loader (formats.c, C) and the module (parquet.cc, C++) say to each other: one table of
+ * functions, found by name. Nothing of C++ crosses: no exception, no type. Streams and errors are
+ * the C structs of the public headers. */
+#ifndef FORMATS_MODULE_H
+#define FORMATS_MODULE_H
+
+#include "flightkv/arrow_abi.h"
+#include "flightkv/flightkv.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised with every change of the table, so that a module of another build is refused. */
+enum { formats_module_version = 1 };
+
+struct formats_parquet_options;
+
+struct formats_module {
+    int version;
+
+    enum fkv_status (*parquet_read)(const char *path, int64_t batch_rows,
+                                    struct ArrowArrayStream *ret, struct fkv_error *error);
+
+    /* Takes the stream over, also on failure. */
+    enum fkv_status (*parquet_write)(struct ArrowArrayStream *stream, int fd,
+                                     const struct formats_parquet_options *options,
+                                     struct fkv_progress *ret, struct fkv_error *error);
+};
+
+#define FORMATS_MODULE_ENTRY "flightkv_formats_module"
+typedef const struct formats_module *(*formats_module_entry)(void);
+
+FKV_API const struct formats_module *flightkv_formats_module(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parquet by Arrow C++, behind the C table of module.h.
+ *
+ * Memory is what decides how Arrow is asked. Reading: a buffered stream for each column, so that a
+ * page at a time is held and not a row group's whole column chunk, and one batch at a time for all
+ * columns. Writing: encoded pages wait in memory until their row group ends, so a group ends when
+ * group_bytes_max of values went into it, however many rows that were. */
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <arrow/c/bridge.h>
+#include <arrow/io/interfaces.h>
+#include <arrow/record_batch.h>
+#include <arrow/result.h>
+#include <arrow/status.h>
+#include <arrow/util/byte_size.h>
+#include <arrow/util/compression.h>
+#include <parquet/arrow/reader.h>
+#include <parquet/arrow/writer.h>
+#include <parquet/properties.h>
+
+#include "formats/formats.h"
+#include "formats/module.h"
+
+namespace
+{
+
+constexpr int64_t default_batch_rows = 131072;
+constexpr int64_t default_row_group_rows = 1048576;
+constexpr int64_t group_bytes_max = INT64_C(64) << 20;
+
+enum fkv_status set_error(struct fkv_error *error, enum fkv_status status,
+                          const std::string &message)
+{
+    if (error != nullptr) {
+        error->status = status;
+        std::snprintf(error->message, sizeof error->message, "%s", message.c_str());
+    }
+    return status;
+}
+
+enum fkv_status status_of(const arrow::Status &status)
+{
+    switch (status.code()) {
+    case arrow::StatusCode::OK:
+        return FKV_OK;
+    case arrow::StatusCode::OutOfMemory:
+    case arrow::StatusCode::CapacityError:
+        return FKV_RESOURCE_EXHAUSTED;
+    case arrow::StatusCode::Cancelled:
+        return FKV_CANCELLED;
+    case arrow::StatusCode::NotImplemented:
+        return FKV_UNIMPLEMENTED;
+    case arrow::StatusCode::Invalid:
+    case arrow::StatusCode::TypeError:
+    case arrow::StatusCode::KeyError:
+    case arrow::StatusCode::SerializationError:
+        return FKV_INVALID_ARGUMENT;
+    default:
+        return FKV_UNKNOWN;
+    }
+}
+
+/* Arrow's own sentence on one line, without the final dot. */
+std::string sentence_of(const arrow::Status &status)
+{
+    std::string text = status.message();
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    while (!text.empty() && (text.back() == '.' || text.back() == ' '))
+        text.pop_back();
+    return text;
+}
+
+/* Runs `body`, which gives an arrow::Status, and lets no exception out. */
+template <typename Body> arrow::Status guarded(Body body)
+{
+    try {
+        return body();
+    } catch (const std::bad_alloc &) {
+        return arrow::Status::OutOfMemory("out of memory");
+    } catch (const std::exception &e) {
+        return arrow::Status::Invalid(e.what());
+    } catch (...) {
+        return arrow::Status::UnknownError("an unknown C++ exception");
+    }
+}
+
+/* The batches of a file, which must stay open as long as they are read. */
+class FileBatches : public arrow::RecordBatchReader
+{
+  public:
+    FileBatches(std::string path, std::unique_ptr<parquet::arrow::FileReader> file,
+                std::unique_ptr<arrow::RecordBatchReader> batches)
+        : path_(std::move(path)), file_(std::move(file)), batches_(std::move(batches))
+    {
+    }
+
+    std::shared_ptr<arrow::Schema> schema() const override
+    {
+        return batches_->schema();
+    }
+
+    arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch> *ret) override
+    {
+        arrow::Status status = guarded([&] { return batches_->ReadNext(ret); });
+        if (status.ok())
+            return status;
+        return status.WithMessage("Parquet file '", path_,
+                                  "' can't be read: ", sentence_of(status));
+    }
+
+  private:
+    std::string path_;
+    std::unique_ptr<parquet::arrow::FileReader> file_;
+    std::unique_ptr<arrow::RecordBatchReader> batches_; /* reads from file_: goes first */
+};
+
+arrow::Status open_file(const char *path, int64_t batch_rows, struct ArrowArrayStream *ret)
+{
+    parquet::ReaderProperties reading;
+    reading.enable_buffered_stream();
+    parquet::ArrowReaderProperties decoding;
+    decoding.set_pre_buffer(false);
+    decoding.set_use_threads(true);
+    decoding.set_batch_size(batch_rows > 0 ? batch_rows : default_batch_rows);
+
+    parquet::arrow::FileReaderBuilder builder;
+    ARROW_RETURN_NOT_OK(builder.OpenFile(path, /*memory_map=*/false, reading));
+    builder.properties(decoding);
+    ARROW_ASSIGN_OR_RAISE(auto file, builder.Build());
+    ARROW_ASSIGN_OR_RAISE(auto batches, file->GetRecordBatchReader());
+    auto reader = std::make_shared<FileBatches>(path, std::move(file), std::move(batches));
+    return arrow::ExportRecordBatchReader(std::move(reader), ret);
+}
+
+enum fkv_status parquet_read(const char *path, int64_t batch_rows, struct ArrowArrayStream *ret,
+                             struct fkv_error *error)
+{
+    struct ArrowArrayStream stream = {};
+    arrow::Status status = guarded([&] { return open_file(path, batch_rows, &stream); });
+    if (!status.ok()) {
+        /* Bytes that make no sense are an IOError to Arrow. */
+        enum fkv_status code = status.IsIOError() ? FKV_INVALID_ARGUMENT : status_of(status);
+        return set_error(error, code,
+                         std::string("'") + path +
+                             "' isn't a Parquet file that can be read: " + sentence_of(status));
+    }
+    *ret = stream;
+    return FKV_OK;
+}
+
+/* write(2) as Arrow's stream; remembers the errno, for which Arrow's Status has no room. */
+class FdSink : public arrow::io::OutputStream
+{
+  public:
+    explicit FdSink(int fd) : fd_(fd)
+    {
+    }
+
+    arrow::Status Close() override
+    {
+        closed_ = true;
+        return arrow::Status::OK();
+    }
+
+    bool closed() const override
+    {
+        return closed_;
+    }
+
+    arrow::Result<int64_t> Tell() const override
+    {
+        return position_;
+    }
+
+    arrow::Status Write(const void *data, int64_t size) override
+    {
+        const char *at = static_cast<const char *>(data);
+        while (size > 0) {
+            ssize_t written = ::write(fd_, at, static_cast<size_t>(size));
+            if (written < 0 && errno == EINTR)
+                continue;
+            if (written < 0) {
+                errno_ = errno;
+                return arrow::Status::IOError("cannot write: ", std::strerror(errno_));
+            }
+            at += written;
+            size -= written;
+            position_ += written;
+        }
+        return arrow::Status::OK();
+    }
+
+    enum fkv_status status() const
+    {
+        return errno_ == ENOSPC || errno_ == EDQUOT ? FKV_RESOURCE_EXHAUSTED : FKV_UNKNOWN;
+    }
+
+  private:
+    int fd_;
+    int errno_ = 0;
+    bool closed_ = false;
+    int64_t position_ = 0;
+};
+
+arrow::Result<arrow::Compression::type> compression_of(const char *name)
+{
+    std::string wanted = name == nullptr ? "snappy" : name;
+    if (wanted == "none")
+        return arrow::Compression::UNCOMPRESSED;
+    if (wanted == "lz4") /* Parquet knows bare LZ4 blocks; Arrow's "lz4" has frames around them */
+        wanted = "lz4_raw";
+    auto type = arrow::util::Codec::GetCompressionType(wanted);
+    if (!type.ok() || !arrow::util::Codec::IsAvailable(*type))
+        return arrow::Status::Invalid("unknown compression '", name,
+                                      "'; expected snappy, zstd, gzip, lz4, brotli or none");
+    return type;
+}
+
+std::shared_ptr<parquet::WriterProperties>
+writer_properties(const struct formats_parquet_options &options,
+                  arrow::Compression::type compression)
+{
+    parquet::WriterProperties::Builder builder;
+    builder.compression(compression);
+    builder.max_row_group_length(options.row_group_rows > 0 ? options.row_group_rows
+                                                            : default_row_group_rows);
+    if (options.plain)
+        builder.disable_dictionary();
+    return builder.build();
+}
+
+arrow::Status write_batches(arrow::RecordBatchReader &reader, parquet::arrow::FileWriter &writer,
+                            const struct formats_parquet_options &options,
+                            struct fkv_progress *so_far)
+{
+    int64_t group_bytes = 0;
+    for (;;) {
+        std::shared_ptr<arrow::RecordBatch> batch;
+        ARROW_RETURN_NOT_OK(reader.ReadNext(&batch));
+        if (batch == nullptr)
+            return arrow::Status::OK();
+        int64_t bytes = arrow::util::TotalBufferSize(*batch);
+        if (group_bytes > 0 && bytes > group_bytes_max - group_bytes) {
+            ARROW_RETURN_NOT_OK(writer.NewBufferedRowGroup());
+            group_bytes = 0;
+        }
+        ARROW_RETURN_NOT_OK(writer.WriteRecordBatch(*batch));
+        group_bytes += bytes;
+        so_far->rows += static_cast<uint64_t>(batch->num_rows());
+        so_far->batches++;
+        so_far->bytes += static_cast<uint64_t>(bytes);
+        if (options.progress != nullptr && !options.progress(options.progress_context, so_far))
+            return arrow::Status::Cancelled("cancelled while writing Parquet");
+    }
+}
+
+arrow::Status write_file(struct ArrowArrayStream *stream, const std::shared_ptr<FdSink> &sink,
+                         const struct formats_parquet_options &options, struct fkv_progress *so_far)
+{
+    ARROW_ASSIGN_OR_RAISE(auto reader, arrow::ImportRecordBatchReader(stream));
+    ARROW_ASSIGN_OR_RAISE(auto compression, compression_of(options.compression));
+    parquet::ArrowWriterProperties::Builder encoding;
+    encoding.store_schema();
+    encoding.set_use_threads(true);
+    ARROW_ASSIGN_OR_RAISE(auto writer,
+                          parquet::arrow::FileWriter::Open(
+                              *reader->schema(), arrow::default_memory_pool(), sink,
+                              writer_properties(options, compression), encoding.build()));
+    ARROW_RETURN_NOT_OK(write_batches(*reader, *writer, options, so_far));
+    return writer->Close();
+}
+
+enum fkv_status parquet_write(struct ArrowArrayStream *stream, int fd,
+                              const struct formats_parquet_options *options,
+                              struct fkv_progress *ret, struct fkv_error *error)
+{
+    static const struct formats_parquet_options defaults = {};
+    struct fkv_progress so_far = {};
+    std::shared_ptr<FdSink> sink;
+    arrow::Status status = guarded([&] {
+        sink = std::make_shared<FdSink>(fd);
+        return write_file(stream, sink, options != nullptr ? *options : defaults, &so_far);
+    });
+    if (stream->release != nullptr)
+        stream->release(stream);
+    if (!status.ok())
+        return set_error(error, status.IsIOError() && sink ? sink->status() : status_of(status),
+                         sentence_of(status));
+    if (ret != nullptr)
+        *ret = so_far;
+    return FKV_OK;
+}
+
+} // namespace
+
+extern "C" const struct formats_module *flightkv_formats_module(void)
+{
+    static const struct formats_module module = {formats_module_version, parquet_read,
+                                                 parquet_write};
+    return &module;
+}
