@@ -1,0 +1,54 @@
+# libflightkv, shared and static, and what is installed. Both hold all the layers below and show only
+# the functions marked FKV_API: the shared one by hidden visibility, the static one because its
+# objects are linked into one whose hidden symbols are then made local.
+set(FKV_LIBRARY_LAYERS base mem net wire flight host ipc store server client)
+set(FKV_LIBRARY_MODULES libuv libnghttp2 libprotobuf-c liblz4 libzstd jansson)
+
+foreach(layer ${FKV_LIBRARY_LAYERS})
+  if(NOT TARGET fkv_${layer})
+    message(STATUS "libflightkv not built: layer ${layer} has no sources")
+    return()
+  endif()
+  list(APPEND archives fkv_${layer})
+endforeach()
+
+add_library(flightkv_lib SHARED)
+set_target_properties(flightkv_lib PROPERTIES
+  OUTPUT_NAME flightkv VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+  LINKER_LANGUAGE C LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE,${archives}")
+target_include_directories(flightkv_lib INTERFACE ${CMAKE_SOURCE_DIR}/include)
+target_link_libraries(flightkv_lib PRIVATE fkv_options ${archives})
+if(NOT FKV_SANITIZE)
+  target_link_options(flightkv_lib PRIVATE -Wl,-z,defs)
+endif()
+
+foreach(archive ${archives})
+  list(APPEND archive_files $<TARGET_FILE:${archive}>)
+endforeach()
+set(static_library ${CMAKE_BINARY_DIR}/libflightkv.a)
+add_custom_command(
+  OUTPUT ${static_library}
+  COMMAND ${CMAKE_LINKER} -r -o flightkv.o --whole-archive ${archive_files}
+  COMMAND ${CMAKE_OBJCOPY} --localize-hidden flightkv.o
+  COMMAND ${CMAKE_COMMAND} -E rm -f ${static_library}
+  COMMAND ${CMAKE_AR} rcs ${static_library} flightkv.o
+  COMMAND ${CMAKE_COMMAND} -E rm -f flightkv.o
+  DEPENDS ${archives}
+  WORKING_DIRECTORY ${CMAKE_BINARY_DIR}
+  VERBATIM)
+add_custom_target(flightkv_static ALL DEPENDS ${static_library})
+
+list(JOIN FKV_LIBRARY_MODULES " " FKV_REQUIRES_PRIVATE)
+configure_file(${CMAKE_SOURCE_DIR}/cmake/flightkv.pc.in ${CMAKE_BINARY_DIR}/flightkv.pc @ONLY)
+
+install(TARGETS flightkv_lib LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES ${static_library} DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/flightkv DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+        FILES_MATCHING PATTERN *.h)
+install(FILES ${CMAKE_BINARY_DIR}/flightkv.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# The examples, built here against the shared library; tests/package builds them as a stranger does.
+foreach(example client server)
+  add_executable(example_${example} ${CMAKE_SOURCE_DIR}/examples/${example}.c)
+  target_link_libraries(example_${example} PRIVATE fkv_options flightkv_lib)
+endforeach()
