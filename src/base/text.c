@@ -126,8 +126,7 @@ bool text_parse_duration(const char *text, uint64_t *ret_ns)
     return parse_figure(text, units, sizeof units / sizeof units[0], ret_ns);
 }
 
-/* The length of the well-formed UTF-8 sequence at the start of `bytes`; 0 when there is none. */
-static size_t utf8_length(struct slice bytes, uint32_t *ret_code)
+size_t text_utf8_length(struct slice bytes, uint32_t *ret_code)
 {
     const uint8_t *p = bytes.data;
     if (bytes.size == 0)
@@ -156,7 +155,7 @@ bool text_is_utf8(struct slice bytes)
 {
     uint32_t code;
     while (bytes.size > 0) {
-        size_t size = utf8_length(bytes, &code);
+        size_t size = text_utf8_length(bytes, &code);
         if (size == 0)
             return false;
         slice_take(&bytes, size);
@@ -174,7 +173,7 @@ bool text_escape(struct buf *buf, struct slice bytes)
 {
     while (bytes.size > 0) {
         uint32_t code;
-        size_t size = utf8_length(bytes, &code);
+        size_t size = text_utf8_length(bytes, &code);
         if (size > 0 && is_printable(code) && code != '%')
             buf_append(buf, bytes.data, size);
         else

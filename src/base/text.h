@@ -30,6 +30,10 @@ bool text_parse_duration(const char *text, uint64_t *ret_ns);
 /* Well-formed UTF-8 (Unicode table 3-7: no overlong forms, no surrogates). */
 bool text_is_utf8(struct slice bytes);
 
+/* The length of the well-formed UTF-8 sequence at the start of `bytes` and its code point; 0 when
+ * there is none. */
+size_t text_utf8_length(struct slice bytes, uint32_t *ret_code);
+
 /* A key as shown to people: printable UTF-8 as it is; every other byte, and '%', as %XX. */
 bool text_escape(struct buf *buf, struct slice bytes);
 /* The way back; false on a '%' that isn't followed by two hex digits. */
