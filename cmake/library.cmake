@@ -9,33 +9,30 @@ foreach(layer ${FKV_LIBRARY_LAYERS})
     message(STATUS "libflightkv not built: layer ${layer} has no sources")
     return()
   endif()
-  list(APPEND archives fkv_${layer})
+  list(APPEND objects $<TARGET_OBJECTS:fkv_${layer}>)
 endforeach()
+list(TRANSFORM FKV_LIBRARY_MODULES PREPEND PkgConfig:: OUTPUT_VARIABLE packages)
 
-add_library(flightkv_lib SHARED)
+add_library(flightkv_lib SHARED ${objects})
 set_target_properties(flightkv_lib PROPERTIES
-  OUTPUT_NAME flightkv VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
-  LINKER_LANGUAGE C LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE,${archives}")
+  OUTPUT_NAME flightkv VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
 target_include_directories(flightkv_lib INTERFACE ${CMAKE_SOURCE_DIR}/include)
-target_link_libraries(flightkv_lib PRIVATE fkv_options ${archives})
+target_link_libraries(flightkv_lib PRIVATE fkv_options ${packages} m)
 if(NOT FKV_SANITIZE)
   target_link_options(flightkv_lib PRIVATE -Wl,-z,defs)
 endif()
 
-foreach(archive ${archives})
-  list(APPEND archive_files $<TARGET_FILE:${archive}>)
-endforeach()
 set(static_library ${CMAKE_BINARY_DIR}/libflightkv.a)
 add_custom_command(
   OUTPUT ${static_library}
-  COMMAND ${CMAKE_LINKER} -r -o flightkv.o --whole-archive ${archive_files}
+  COMMAND ${CMAKE_LINKER} -r -o flightkv.o ${objects}
   COMMAND ${CMAKE_OBJCOPY} --localize-hidden flightkv.o
   COMMAND ${CMAKE_COMMAND} -E rm -f ${static_library}
   COMMAND ${CMAKE_AR} rcs ${static_library} flightkv.o
   COMMAND ${CMAKE_COMMAND} -E rm -f flightkv.o
-  DEPENDS ${archives}
+  DEPENDS ${objects}
   WORKING_DIRECTORY ${CMAKE_BINARY_DIR}
-  VERBATIM)
+  COMMAND_EXPAND_LISTS VERBATIM)
 add_custom_target(flightkv_static ALL DEPENDS ${static_library})
 
 list(JOIN FKV_LIBRARY_MODULES " " FKV_REQUIRES_PRIVATE)
