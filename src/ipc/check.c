@@ -15,7 +15,7 @@ struct checker {
 
 /* What a column's check needs to know of the children, which are checked before it. */
 struct children {
-    int64_t shortest; /* INT64_MAX without children */
+    int64_t shortest;                    /* INT64_MAX without children */
     int64_t lengths[children_noted_max]; /* of the first ones: unions have no more */
 };
 
@@ -66,7 +66,8 @@ static inline int64_t integer_at(const uint8_t *values, uint32_t width, bool is_
 
 /* The first i in [0, rows) where offset i + 1 falls below offset i, or offset 0 is negative, or the
  * last one passes the limit; -1 when all is well. */
-static inline int64_t bad_offset(const uint8_t *offsets, uint32_t width, int64_t rows, int64_t limit)
+static inline int64_t bad_offset(const uint8_t *offsets, uint32_t width, int64_t rows,
+                                 int64_t limit)
 {
     int64_t before = integer_at(offsets, width, true, 0);
     if (before < 0)
@@ -87,9 +88,11 @@ static enum fkv_status check_offsets(const struct checker *c, const struct ipc_c
         return FKV_OK;
     const uint8_t *offsets = column->buffers[1].bytes.data;
     int64_t rows = column->node.length;
-    int64_t row = width == 4 ? bad_offset(offsets, 4, rows, limit) : bad_offset(offsets, 8, rows, limit);
+    int64_t row =
+        width == 4 ? bad_offset(offsets, 4, rows, limit) : bad_offset(offsets, 8, rows, limit);
     if (row >= 0)
-        return wrong(c, column, row, "its offsets are negative, fall or pass the end of the values");
+        return wrong(c, column, row,
+                     "its offsets are negative, fall or pass the end of the values");
     return FKV_OK;
 }
 
@@ -237,8 +240,8 @@ static enum fkv_status check_indices(const struct checker *c, const struct ipc_c
                         : ipc_batch_nodes(&dictionary->values->batch)[0].length;
     uint32_t width = field->dictionary.index_bits / 8;
     for (int64_t i = 0; i < column->node.length; i++) {
-        int64_t index = integer_at(column->buffers[1].bytes.data, width,
-                                   field->dictionary.index_is_signed, i);
+        int64_t index =
+            integer_at(column->buffers[1].bytes.data, width, field->dictionary.index_is_signed, i);
         if ((index < 0 || index >= count) && !is_null(column, i))
             return wrong(c, column, i, "its index passes the end of the dictionary");
     }

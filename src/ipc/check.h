@@ -19,7 +19,8 @@ enum fkv_status ipc_check_batch(const struct ipc_schema *schema, const struct ip
                                 const struct ipc_dictionaries *dictionaries,
                                 struct fkv_error *error);
 
-/* A dictionary's values. `dictionaries` may be NULL: indices into inner ones aren't checked then. */
+/* A dictionary's values. `dictionaries` may be NULL: indices into inner ones aren't checked then.
+ */
 enum fkv_status ipc_check_values(const struct ipc_field *field, const struct ipc_batch *values,
                                  const struct ipc_dictionaries *dictionaries,
                                  struct fkv_error *error);

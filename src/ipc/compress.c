@@ -46,8 +46,8 @@ static enum fkv_status no_context(struct fkv_error *error, enum ipc_codec codec)
 }
 
 /* One frame; 0 when it doesn't fit into `room`. */
-static size_t pack(struct ipc_compression *c, enum ipc_codec codec, struct slice raw, uint8_t *target,
-                   size_t room)
+static size_t pack(struct ipc_compression *c, enum ipc_codec codec, struct slice raw,
+                   uint8_t *target, size_t room)
 {
     size_t size;
     if (codec == IPC_CODEC_ZSTD) {
@@ -93,8 +93,8 @@ enum fkv_status ipc_compress(struct ipc_compression *c, enum ipc_codec codec, st
 /* Each of these gives the bytes written, SIZE_MAX when the frame is broken or doesn't fit. */
 static size_t unpack_zstd(struct ipc_compression *c, struct slice packed, struct block *target)
 {
-    size_t size = ZSTD_decompressDCtx(c->zstd_in, target->data, target->size, packed.data,
-                                      packed.size);
+    size_t size =
+        ZSTD_decompressDCtx(c->zstd_in, target->data, target->size, packed.data, packed.size);
     return ZSTD_isError(size) ? SIZE_MAX : size;
 }
 
@@ -152,8 +152,8 @@ enum fkv_status ipc_decompress(struct ipc_compression *c, enum ipc_codec codec, 
     struct block *block = block_new(c->alloc, (size_t)size);
     if (block == NULL)
         return status_no_memory(error, (size_t)size);
-    size_t written = codec == IPC_CODEC_LZ4 ? unpack_lz4(c, packed, block)
-                                            : unpack_zstd(c, packed, block);
+    size_t written =
+        codec == IPC_CODEC_LZ4 ? unpack_lz4(c, packed, block) : unpack_zstd(c, packed, block);
     if (written != size) {
         block_unref(block);
         return status_set(error, FKV_INVALID_ARGUMENT,

@@ -113,7 +113,8 @@ void ipc_dictionaries_done(struct ipc_dictionaries *dictionaries)
     dictionaries->items = NULL;
 }
 
-struct ipc_dictionary *ipc_dictionaries_find(const struct ipc_dictionaries *dictionaries, int64_t id)
+struct ipc_dictionary *ipc_dictionaries_find(const struct ipc_dictionaries *dictionaries,
+                                             int64_t id)
 {
     uint32_t low = 0, high = dictionaries->count;
     while (low < high) {
@@ -123,8 +124,7 @@ struct ipc_dictionary *ipc_dictionaries_find(const struct ipc_dictionaries *dict
         else
             high = middle;
     }
-    bool found =
-        low < dictionaries->count && dictionaries->items[low].field->dictionary.id == id;
+    bool found = low < dictionaries->count && dictionaries->items[low].field->dictionary.id == id;
     return found ? &dictionaries->items[low] : NULL;
 }
 
@@ -154,7 +154,8 @@ static enum fkv_status append_deltas(struct ipc_dictionaries *dictionaries,
         status = ipc_check_values(dictionary->field, &parts[i]->batch, NULL, error);
     struct ipc_values *all;
     if (status == FKV_OK)
-        status = ipc_values_concat(dictionaries->alloc, dictionary->field, parts, count, &all, error);
+        status =
+            ipc_values_concat(dictionaries->alloc, dictionary->field, parts, count, &all, error);
     if (status == FKV_OK) {
         set_values(dictionary, all);
         dictionary->is_checked = !has_inner_dictionary(dictionary->field);
@@ -197,8 +198,8 @@ enum fkv_status ipc_dictionaries_add(struct ipc_dictionaries *dictionaries, int6
     struct ipc_dictionary *dictionary = ipc_dictionaries_find(dictionaries, id);
     if (dictionary == NULL || (is_delta && dictionary->values == NULL)) {
         ipc_batch_done(batch);
-        return status_set(error, FKV_INVALID_ARGUMENT,
-                          "dictionary batch of id %lld, which %s", (long long)id,
+        return status_set(error, FKV_INVALID_ARGUMENT, "dictionary batch of id %lld, which %s",
+                          (long long)id,
                           dictionary == NULL ? "the schema doesn't have"
                                              : "is a delta without values to append to");
     }
@@ -221,7 +222,8 @@ enum fkv_status ipc_dictionaries_settle(struct ipc_dictionaries *dictionaries, b
         struct ipc_dictionary *dictionary = &dictionaries->items[i];
         if (dictionary->is_checked || dictionary->values == NULL)
             continue;
-        status = ipc_check_values(dictionary->field, &dictionary->values->batch, dictionaries, error);
+        status =
+            ipc_check_values(dictionary->field, &dictionary->values->batch, dictionaries, error);
         dictionary->is_checked = status == FKV_OK;
     }
     return status;

@@ -35,7 +35,8 @@ enum fkv_status ipc_dictionaries_init(struct ipc_dictionaries *dictionaries,
 void ipc_dictionaries_done(struct ipc_dictionaries *dictionaries); /* zeroed ones are allowed */
 
 /* NULL when the schema has no such id. */
-struct ipc_dictionary *ipc_dictionaries_find(const struct ipc_dictionaries *dictionaries, int64_t id);
+struct ipc_dictionary *ipc_dictionaries_find(const struct ipc_dictionaries *dictionaries,
+                                             int64_t id);
 
 /* The values, replaced or to be appended. Takes *values over (also on failure). */
 enum fkv_status ipc_dictionaries_add(struct ipc_dictionaries *dictionaries, int64_t id,

@@ -25,8 +25,8 @@ struct joiner {
     size_t count;
     struct ipc_cursor *cursors; /* one into each part, behind the column in hand */
     struct ipc_column *columns; /* each part's column in hand */
-    int64_t *run_rows;          /* the parts' lengths of the run-end encoded parent, if there is one */
-    bool is_run_ends;           /* the column in hand is the first child of such a parent */
+    int64_t *run_rows; /* the parts' lengths of the run-end encoded parent, if there is one */
+    bool is_run_ends;  /* the column in hand is the first child of such a parent */
     struct ipc_batch *out;
     struct fkv_error *error;
 };
@@ -135,7 +135,8 @@ static enum fkv_status join_offsets(struct joiner *j, int index, uint32_t width)
             return too_long(j, "offsets");
         }
         for (int64_t i = 0; i <= rows; i++)
-            import_integer_set(block->data, width, at + i, base + import_integer(offsets, width, i));
+            import_integer_set(block->data, width, at + i,
+                               base + import_integer(offsets, width, i));
         at += rows;
         base = last;
     }
@@ -224,7 +225,8 @@ static void join_views(struct joiner *j)
         struct slice views = j->columns[p].buffers[1].bytes;
         if (views.size > 0)
             memcpy(block->data + at, views.data, views.size);
-        for (uint8_t *view = block->data + at; view < block->data + at + views.size; view += view_size)
+        for (uint8_t *view = block->data + at; view < block->data + at + views.size;
+             view += view_size)
             if (import_integer(view, 4, 0) > view_inline_max)
                 import_integer_set(view, 4, 2, base + import_integer(view, 4, 2));
         at += views.size;
@@ -293,7 +295,8 @@ static enum fkv_status join_all(struct joiner *j, const struct ipc_field *field)
         for (size_t p = 0; p < j->count; p++)
             j->columns[p] = ipc_cursor_next(&j->cursors[p], field, as_values);
         status = join_column(j);
-        j->is_run_ends = field->type == IPC_TYPE_RUN_END_ENCODED && j->columns[0].layout.has_children;
+        j->is_run_ends =
+            field->type == IPC_TYPE_RUN_END_ENCODED && j->columns[0].layout.has_children;
         for (size_t p = 0; p < j->count && j->is_run_ends; p++)
             j->run_rows[p] = j->columns[p].node.length;
         field = ipc_column_after(field, &j->columns[0].layout);
@@ -309,7 +312,8 @@ static enum fkv_status make_canonical(const struct alloc *alloc, const struct ip
     enum fkv_status status = ipc_export_values(alloc, field, values, &array, error);
     if (status != FKV_OK)
         return status;
-    status = ipc_import_column(alloc, field, true, &array, 0, array.length, &values->refs, ret, error);
+    status =
+        ipc_import_column(alloc, field, true, &array, 0, array.length, &values->refs, ret, error);
     array.release(&array);
     return status;
 }

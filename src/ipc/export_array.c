@@ -132,8 +132,7 @@ static void add_pointer(struct tree *tree, struct ArrowArray *array, const void 
 
 static bool is_validity(const struct ipc_column *column, int index)
 {
-    return index == 0 && column->layout.count > 0 &&
-           column->layout.kinds[0] == IPC_BUFFER_VALIDITY;
+    return index == 0 && column->layout.count > 0 && column->layout.kinds[0] == IPC_BUFFER_VALIDITY;
 }
 
 /* Consumers may expect a pointer in every place but a bitmap's, and an offset even for no rows. */

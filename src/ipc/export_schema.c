@@ -58,8 +58,8 @@ static struct schema_tree *new_tree(const struct alloc *alloc, const struct ipc_
         text += text_size_of(&schema->fields[i]);
     }
     size_t links = schema->field_count;
-    struct schema_tree *tree =
-        alloc_get(alloc, sizeof *tree + nodes * sizeof *tree->nodes + links * sizeof *tree->links + text);
+    struct schema_tree *tree = alloc_get(alloc, sizeof *tree + nodes * sizeof *tree->nodes +
+                                                    links * sizeof *tree->links + text);
     if (tree == NULL)
         return NULL;
     *tree = (struct schema_tree){.nodes = (struct ArrowSchema *)(tree + 1)};
@@ -96,7 +96,7 @@ static const char *take_format(struct schema_tree *tree, const struct ipc_field 
                                bool as_values)
 {
     char *text = tree->text + tree->text_used;
-    ipc_format_print(field, as_values, text);
+    ipc_format_print(field, as_values, text, ipc_format_size(field));
     tree->text_used += strlen(text) + 1;
     return text;
 }
@@ -178,8 +178,8 @@ enum fkv_status ipc_export_schema(const struct alloc *alloc, const struct ipc_sc
 {
     struct schema_tree *tree = new_tree(alloc, schema);
     if (tree == NULL)
-        return status_set(error, FKV_RESOURCE_EXHAUSTED,
-                          "out of memory for a schema of %u fields", (unsigned)schema->field_count);
+        return status_set(error, FKV_RESOURCE_EXHAUSTED, "out of memory for a schema of %u fields",
+                          (unsigned)schema->field_count);
     begin_node(tree, ret);
     ret->format = "+s";
     ret->metadata = take_metadata(tree, &schema->metadata);

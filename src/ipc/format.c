@@ -86,7 +86,8 @@ static bool take_number(const char **text, long least, long most, int32_t *ret)
     if (*first < '0' || *first > '9')
         return false;
     char *end;
-    long value = strtol(*text, &end, 10); /* out of range gives LONG_MAX or LONG_MIN: refused below */
+    long value =
+        strtol(*text, &end, 10); /* out of range gives LONG_MAX or LONG_MIN: refused below */
     if (value < least || value > most)
         return false;
     *text = end;
@@ -182,35 +183,38 @@ static const struct format_row *row_of_field(const struct ipc_field *field)
     return NULL;
 }
 
-static void print_rest(const struct ipc_field *field, char *ret)
+static void print_rest(const struct ipc_field *field, char *ret, size_t room)
 {
     switch (field->type) {
     case IPC_TYPE_DECIMAL:
-        ret += sprintf(ret, "%d,%d", (int)field->precision, (int)field->scale);
-        if (field->bit_width != decimal_bits_usual)
-            sprintf(ret, ",%d", (int)field->bit_width);
+        if (field->bit_width == decimal_bits_usual)
+            snprintf(ret, room, "%d,%d", (int)field->precision, (int)field->scale);
+        else
+            snprintf(ret, room, "%d,%d,%d", (int)field->precision, (int)field->scale,
+                     (int)field->bit_width);
         break;
     case IPC_TYPE_FIXED_SIZE_BINARY:
-        sprintf(ret, "%d", (int)field->byte_width);
+        snprintf(ret, room, "%d", (int)field->byte_width);
         break;
     case IPC_TYPE_FIXED_SIZE_LIST:
-        sprintf(ret, "%d", (int)field->list_size);
+        snprintf(ret, room, "%d", (int)field->list_size);
         break;
     case IPC_TYPE_TIMESTAMP:
-        if (field->timezone.size > 0)
-            memcpy(ret, field->timezone.data, field->timezone.size);
-        ret[field->timezone.size] = '\0';
+        snprintf(ret, room, "%.*s", (int)field->timezone.size, (const char *)field->timezone.data);
         break;
     case IPC_TYPE_UNION:
-        for (uint32_t i = 0; i < field->child_count; i++)
-            ret += sprintf(ret, i == 0 ? "%d" : ",%d", (int)field->type_ids[i]);
+        *ret = '\0';
+        for (uint32_t i = 0; i < field->child_count; i++) {
+            size_t used = strlen(ret);
+            snprintf(ret + used, room - used, i == 0 ? "%d" : ",%d", (int)field->type_ids[i]);
+        }
         break;
     default:
         break;
     }
 }
 
-void ipc_format_print(const struct ipc_field *field, bool as_values, char *ret)
+void ipc_format_print(const struct ipc_field *field, bool as_values, char *ret, size_t room)
 {
     struct ipc_field indices = {.type = IPC_TYPE_INT,
                                 .bit_width = field->dictionary.index_bits,
@@ -222,8 +226,7 @@ void ipc_format_print(const struct ipc_field *field, bool as_values, char *ret)
         *ret = '\0';
         return;
     }
-    size_t size = strlen(row->text);
-    memcpy(ret, row->text, size + 1);
+    size_t used = (size_t)snprintf(ret, room, "%s", row->text);
     if (row->has_rest)
-        print_rest(field, ret + size);
+        print_rest(field, ret + used, room - used);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Format strings of the C Data interface ("i", "tsu:UTC", "+ud:0,1") and what an ipc_field says of
- * its type. https://arrow.apache.org/docs/format/CDataInterface.html#data-type-description-format-strings */
+ * its type.
+ * https://arrow.apache.org/docs/format/CDataInterface.html#data-type-description-format-strings */
 #ifndef IPC_FORMAT_H
 #define IPC_FORMAT_H
 
@@ -17,9 +18,10 @@ bool ipc_format_parse(const char *format, struct ipc_field *ret);
  * they aren't numbers parted by commas, or are more than `limit`. */
 int ipc_format_type_ids(const char *format, int32_t *ret, int limit);
 
-/* Writes the format, NUL included, to `ret`, which has room for ipc_format_size of the field.
- * `as_values` as in layout.h: false gives the indices' format of a dictionary-encoded field. */
+/* Writes the format, NUL included, to `ret`, whose room must be ipc_format_size of the field at
+ * least. `as_values` as in layout.h: false gives the indices' format of a dictionary-encoded field.
+ */
 size_t ipc_format_size(const struct ipc_field *field);
-void ipc_format_print(const struct ipc_field *field, bool as_values, char *ret);
+void ipc_format_print(const struct ipc_field *field, bool as_values, char *ret, size_t room);
 
 #endif

@@ -7,8 +7,8 @@
  * By reference is what can be: values, data, views, offsets that begin at 0 and bitmaps that begin
  * at a byte. Copied are other bitmaps, offsets that must be rebased, and where the window isn't the
  * whole array dense-union and list-view offsets and run ends. Children are cut to the rows that the
- * window refers to. The cost doesn't depend on the number of rows when nothing of this is needed and
- * null counts are known.
+ * window refers to. The cost doesn't depend on the number of rows when nothing of this is needed
+ * and null counts are known.
  *
  * The C Data interface doesn't say how long buffers are, so that offsets are believed to point into
  * them; counts, pointers and ranges of children are checked. */
@@ -60,9 +60,9 @@ enum fkv_status import_wrong(const struct importer *im, const struct ipc_field *
                              const char *what);
 
 /* Opens rows [start, start + length) of `array`, not counting its offset, and checks its shape. */
-enum fkv_status import_open(const struct importer *im, const struct ipc_field *field, bool as_values,
-                            const struct ArrowArray *array, int64_t start, int64_t length,
-                            struct window *ret);
+enum fkv_status import_open(const struct importer *im, const struct ipc_field *field,
+                            bool as_values, const struct ArrowArray *array, int64_t start,
+                            int64_t length, struct window *ret);
 /* Adds the column and its children. */
 enum fkv_status import_column(const struct importer *im, const struct ipc_field *field,
                               bool as_values, const struct ArrowArray *array, int64_t start,

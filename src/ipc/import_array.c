@@ -29,9 +29,9 @@ static bool children_fit(const struct ArrowArray *array, const struct window *w)
     return true;
 }
 
-enum fkv_status import_open(const struct importer *im, const struct ipc_field *field, bool as_values,
-                            const struct ArrowArray *array, int64_t start, int64_t length,
-                            struct window *ret)
+enum fkv_status import_open(const struct importer *im, const struct ipc_field *field,
+                            bool as_values, const struct ArrowArray *array, int64_t start,
+                            int64_t length, struct window *ret)
 {
     struct window w = {.field = field, .array = array, .length = length};
     w.layout = ipc_layout_of(field, IPC_V5, as_values);
@@ -283,10 +283,9 @@ enum fkv_status ipc_import_batch(const struct alloc *alloc, const struct ipc_sch
     ret->rows = array->length;
     const struct ipc_field *field = schema->fields;
     for (int64_t i = 0; i < array->n_children && status == FKV_OK; i++) {
-        status = array->children[i] == NULL
-                     ? import_wrong(&im, field, "is NULL")
-                     : import_column(&im, field, false, array->children[i], array->offset,
-                                     array->length);
+        status = array->children[i] == NULL ? import_wrong(&im, field, "is NULL")
+                                            : import_column(&im, field, false, array->children[i],
+                                                            array->offset, array->length);
         field = ipc_field_after(field);
     }
     if (status == FKV_OK)

@@ -155,7 +155,8 @@ static void add_run_ends(const struct importer *im, const struct window *w,
                          const struct window *ends, int64_t first, int64_t count)
 {
     uint32_t width = ends->layout.width;
-    const uint8_t *values = (const uint8_t *)ends->array->buffers[1] + (ends->start + first) * width;
+    const uint8_t *values =
+        (const uint8_t *)ends->array->buffers[1] + (ends->start + first) * width;
     ipc_batch_add_node(im->batch, count, 0);
     ipc_batch_add_buffer(im->batch, slice_of(ipc_zeros, 0), NULL);
     if (count == 0 || (w->start == 0 && import_integer(values, width, count - 1) == w->length)) {
@@ -175,8 +176,7 @@ enum fkv_status import_run_ends(const struct importer *im, struct window *w)
     const struct ipc_field *ends_field = w->field + 1, *values = ipc_field_after(ends_field);
     const struct ArrowArray *array = w->array->children[0];
     struct window ends;
-    enum fkv_status status =
-        import_open(im, ends_field, false, array, 0, array->length, &ends);
+    enum fkv_status status = import_open(im, ends_field, false, array, 0, array->length, &ends);
     if (status != FKV_OK)
         return status;
     int64_t first = 0, count = 0;

@@ -113,8 +113,9 @@ static enum fkv_status check_dictionary(const struct ArrowSchema *schema, struct
     if (schema->n_children != 0)
         return wrong(error, schema, "has children beside a dictionary");
     if (schema->dictionary->dictionary != NULL)
-        return wrong(error, schema, "has a dictionary whose values are dictionary-encoded themselves, "
-                                    "which Arrow IPC can't say");
+        return wrong(error, schema,
+                     "has a dictionary whose values are dictionary-encoded themselves, "
+                     "which Arrow IPC can't say");
     return check_shape(schema->dictionary, error);
 }
 
@@ -207,8 +208,8 @@ static enum fkv_status describe(struct builder *b, const struct ArrowSchema *sch
     field->name = slice_text(schema->name == NULL ? "" : schema->name);
     field->nullable = (schema->flags & ARROW_FLAG_NULLABLE) != 0;
     field->child_count = (uint32_t)values->n_children;
-    enum fkv_status status = read_metadata(schema, &b->used, b->pairs + b->used.pairs,
-                                           &field->metadata, b->error);
+    enum fkv_status status =
+        read_metadata(schema, &b->used, b->pairs + b->used.pairs, &field->metadata, b->error);
     if (status == FKV_OK)
         status = describe_type(b, values, field);
     if (status == FKV_OK && schema->dictionary != NULL)
@@ -222,8 +223,7 @@ static enum fkv_status describe(struct builder *b, const struct ArrowSchema *sch
 static enum fkv_status describe_all(struct builder *b, const struct ArrowSchema *root,
                                     struct ipc_schema *ret)
 {
-    enum fkv_status status =
-        read_metadata(root, &b->used, b->pairs, &ret->metadata, b->error);
+    enum fkv_status status = read_metadata(root, &b->used, b->pairs, &ret->metadata, b->error);
     if (status == FKV_OK)
         status = describe_children(b, root);
     ret->version = IPC_V5;

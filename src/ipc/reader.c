@@ -48,7 +48,7 @@ void ipc_reader_free(struct ipc_reader *reader)
 struct body {
     struct ipc_reader *reader;
     const struct ipc_message *message;
-    struct block *block; /* NULL: empty */
+    struct block *block;             /* NULL: empty */
     uint32_t node, buffer, variadic; /* the next of the message's */
     struct ipc_batch *batch;
     struct fkv_error *error;
@@ -64,7 +64,8 @@ static enum fkv_status add_compressed(struct body *b, struct slice bytes)
 {
     if (bytes.size < sizeof(int64_t))
         return status_set(b->error, FKV_INVALID_ARGUMENT,
-                          "a compressed buffer of %zu bytes has no room for its length", bytes.size);
+                          "a compressed buffer of %zu bytes has no room for its length",
+                          bytes.size);
     int64_t size = (int64_t)load_le64(bytes.data);
     slice_take(&bytes, sizeof size);
     if (size == -1) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc_writer_push takes an array apart (import.h) and queues its messages ready to be sent, so that
- * ipc_writer_next can't fail. The last values sent of each dictionary are kept as a batch: comparing
- * that with the new values taken apart tells whether the dictionary changed, mostly by comparing
- * addresses. Keeping them keeps the array that they came with. */
+ * ipc_writer_next can't fail. The last values sent of each dictionary are kept as a batch:
+ * comparing that with the new values taken apart tells whether the dictionary changed, mostly by
+ * comparing addresses. Keeping them keeps the array that they came with. */
 #include "ipc/writer.h"
 
 #include "base/list.h"
@@ -143,15 +143,15 @@ static enum fkv_status add_body(struct ipc_writer *writer, struct message *messa
         add_padding(message, writer->options.alignment);
     }
     if (status == FKV_OK && (message->pieces.failed || ret_list->failed))
-        status = status_set(error, FKV_RESOURCE_EXHAUSTED,
-                            "out of memory for a message of %u buffers",
-                            (unsigned)ipc_batch_buffer_count(batch));
+        status =
+            status_set(error, FKV_RESOURCE_EXHAUSTED, "out of memory for a message of %u buffers",
+                       (unsigned)ipc_batch_buffer_count(batch));
     return status;
 }
 
 static enum fkv_status add_header(struct ipc_writer *writer, struct message *message,
                                   const struct ipc_batch *batch, const struct buf *list,
-                                  int64_t dictionary_id, bool is_delta, struct fkv_error *error)
+                                  struct fkv_error *error)
 {
     struct ipc_message_parts parts = {
         .kind = message->out.kind,
@@ -165,8 +165,8 @@ static enum fkv_status add_header(struct ipc_writer *writer, struct message *mes
         .buffer_count = (uint32_t)(list->size / sizeof(struct ipc_buffer)),
         .variadic_counts = ipc_batch_variadic(batch),
         .variadic_count = ipc_batch_variadic_count(batch),
-        .dictionary_id = dictionary_id,
-        .is_delta = is_delta,
+        .dictionary_id = message->out.dictionary_id,
+        .is_delta = message->out.is_delta,
     };
     return ipc_message_encode(&parts, &message->header, error);
 }
@@ -179,14 +179,15 @@ static enum fkv_status queue_batch(struct ipc_writer *writer, enum ipc_kind kind
     struct message *message = alloc_zero(writer->alloc, sizeof *message);
     if (message == NULL)
         return status_no_memory(error, sizeof *message);
-    message->out = (struct ipc_out){.kind = kind, .rows = batch->rows};
+    message->out = (struct ipc_out){
+        .kind = kind, .rows = batch->rows, .dictionary_id = dictionary_id, .is_delta = is_delta};
     buf_init(&message->header, writer->alloc, (size_t)IPC_LIMITS_DEFAULT.header_bytes_max);
     buf_init(&message->pieces, writer->alloc, list_bytes_max);
     struct buf list;
     buf_init(&list, writer->alloc, list_bytes_max);
     enum fkv_status status = add_body(writer, message, batch, &list, error);
     if (status == FKV_OK)
-        status = add_header(writer, message, batch, &list, dictionary_id, is_delta, error);
+        status = add_header(writer, message, batch, &list, error);
     buf_done(&list);
     if (status == FKV_OK)
         list_push(&writer->queue, &message->node);
@@ -204,8 +205,8 @@ static bool has_grown(struct ipc_writer *writer, const struct ipc_field *field,
 {
     struct ipc_batch head;
     if (values->length <= before->rows ||
-        ipc_import_column(writer->alloc, field, true, values, 0, before->rows, owner, &head, NULL) !=
-            FKV_OK)
+        ipc_import_column(writer->alloc, field, true, values, 0, before->rows, owner, &head,
+                          NULL) != FKV_OK)
         return false;
     bool same = ipc_batch_equal(&head, before, field, true);
     ipc_batch_done(&head);
@@ -247,7 +248,8 @@ static enum fkv_status queue_dictionary(struct ipc_writer *writer, const struct 
         has_grown(writer, field, values, owner, &dictionary->values)) {
         status = queue_delta(writer, field, values, owner, dictionary->values.rows, error);
     } else {
-        status = queue_batch(writer, IPC_KIND_DICTIONARY, &batch, field->dictionary.id, false, error);
+        status =
+            queue_batch(writer, IPC_KIND_DICTIONARY, &batch, field->dictionary.id, false, error);
         *ret_replaced = true;
     }
     if (status != FKV_OK) {
@@ -293,8 +295,9 @@ static enum fkv_status queue_column_dictionaries(struct ipc_writer *writer,
     bool replaced = false;
     const struct ArrowArray *values = array->dictionary;
     if (values == NULL)
-        return status_set(error, FKV_INVALID_ARGUMENT, "ArrowArray of column '%.*s' has no dictionary",
-                          (int)field->name.size, (const char *)field->name.data);
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "ArrowArray of column '%.*s' has no dictionary", (int)field->name.size,
+                          (const char *)field->name.data);
     struct ipc_batch probe;
     enum fkv_status status =
         ipc_import_column(writer->alloc, field, true, values, 0, 0, owner, &probe, error);
@@ -397,9 +400,9 @@ enum fkv_status ipc_writer_push(struct ipc_writer *writer, struct ArrowArray *ar
     enum fkv_status status = ipc_import_batch(writer->alloc, writer->schema, &taken->array,
                                               &taken->block, &batch, error);
     if (status == FKV_OK) {
-        status = queue_child_dictionaries(writer, writer->schema->fields,
-                                          writer->schema->column_count, &taken->array,
-                                          &taken->block, &replaced, error);
+        status =
+            queue_child_dictionaries(writer, writer->schema->fields, writer->schema->column_count,
+                                     &taken->array, &taken->block, &replaced, error);
         if (status == FKV_OK)
             status = queue_batch(writer, IPC_KIND_BATCH, &batch, 0, false, error);
         ipc_batch_done(&batch);

@@ -27,6 +27,8 @@ struct ipc_out {
     const struct ipc_piece *pieces; /* the array too; references are the writer's until then */
     size_t piece_count;
     uint64_t body_length;         /* the sum of the pieces */
+    int64_t dictionary_id;        /* IPC_KIND_DICTIONARY */
+    bool is_delta;
 };
 
 struct ipc_writer_options {
@@ -45,8 +47,10 @@ void ipc_writer_free(struct ipc_writer *writer);
 /* The Schema message's header; its body is empty. Valid as long as the writer. */
 struct slice ipc_writer_schema(const struct ipc_writer *writer);
 
-/* Takes `array` over (also on failure; it is released when nothing refers to it any more). All of
- * the last array's messages must have been taken by ipc_writer_next. */
+/* Takes `array` over (also on failure; it is released when nothing refers to it any more).
+ * Messages not yet taken by ipc_writer_next stay in the queue before the new ones; after a failure
+ * there may be dictionaries among them, which the stream needs, but no batch. INVALID_ARGUMENT
+ * names the column whose array doesn't fit the schema; nulls at the top level are refused. */
 enum fkv_status ipc_writer_push(struct ipc_writer *writer, struct ArrowArray *array,
                                 struct fkv_error *error);
 
