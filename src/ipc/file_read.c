@@ -14,6 +14,7 @@ struct file_reader {
     struct file_source source;
     struct ipc_reader *reader;
     bool is_at_end;
+    bool has_tail;          /* a file in file format read front to back: the footer follows */
     struct fkv_error error; /* of the last callback; status FKV_OK when there was none */
 
     /* A regular file in file format is read place by place. */
@@ -88,6 +89,18 @@ static enum fkv_status step(struct file_reader *r, bool *ret_is_batch, bool *ret
     return status;
 }
 
+/* The footer of a file that comes by a pipe is of no use any more, but whoever writes it shall not
+ * find the pipe closed, and without it the file is cut off. */
+static enum fkv_status read_tail(struct file_reader *r, struct fkv_error *error)
+{
+    uint8_t tail[file_magic_size];
+    enum fkv_status status = file_source_drain(&r->source, tail, sizeof tail, error);
+    if (status == FKV_OK && memcmp(tail, FILE_MAGIC, sizeof tail) != 0)
+        status = status_set(error, FKV_INVALID_ARGUMENT,
+                            "the Arrow file is cut off: it doesn't end with " FILE_MAGIC);
+    return status;
+}
+
 /* Reads on until there is a batch; *ret->release is NULL at the end. */
 static enum fkv_status next_batch(struct file_reader *r, struct ArrowArray *ret,
                                   struct fkv_error *error)
@@ -98,8 +111,11 @@ static enum fkv_status next_batch(struct file_reader *r, struct ArrowArray *ret,
         status = step(r, &is_batch, &r->is_at_end, ret, error);
     if (status != FKV_OK || is_batch)
         return status;
+    if (r->has_tail)
+        status = read_tail(r, error);
+    r->has_tail = false;
     ret->release = NULL;
-    return ipc_reader_end(r->reader, error);
+    return status == FKV_OK ? ipc_reader_end(r->reader, error) : status;
 }
 
 /* --- opening --- */
@@ -129,6 +145,7 @@ static enum fkv_status open_format(struct file_reader *r, struct fkv_error *erro
         return status;
     if (size < file_magic_size || memcmp(head, FILE_MAGIC, file_magic_size) != 0)
         return read_schema(r, error);
+    r->has_tail = !r->source.is_regular;
     if (r->source.is_regular) {
         status = file_footer_read(&r->source, &r->footer_bytes, &r->footer, error);
         if (status != FKV_OK)

@@ -130,6 +130,22 @@ enum fkv_status file_source_read(struct file_source *source, uint8_t *target, si
     return status;
 }
 
+enum fkv_status file_source_drain(struct file_source *source, uint8_t *tail, size_t size,
+                                  struct fkv_error *error)
+{
+    enum { kept = 8 };
+    uint8_t bytes[kept + 4096] = {0};
+    size_t got;
+    do {
+        enum fkv_status status = read_some(source, bytes + kept, sizeof bytes - kept, &got, error);
+        if (status != FKV_OK)
+            return status;
+        memmove(bytes, bytes + got, kept);
+    } while (got > 0);
+    memcpy(tail, bytes + kept - size, size);
+    return FKV_OK;
+}
+
 /* The header's length; 0 at the end. */
 static enum fkv_status read_length(struct file_source *source, uint32_t *ret,
                                    struct fkv_error *error)

@@ -39,6 +39,11 @@ enum fkv_status file_source_peek(struct file_source *source, uint8_t *target, si
 enum fkv_status file_source_read(struct file_source *source, uint8_t *target, size_t size,
                                  struct fkv_error *error);
 
+/* Reads to the end. The last `size` bytes, at most 8, are left in `tail`, zeros where there are
+ * less. */
+enum fkv_status file_source_drain(struct file_source *source, uint8_t *tail, size_t size,
+                                  struct fkv_error *error);
+
 /* The next message; *ret_is_end instead at the end of the stream, marked or not. */
 enum fkv_status file_source_message(struct file_source *source, struct file_message *ret,
                                     bool *ret_is_end, struct fkv_error *error);

@@ -289,6 +289,17 @@ def test_dictionaries_that_change(value, from_deltas, to_deltas):
     assert reader.stats.num_replaced_dictionaries == (1 if to_deltas else 7)
 
 
+@pytest.mark.parametrize("name", [n for n in COLUMNS if "dictionary" not in n])
+def test_deltas_of_every_type(name):
+    """What deltas make of a dictionary equals the dictionary sent whole."""
+    values = COLUMNS[name]
+    batches = [pa.RecordBatch.from_arrays([pa.DictionaryArray.from_arrays(
+        pa.array(range(0, size, 2), pa.int16()), values.slice(0, size))], names=["d"])
+        for size in (5, 24, 24, ROWS)]
+    data = write(batches, emit_dictionary_deltas=True)
+    check(cat(data), batches)
+
+
 def test_dictionary_is_sent_once():
     batches = [next(growing(2))] * 5
     reader = pa.ipc.open_stream(cat(write(batches)))
