@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers for the tests. FLIGHTKV_PROGRAM names the program; build/release/flightkv without it."""
+
+import pytest
+
+from server_process import ServerProcess
+
+
+@pytest.fixture
+def start_server(tmp_path):
+    """Starts servers with options of the test's own; they are stopped, and checked, at its end."""
+    servers = []
+
+    def start(*options):
+        servers.append(ServerProcess(tmp_path / f"server-{len(servers)}.log", *options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """One server with default options for a whole file of tests; each uses keys of its own."""
+    server = ServerProcess(tmp_path_factory.mktemp("server") / "server.log", "--workers", "2")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def client(server):
+    with server.connect() as client:
+        yield client
