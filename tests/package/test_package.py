@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The installed package as a stranger meets it: found by pkg-config, linked either way, and showing
+nothing but fkv_ functions. For the release build; FLIGHTKV_PROGRAM says where it is."""
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.flight as fl
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = (ROOT / os.environ.get("FLIGHTKV_PROGRAM", "build/release/flightkv")).parent
+WARNINGS = ["-std=c17", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+
+
+def run(*command, **options):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory):
+    prefix = tmp_path_factory.mktemp("prefix")
+    run("cmake", "--install", str(BUILD), "--prefix", str(prefix))
+    return prefix
+
+
+def declared_functions():
+    headers = (ROOT / "include/flightkv").glob("*.h")
+    text = re.sub(r"/\*.*?\*/", "", "".join(header.read_text() for header in headers), flags=re.S)
+    return set(re.findall(r"^FKV_API[^(;]*?(\w+)\(", text, re.M))
+
+
+@pytest.mark.parametrize("library, options", [("libflightkv.so", ["-D"]), ("libflightkv.a", ["-g"])])
+def test_exactly_what_the_headers_declare_is_exported(prefix, library, options):
+    listed = run("nm", *options, "--defined-only", "--format=posix", str(prefix / "lib" / library))
+    symbols = {line.split()[0] for line in listed.splitlines() if " " in line}
+    assert symbols == declared_functions()
+
+
+def test_what_is_installed(prefix):
+    files = {str(path.relative_to(prefix)) for path in prefix.rglob("*") if not path.is_dir()}
+    for name in ("bin/flightkv", "include/flightkv/flightkv.h", "include/flightkv/status.h",
+                 "include/flightkv/arrow_abi.h", "lib/libflightkv.a", "lib/libflightkv.so",
+                 "lib/libflightkv.so.0", "lib/flightkv/flightkv_formats.so",
+                 "lib/pkgconfig/flightkv.pc"):
+        assert name in files
+    version = run(str(prefix / "bin/flightkv"), "--version", env={})
+    assert re.fullmatch(r"flightkv \d+\.\d+\.\d+\n", version)
+
+
+def test_no_path_of_this_machine_is_installed(prefix):
+    for file in prefix.rglob("*"):
+        if file.is_file() and file.suffix not in (".h", ".a"):
+            dynamic = run("objdump", "-p", str(file)) if ".so" in file.name else ""
+            assert str(ROOT) not in dynamic, file
+
+
+@pytest.mark.parametrize("header", ["flightkv.h", "status.h", "arrow_abi.h"])
+@pytest.mark.parametrize("compiler", [["gcc", *WARNINGS, "-xc"], ["g++", "-std=c++17", "-xc++"]],
+                         ids=["C", "C++"])
+def test_each_header_stands_alone(prefix, compiler, header):
+    run(*compiler, "-fsyntax-only", f"-I{prefix}/include", "-",
+        input=f"#include <flightkv/{header}>\n#include <flightkv/{header}>\n")
+
+
+@pytest.fixture(params=["shared", "static"])
+def build_example(request, prefix, tmp_path):
+    """Builds an example by what pkg-config says; gives its command with its environment."""
+    env = {**os.environ, "PKG_CONFIG_PATH": str(prefix / "lib/pkgconfig")}
+    static = request.param == "static"
+
+    def build(name):
+        flags = run("pkg-config", "--cflags", "--libs", *(["--static"] if static else []),
+                    "flightkv", env=env).split()
+        if static:
+            flags = [f if f != "-lflightkv" else "-l:libflightkv.a" for f in flags]
+        program = tmp_path / name
+        run("gcc", *WARNINGS, str(ROOT / f"examples/{name}.c"), "-o", str(program), *flags)
+        linked = "libflightkv.so" in run("objdump", "-p", str(program))
+        assert linked != static
+        return [str(program)], {**os.environ, "LD_LIBRARY_PATH": str(prefix / "lib")}
+    return build
+
+
+def test_the_examples(build_example, tmp_path):
+    table = pa.table({"a": pa.array(range(10_000)), "b": ["text"] * 10_000})
+    file = tmp_path / "table.arrow"
+    with pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table, max_chunksize=1000)
+
+    command, env = build_example("server")
+    server = subprocess.Popen([*command, "grpc+tcp://localhost:0"], env=env,
+                              stdout=subprocess.PIPE, text=True)
+    try:
+        uri = server.stdout.readline().split()[-1]
+        command, env = build_example("client")
+        said = run(*command, uri, "example", str(file), env=env)
+        assert said == "put 10000 rows in 10 batches\ngot 10000 rows\n"
+        with fl.connect(uri) as client:
+            assert client.do_get(fl.Ticket("example")).read_all().equals(table)
+        bad = subprocess.run([*command, uri, "example", "no such file"], env=env, text=True,
+                             capture_output=True)
+        assert bad.returncode == 1 and "no such file" in bad.stderr
+    finally:
+        server.send_signal(signal.SIGTERM)
+        rest, _ = server.communicate(timeout=30)
+    assert server.returncode == 0
+    assert rest == "\nStopping the server...\nServer stopped...\n"
