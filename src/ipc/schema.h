@@ -120,9 +120,10 @@ struct ipc_schema {
 /* Decodes and checks a Schema message (a bare Message flatbuffer, as in FlightData.data_header).
  * The bytes are copied. INVALID_ARGUMENT says what was wrong with which field;
  * RESOURCE_EXHAUSTED when a limit of ipc/limits.h is passed or memory is short.
- * Checked beside the structure: depth, field count, UTF-8 of names, metadata and time zones; the
- * children each type needs (list 1, map 1 struct of 2, run-end encoded 2, ...); every parameter's
- * range; that fields sharing a dictionary id agree on their value type. */
+ * Checked beside the structure: depth, field count, UTF-8 of names and time zones; the children
+ * each type needs (list 1, map 1 struct of 2, run-end encoded 2, ...); every parameter's range; that
+ * fields sharing a dictionary id agree on their value type. Metadata may be any bytes: pyarrow
+ * writes pickled objects there. */
 enum fkv_status ipc_schema_decode(const struct alloc *alloc, struct slice header,
                                   const struct ipc_limits *limits, struct ipc_schema **ret,
                                   struct fkv_error *error);

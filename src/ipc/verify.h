@@ -6,10 +6,12 @@
  *   - every record batch has exactly the nodes and buffers that the schema's layout asks for, with
  *     0 <= null_count <= length, lengths of children consistent with their parent where the layout
  *     fixes them, every buffer inside the body, at an offset that is a multiple of 8, not shorter
- *     than its layout needs, buffers not overlapping;
+ *     than its layout needs, buffers in the order of the list and not overlapping (empty ones may
+ *     have any offset);
  *   - compressed buffers claim sizes that their layout needs and the limits allow;
- *   - dictionary batches name an id of the schema; a delta has something to append to; every
- *     dictionary that a batch needs came before it.
+ *   - dictionary batches name an id of the schema; a delta has something to append to; a record
+ *     batch comes after every dictionary of the schema. Among each other they may come in any
+ *     order, since readers resolve inner ones when a record batch needs them.
  * Values inside buffers are never read. One verifier, one thread.
  */
 #ifndef IPC_VERIFY_H
