@@ -94,9 +94,9 @@ static bool has_validity(const struct window *w)
 static int64_t count_nulls(const struct window *w)
 {
     const struct ArrowArray *array = w->array;
-    if (w->field->type == IPC_TYPE_NULL)
-        return w->length;
-    if (!has_validity(w) || array->buffers[0] == NULL || array->null_count == 0 || w->length == 0)
+    if (!has_validity(w)) /* indices into a dictionary of nulls have one */
+        return w->field->type == IPC_TYPE_NULL ? w->length : 0;
+    if (array->buffers[0] == NULL || array->null_count == 0 || w->length == 0)
         return 0;
     if (w->length == array->length && array->null_count > 0 && array->null_count <= array->length)
         return array->null_count;

@@ -97,15 +97,15 @@ static enum fkv_status add_buffer(struct body *b, bool is_dropped)
     return FKV_OK;
 }
 
-/* Version V4 gave unions a validity bitmap, which neither V5 nor the C Data interface knows. It is
- * dropped, unless it says that something is null. */
-static enum fkv_status check_old_union(struct body *b, const struct ipc_field *field,
+/* Version V4 gave a validity bitmap to types that have none in V5 and in the C Data interface
+ * (unions). It is dropped, unless it says that something is null. */
+static enum fkv_status check_old_nulls(struct body *b, const struct ipc_field *field,
                                        struct ipc_node node)
 {
     if (node.null_count == 0 || ipc_message_buffer(b->message, b->buffer).length == 0)
         return FKV_OK;
     return status_set(b->error, FKV_UNIMPLEMENTED,
-                      "column '%.*s' is a union with %lld nulls of its own, which only metadata "
+                      "column '%.*s' has %lld nulls of its own, which for its type only metadata "
                       "version V4 can say",
                       (int)field->name.size, (const char *)field->name.data,
                       (long long)node.null_count);
@@ -115,12 +115,10 @@ static enum fkv_status add_column(struct body *b, const struct ipc_field *field,
 {
     struct ipc_layout layout = ipc_layout_of(field, b->message->version, as_values);
     struct ipc_node node = ipc_message_node(b->message, b->node++);
-    bool drops_validity = field->type == IPC_TYPE_UNION && layout.count > 0 &&
-                          layout.kinds[0] == IPC_BUFFER_VALIDITY &&
-                          (as_values || !field->is_dictionary);
+    bool drops_validity = layout.count > ipc_layout_of(field, IPC_V5, as_values).count;
     enum fkv_status status = FKV_OK;
     if (drops_validity)
-        status = check_old_union(b, field, node);
+        status = check_old_nulls(b, field, node);
     ipc_batch_add_node(b->batch, node.length, drops_validity ? 0 : node.null_count);
     int64_t count = layout.count;
     if (layout.is_variadic) {

@@ -148,7 +148,7 @@ def structs():
     yield "struct", every_third_null(rows)
     yield "struct_empty", every_third_null([{}] * ROWS, pa.struct([]))
     ids = pa.array([5 if i % 3 else 9 for i in range(ROWS)], pa.int8())
-    places = pa.array([i % 7 for i in range(ROWS)], pa.int32())
+    places = pa.array([i - i // 3 - 1 if i % 3 else i // 3 for i in range(ROWS)], pa.int32())
     children = [every_third_null(range(ROWS)), pa.array([words(i) for i in range(ROWS)])]
     yield "dense_union", pa.UnionArray.from_dense(ids, places, children, ["x", "y"], [5, 9])
     yield "sparse_union", pa.UnionArray.from_sparse(ids, children, ["x", "y"], [5, 9])
@@ -192,6 +192,8 @@ def extensions():
         tensor, pa.array([[i, 1, 2, 3] for i in range(ROWS)], pa.list_(pa.int32(), 4)))
 
 
+# What may be a dictionary's values.
+PLAIN = [name for source in (moments, numbers, texts, lists, structs) for name, _ in source()]
 COLUMNS = {name: column for source in (moments, numbers, texts, lists, structs, dictionaries,
                                        extensions) for name, column in source()}
 
@@ -251,16 +253,17 @@ def test_reads_compressed(batch, codec):
                                      {"use_legacy_format": True,
                                       "metadata_version": pa.ipc.MetadataVersion.V4}])
 def test_reads_old_streams(batch, options):
-    # V4 unions may have nulls, so that pyarrow writes none of them at all.
+    # Run ends came long after V4; pyarrow adds a bitmap there that no document knows.
     if "metadata_version" in options:
-        batch = batch.drop_columns(["dense_union", "sparse_union"])
+        batch = batch.drop_columns([n for n in batch.schema.names if n.startswith("ree_")])
     check(cat(write([batch], **options)), [batch])
 
 
 def growing(count, value=lambda i: f"word {i}"):
     """Batches whose dictionary grows, starts anew in the middle and grows again."""
     for i in range(count):
-        values = pa.array([value(j) for j in range(2 * (i % (count // 2)) + 1)])
+        everything = pa.array([value(j) for j in range(2 * count)])
+        values = pa.array(everything[:2 * (i % (count // 2)) + 1].to_pylist(), everything.type)
         yield pa.RecordBatch.from_arrays([pa.DictionaryArray.from_arrays(
             pa.array([0, len(values) - 1, None], pa.int16()), values)], names=["d"])
 
@@ -289,7 +292,7 @@ def test_dictionaries_that_change(value, from_deltas, to_deltas):
     assert reader.stats.num_replaced_dictionaries == (1 if to_deltas else 7)
 
 
-@pytest.mark.parametrize("name", [n for n in COLUMNS if "dictionary" not in n])
+@pytest.mark.parametrize("name", PLAIN)
 def test_deltas_of_every_type(name):
     """What deltas make of a dictionary equals the dictionary sent whole."""
     values = COLUMNS[name]
