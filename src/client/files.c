@@ -60,5 +60,12 @@ enum fkv_status fkv_stream_error(struct ArrowArrayStream *stream, struct fkv_err
 {
     bool is_ours;
     enum fkv_status status = client_stream_error(stream, &is_ours, error);
-    return is_ours ? status : ipc_stream_error(stream, error);
+    if (is_ours)
+        return status;
+    const struct fkv_error *of_file = ipc_stream_error(stream);
+    if (of_file == NULL)
+        return FKV_UNKNOWN;
+    if (of_file->status != FKV_OK && error != NULL)
+        *error = *of_file;
+    return of_file->status;
 }

@@ -19,9 +19,9 @@ enum ipc_file_format { IPC_FILE_STREAM, IPC_FILE_FILE };
 enum fkv_status ipc_file_read(const struct alloc *alloc, int fd, const struct ipc_limits *limits,
                               struct ArrowArrayStream *ret, struct fkv_error *error);
 
-/* Why the last callback of such a stream failed, in full (get_next only gives an errno code).
- * NULL when nothing failed, or when the stream isn't one of ipc_file_read. Valid as long as the
- * stream. */
+/* Why the last callback of such a stream failed, in full (get_next only gives an errno code); its
+ * status is FKV_OK when nothing failed. NULL when the stream isn't one of ipc_file_read. Valid as
+ * long as the stream. */
 const struct fkv_error *ipc_stream_error(const struct ArrowArrayStream *stream);
 
 struct ipc_write_result {

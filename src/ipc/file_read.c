@@ -228,7 +228,7 @@ const struct fkv_error *ipc_stream_error(const struct ArrowArrayStream *stream)
     if (stream->release != stream_release)
         return NULL;
     const struct file_reader *r = stream->private_data;
-    return r->error.status == FKV_OK ? NULL : &r->error;
+    return &r->error;
 }
 
 enum fkv_status ipc_file_read(const struct alloc *alloc, int fd, const struct ipc_limits *limits,

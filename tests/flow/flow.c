@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/flow.h"
+
+#include "flight/flight_data.h"
+
+static uint64_t flow_now(void *context)
+{
+    return ((struct flow *)context)->now_ns;
+}
+
+/* Steps the server until a whole round brings nothing; then the clock goes on to what is due. */
+static bool on_wait(void *context)
+{
+    struct flow_link *link = context;
+    if (link->flow->is_frozen)
+        return false;
+    return flow_step(link->flow);
+}
+
+static void forget_connection(struct flow_link *link)
+{
+    if (link->server_end != NULL)
+        net_pipe_release(link->server_end);
+    link->server_end = NULL;
+}
+
+static enum fkv_status connect_pipe(void *context, const struct alloc *alloc,
+                                    const struct net_uri *uri, uint64_t timeout_ns,
+                                    struct net_transport **ret, struct fkv_error *error)
+{
+    (void)uri;
+    (void)timeout_ns;
+    struct flow_link *link = context;
+    struct net_pipe_options options = link->flow->pipe;
+    options.on_wait = on_wait;
+    options.context = link;
+    struct net_transport *client_end, *server_end;
+    enum fkv_status status = net_pipe_new(alloc, &options, &client_end, &server_end, error);
+    if (status != FKV_OK)
+        return status;
+    forget_connection(link);
+    link->server_end = server_end;
+    net_pipe_hold(server_end);
+    status = host_adopt(link->flow->server->host, server_end, error);
+    if (status == FKV_OK)
+        *ret = client_end;
+    else
+        net_close(client_end);
+    return status;
+}
+
+enum fkv_status flow_try_init(struct flow *flow, const struct alloc *alloc,
+                              const char *const *settings, struct fkv_error *error)
+{
+    *flow = (struct flow){.alloc = alloc, .now_ns = NS_PER_S, .step_ns = 1000};
+    flow->clock = (struct clock){flow_now, flow};
+    struct fkv_server_config config;
+    server_config_init(&config);
+    config.memory_bytes = UINT64_C(1) << 30;
+    config.log_level = LOG_ERROR;
+    enum fkv_status status = FKV_OK;
+    for (; settings != NULL && *settings != NULL && status == FKV_OK; settings += 2)
+        status = fkv_server_config_set(&config, settings[0], settings[1], error);
+    if (status == FKV_OK)
+        status = server_start_stepped(&config, alloc, &flow->clock, &flow->server, error);
+    return status;
+}
+
+void flow_init(struct flow *flow, const struct alloc *alloc, const char *const *settings)
+{
+    struct fkv_error error;
+    assert_ok(flow_try_init(flow, alloc, settings, &error));
+}
+
+void flow_done(struct flow *flow)
+{
+    for (size_t i = 0; i < flow->link_count; i++)
+        fkv_client_close(flow->links[i].client);
+    fkv_server_stop(flow->server);
+    for (size_t i = 0; i < flow_clients_max; i++)
+        forget_connection(&flow->links[i]);
+    flow->link_count = 0;
+    flow->server = NULL;
+}
+
+enum fkv_status flow_try_client(struct flow *flow, struct fkv_client **ret,
+                                struct fkv_error *error)
+{
+    assert_true(flow->link_count < flow_clients_max);
+    struct flow_link *link = &flow->links[flow->link_count];
+    *link = (struct flow_link){.flow = flow};
+    const struct client_connector connector = {connect_pipe, link};
+    enum fkv_status status = client_open(flow->alloc, &flow->clock, &connector,
+                                         "grpc+tcp://pipe:1", NULL, &link->client, error);
+    if (status != FKV_OK) {
+        forget_connection(link);
+        return status;
+    }
+    flow->link_count++;
+    *ret = link->client;
+    return FKV_OK;
+}
+
+struct fkv_client *flow_client(struct flow *flow)
+{
+    struct fkv_error error;
+    struct fkv_client *client = NULL;
+    assert_ok(flow_try_client(flow, &client, &error));
+    return client;
+}
+
+static struct flow_link *link_of(struct flow *flow, const struct fkv_client *client)
+{
+    for (size_t i = 0; i < flow->link_count; i++)
+        if (flow->links[i].client == client)
+            return &flow->links[i];
+    fail_msg("a client that isn't of this flow");
+    return NULL;
+}
+
+void flow_close_client(struct flow *flow, struct fkv_client *client)
+{
+    struct flow_link *link = link_of(flow, client);
+    fkv_client_close(client);
+    link->client = NULL;
+    flow_settle(flow);
+}
+
+bool flow_step(struct flow *flow)
+{
+    bool did_something = false;
+    flow->now_ns += flow->step_ns;
+    /* The link being connected isn't counted yet. */
+    for (size_t i = 0; i < flow_clients_max; i++)
+        if (flow->links[i].server_end != NULL)
+            did_something = net_pipe_step(flow->links[i].server_end) || did_something;
+    host_tick(flow->server->host, flow->now_ns);
+    return did_something;
+}
+
+void flow_settle(struct flow *flow)
+{
+    while (flow_step(flow))
+        ;
+}
+
+void flow_wind(struct flow *flow, uint64_t ns)
+{
+    uint64_t until = flow->now_ns + ns;
+    for (;;) {
+        flow_settle(flow);
+        uint64_t due = host_tick(flow->server->host, flow->now_ns);
+        if (flow->now_ns >= until)
+            break;
+        flow->now_ns = due < until && due > flow->now_ns ? due : until;
+    }
+}
+
+void flow_break(struct flow *flow, struct fkv_client *client)
+{
+    net_pipe_break(link_of(flow, client)->server_end);
+    flow_settle(flow);
+}
+
+struct store_stats flow_stats(struct flow *flow)
+{
+    return store_stats(flow->server->cache.store);
+}
+
+/* ---- messages as they are ---- */
+
+static void put_length(struct buf *buf, uint64_t length)
+{
+    uint8_t bytes[8];
+    store_le64(bytes, length);
+    assert_true(buf_append(buf, bytes, sizeof bytes));
+}
+
+static void encode_one(struct buf *buf, struct slice header, struct slice app_metadata,
+                       bool has_app_metadata, struct slice body)
+{
+    put_length(buf, header.size);
+    put_length(buf, app_metadata.size);
+    put_length(buf, body.size);
+    assert_true(buf_byte(buf, has_app_metadata));
+    assert_true(buf_append(buf, header.data, header.size));
+    assert_true(buf_append(buf, app_metadata.data, app_metadata.size));
+    assert_true(buf_append(buf, body.data, body.size));
+}
+
+void raw_encode(const struct raw_message *messages, size_t count, struct buf *ret)
+{
+    for (size_t i = 0; i < count; i++)
+        encode_one(ret, messages[i].header, messages[i].app_metadata, messages[i].has_app_metadata,
+                   messages[i].body);
+}
+
+struct raw_call {
+    struct client_call call;
+    struct slice key;
+    const struct raw_message *messages;
+    size_t count;
+    size_t next;
+    struct flight_data_reader data;
+    struct buf body;
+    struct buf *ret;
+};
+
+static enum wire_pull next_raw(void *context, struct wire_call *wire, struct wire_out *out,
+                               struct fkv_error *error)
+{
+    (void)wire;
+    struct raw_call *raw = context;
+    if (raw->next == raw->count)
+        return WIRE_PULL_END;
+    const struct raw_message *message = &raw->messages[raw->next];
+    struct buf descriptor;
+    buf_init(&descriptor, alloc_system(), SIZE_MAX);
+    if (raw->next++ == 0)
+        assert_int_equal(
+            client_encode_key(raw->key.data, raw->key.size, false, &descriptor, error), FKV_OK);
+    const struct flight_data_head head = {.descriptor = buf_slice(&descriptor),
+                                          .header = message->header,
+                                          .app_metadata = message->app_metadata,
+                                          .has_app_metadata = message->has_app_metadata,
+                                          .body_bytes = message->body.size};
+    flight_data_write_head(out, &head);
+    if (message->body.size > 0)
+        wire_out_ref(out, message->body, NULL);
+    wire_out_end(out);
+    buf_done(&descriptor);
+    return WIRE_PULL_MESSAGE;
+}
+
+static void on_raw_closed(void *context, struct wire_call *wire, enum fkv_status status,
+                          const char *message)
+{
+    (void)wire;
+    struct raw_call *raw = context;
+    client_call_closed(&raw->call, status, message);
+}
+
+static enum fkv_status run_raw(struct fkv_client *client, struct raw_call *raw,
+                               const struct client_call_options *options, struct fkv_error *error)
+{
+    enum fkv_status status = client_call_open(client, &raw->call, options, error);
+    if (status != FKV_OK)
+        return status;
+    client_call_run(&raw->call, NULL, NULL);
+    *error = raw->call.error;
+    return raw->call.status;
+}
+
+enum fkv_status raw_put(struct fkv_client *client, const char *key,
+                        const struct raw_message *messages, size_t count, struct fkv_error *error)
+{
+    static const struct wire_receiver receiver = {.on_closed = on_raw_closed};
+    struct raw_call raw = {.key = slice_text(key), .messages = messages, .count = count};
+    const struct client_call_options options = {.path = CLIENT_PATH("DoPut"),
+                                                .receiver = &receiver,
+                                                .context = &raw,
+                                                .source = {next_raw, &raw}};
+    return run_raw(client, &raw, &options, error);
+}
+
+static enum wire_pull next_ticket(void *context, struct wire_call *wire, struct wire_out *out,
+                                  struct fkv_error *error)
+{
+    (void)wire;
+    struct raw_call *raw = context;
+    if (raw->next++ > 0)
+        return WIRE_PULL_END;
+    struct buf ticket;
+    buf_init(&ticket, alloc_system(), SIZE_MAX);
+    assert_int_equal(flight_bytes_encode(raw->key, &ticket, error), FKV_OK);
+    wire_out_begin(out);
+    wire_out_copy(out, buf_slice(&ticket));
+    wire_out_end(out);
+    buf_done(&ticket);
+    return WIRE_PULL_MESSAGE;
+}
+
+static enum fkv_status on_raw_body(void *context, uint64_t size, struct fkv_error *error)
+{
+    (void)size;
+    (void)error;
+    buf_clear(&((struct raw_call *)context)->body);
+    return FKV_OK;
+}
+
+static enum fkv_status on_raw_body_bytes(void *context, struct slice bytes,
+                                         struct fkv_error *error)
+{
+    (void)error;
+    assert_true(buf_append(&((struct raw_call *)context)->body, bytes.data, bytes.size));
+    return FKV_OK;
+}
+
+static enum fkv_status on_raw_message(void *context, struct wire_call *wire, uint64_t size,
+                                      struct fkv_error *error)
+{
+    (void)wire;
+    (void)error;
+    flight_data_begin(&((struct raw_call *)context)->data, size);
+    return FKV_OK;
+}
+
+static enum fkv_status on_raw_bytes(void *context, struct wire_call *wire, struct slice bytes,
+                                    struct fkv_error *error)
+{
+    (void)wire;
+    return flight_data_feed(&((struct raw_call *)context)->data, bytes, error);
+}
+
+static enum fkv_status on_raw_message_end(void *context, struct wire_call *wire,
+                                          struct fkv_error *error)
+{
+    (void)wire;
+    struct raw_call *raw = context;
+    enum fkv_status status = flight_data_end(&raw->data, error);
+    if (status == FKV_OK)
+        encode_one(raw->ret, buf_slice(&raw->data.header), buf_slice(&raw->data.app_metadata),
+                   raw->data.has_app_metadata, buf_slice(&raw->body));
+    return status;
+}
+
+enum fkv_status raw_get(struct fkv_client *client, const char *key, struct buf *ret,
+                        struct fkv_error *error)
+{
+    static const struct wire_receiver receiver = {.on_message = on_raw_message,
+                                                  .on_bytes = on_raw_bytes,
+                                                  .on_message_end = on_raw_message_end,
+                                                  .on_closed = on_raw_closed};
+    static const struct flight_data_handler handler = {on_raw_body, on_raw_body_bytes};
+    static const struct flight_data_limits limits = {1 << 20, 1 << 30, 1 << 30};
+    struct raw_call raw = {.key = slice_text(key), .ret = ret};
+    flight_data_reader_init(&raw.data, alloc_system(), &limits, &handler, &raw);
+    buf_init(&raw.body, alloc_system(), SIZE_MAX);
+    const struct client_call_options options = {.path = CLIENT_PATH("DoGet"),
+                                                .receiver = &receiver,
+                                                .context = &raw,
+                                                .source = {next_ticket, &raw}};
+    enum fkv_status status = run_raw(client, &raw, &options, error);
+    flight_data_reader_done(&raw.data);
+    buf_done(&raw.body);
+    return status;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tables made by rule, so that what comes back can be checked without keeping what was sent: row i
+ * of the whole table has x = seed + i (int64) and y = its text, null in every seventh row. */
+#ifndef FLOW_TABLES_H
+#define FLOW_TABLES_H
+
+#include <stdbool.h>
+
+#include "flightkv/flightkv.h"
+
+struct table_rule {
+    uint64_t seed;
+    uint32_t batches;
+    uint32_t rows; /* of each batch */
+    /* Fails the stream with EIO instead of giving batch number `fail_at` (from 1); 0: never. */
+    uint32_t fail_at;
+    /* Called before batch `number` (from 0) and before the end is given; may be NULL. */
+    void (*before_batch)(void *context, uint32_t number);
+    void *context;
+};
+
+void table_stream(const struct table_rule *rule, struct ArrowArrayStream *ret);
+
+/* Reads the stream to its end and releases it; true when it is exactly the rule's table. */
+bool table_is(struct ArrowArrayStream *stream, const struct table_rule *rule);
+
+#endif
