@@ -1,48 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ipc/layout.h"
 
-static const struct ipc_layout fixed = {.count = 2,
-                                        .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_VALUES}};
+/* The layouts of the format, by their buffers. */
+static const struct ipc_layout none = {.count = 0};
+static const struct ipc_layout values = {.count = 2,
+                                         .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_VALUES}};
+static const struct ipc_layout bits = {.count = 2, .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_BITS}};
+static const struct ipc_layout bytes32 = {
+    .count = 3, .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_OFFSETS32, IPC_BUFFER_DATA}};
+static const struct ipc_layout bytes64 = {
+    .count = 3, .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_OFFSETS64, IPC_BUFFER_DATA}};
+static const struct ipc_layout views = {
+    .count = 2, .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_VIEWS}, .is_variadic = true};
+static const struct ipc_layout list32 = {
+    .count = 2, .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_OFFSETS32}, .has_children = true};
+static const struct ipc_layout list64 = {
+    .count = 2, .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_OFFSETS64}, .has_children = true};
+static const struct ipc_layout list_view32 = {
+    .count = 3,
+    .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_VIEW_OFFSETS32, IPC_BUFFER_SIZES32},
+    .has_children = true};
+static const struct ipc_layout list_view64 = {
+    .count = 3,
+    .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_VIEW_OFFSETS64, IPC_BUFFER_SIZES64},
+    .has_children = true};
+static const struct ipc_layout children = {
+    .count = 1, .kinds = {IPC_BUFFER_VALIDITY}, .has_children = true};
+static const struct ipc_layout run_ends = {.count = 0, .has_children = true};
 
-/* Indexed by enum ipc_type. Types that aren't listed have values of a fixed width, whose bytes
- * depend on the field's parameters. */
-static const struct ipc_layout layouts[] = {
-    [IPC_TYPE_BINARY] = {.count = 3,
-                         .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_OFFSETS32, IPC_BUFFER_DATA}},
-    [IPC_TYPE_UTF8] = {.count = 3,
-                       .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_OFFSETS32, IPC_BUFFER_DATA}},
-    [IPC_TYPE_LARGE_BINARY] = {.count = 3,
-                               .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_OFFSETS64,
-                                         IPC_BUFFER_DATA}},
-    [IPC_TYPE_LARGE_UTF8] = {.count = 3,
-                             .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_OFFSETS64, IPC_BUFFER_DATA}},
-    [IPC_TYPE_BINARY_VIEW] = {.count = 2,
-                              .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_VIEWS},
-                              .is_variadic = true},
-    [IPC_TYPE_UTF8_VIEW] = {.count = 2,
-                            .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_VIEWS},
-                            .is_variadic = true},
-    [IPC_TYPE_BOOL] = {.count = 2, .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_BITS}},
-    [IPC_TYPE_LIST] = {.count = 2,
-                       .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_OFFSETS32},
-                       .has_children = true},
-    [IPC_TYPE_MAP] = {.count = 2,
-                      .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_OFFSETS32},
-                      .has_children = true},
-    [IPC_TYPE_LARGE_LIST] = {.count = 2,
-                             .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_OFFSETS64},
-                             .has_children = true},
-    [IPC_TYPE_LIST_VIEW] = {.count = 3,
-                            .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_VIEW_OFFSETS32,
-                                      IPC_BUFFER_SIZES32},
-                            .has_children = true},
-    [IPC_TYPE_LARGE_LIST_VIEW] = {.count = 3,
-                                  .kinds = {IPC_BUFFER_VALIDITY, IPC_BUFFER_VIEW_OFFSETS64,
-                                            IPC_BUFFER_SIZES64},
-                                  .has_children = true},
-    [IPC_TYPE_FIXED_SIZE_LIST] = {.count = 1, .kinds = {IPC_BUFFER_VALIDITY}, .has_children = true},
-    [IPC_TYPE_STRUCT] = {.count = 1, .kinds = {IPC_BUFFER_VALIDITY}, .has_children = true},
-    [IPC_TYPE_RUN_END_ENCODED] = {.has_children = true},
+/* A union's depends on more than its type: union_layout. */
+static const struct ipc_layout *const layouts[] = {
+    [IPC_TYPE_NULL] = &none,
+    [IPC_TYPE_INT] = &values,
+    [IPC_TYPE_FLOATING_POINT] = &values,
+    [IPC_TYPE_BINARY] = &bytes32,
+    [IPC_TYPE_UTF8] = &bytes32,
+    [IPC_TYPE_BOOL] = &bits,
+    [IPC_TYPE_DECIMAL] = &values,
+    [IPC_TYPE_DATE] = &values,
+    [IPC_TYPE_TIME] = &values,
+    [IPC_TYPE_TIMESTAMP] = &values,
+    [IPC_TYPE_INTERVAL] = &values,
+    [IPC_TYPE_LIST] = &list32,
+    [IPC_TYPE_STRUCT] = &children,
+    [IPC_TYPE_FIXED_SIZE_BINARY] = &values,
+    [IPC_TYPE_FIXED_SIZE_LIST] = &children,
+    [IPC_TYPE_MAP] = &list32,
+    [IPC_TYPE_DURATION] = &values,
+    [IPC_TYPE_LARGE_BINARY] = &bytes64,
+    [IPC_TYPE_LARGE_UTF8] = &bytes64,
+    [IPC_TYPE_LARGE_LIST] = &list64,
+    [IPC_TYPE_RUN_END_ENCODED] = &run_ends,
+    [IPC_TYPE_BINARY_VIEW] = &views,
+    [IPC_TYPE_UTF8_VIEW] = &views,
+    [IPC_TYPE_LIST_VIEW] = &list_view32,
+    [IPC_TYPE_LARGE_LIST_VIEW] = &list_view64,
 };
 
 static uint32_t value_bytes(const struct ipc_field *field)
@@ -60,8 +72,11 @@ static uint32_t value_bytes(const struct ipc_field *field)
         return 4u << field->unit; /* months; days and milliseconds; these and nanoseconds */
     case IPC_TYPE_FIXED_SIZE_BINARY:
         return (uint32_t)field->byte_width;
-    default: /* TIMESTAMP, DURATION */
+    case IPC_TYPE_TIMESTAMP:
+    case IPC_TYPE_DURATION:
         return 8;
+    default: /* no VALUES buffer */
+        return 0;
     }
 }
 
@@ -79,18 +94,14 @@ static struct ipc_layout union_layout(const struct ipc_field *field, enum ipc_ve
 struct ipc_layout ipc_layout_of(const struct ipc_field *field, enum ipc_version version,
                                 bool as_values)
 {
-    struct ipc_layout layout = fixed;
+    struct ipc_layout layout = values;
     if (field->is_dictionary && !as_values) {
         layout.width = field->dictionary.index_bits / 8;
         return layout;
     }
     if (field->type == IPC_TYPE_UNION)
         return union_layout(field, version);
-    if (field->type == IPC_TYPE_NULL)
-        return (struct ipc_layout){.count = 0};
-    if ((size_t)field->type < sizeof layouts / sizeof layouts[0] &&
-        (layouts[field->type].count > 0 || layouts[field->type].has_children))
-        return layouts[field->type];
+    layout = *layouts[field->type];
     layout.width = value_bytes(field);
     return layout;
 }
