@@ -6,7 +6,8 @@ SHELL := /bin/bash
 
 JOBS   ?= $(shell nproc)
 PREFIX ?= /usr/local
-pytest  = FLIGHTKV_PROGRAM=build/$(1)/flightkv .venv/bin/python -m pytest $(2)
+pytest  = FLIGHTKV_PROGRAM=build/$(1)/flightkv FKV_IPC_CAT=build/$(1)/ipc_cat \
+          .venv/bin/python -m pytest $(2)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
