@@ -64,6 +64,7 @@ if(TARGET fkv_arrow)
   target_compile_definitions(fkv_formats PRIVATE
     FKV_ARROW_LIBRARY="${FKV_ARROW_LIBRARY}" FKV_PARQUET_LIBRARY="${FKV_PARQUET_LIBRARY}"
     FKV_ARROW_MAJOR="${major}")
+  install(TARGETS flightkv_formats LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/flightkv)
 else()
   message(STATUS "Parquet module not built: it needs g++ and Arrow C++ (or pyarrow in .venv)")
 endif()
