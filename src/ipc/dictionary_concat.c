@@ -312,8 +312,7 @@ static enum fkv_status make_canonical(const struct alloc *alloc, const struct ip
     enum fkv_status status = ipc_export_values(alloc, field, values, &array, error);
     if (status != FKV_OK)
         return status;
-    status =
-        ipc_import_column(alloc, field, true, &array, 0, array.length, &values->refs, ret, error);
+    status = ipc_import_values(alloc, field, &array, 0, array.length, &values->refs, ret, error);
     array.release(&array);
     return status;
 }

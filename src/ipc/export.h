@@ -17,7 +17,7 @@ enum fkv_status ipc_export_batch(const struct alloc *alloc, const struct ipc_sch
                                  struct fkv_error *error);
 
 /* A dictionary's values by themselves; dictionaries inside them are left NULL, so that the result
- * is for ipc_import_column, not for consumers. `values` must outlive it. */
+ * is for ipc_import_values, not for consumers. `values` must outlive it. */
 enum fkv_status ipc_export_values(const struct alloc *alloc, const struct ipc_field *field,
                                   struct ipc_values *values, struct ArrowArray *ret,
                                   struct fkv_error *error);

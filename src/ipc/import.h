@@ -26,10 +26,12 @@ enum fkv_status ipc_import_batch(const struct alloc *alloc, const struct ipc_sch
                                  const struct ArrowArray *array, struct block *owner,
                                  struct ipc_batch *ret, struct fkv_error *error);
 
-/* Rows [start, start + length) of one column of `field`; of its dictionary if `as_values`. */
-enum fkv_status ipc_import_column(const struct alloc *alloc, const struct ipc_field *field,
-                                  bool as_values, const struct ArrowArray *array, int64_t start,
-                                  int64_t length, struct block *owner, struct ipc_batch *ret,
+/* Values [start, start + length) of the dictionary of `field`. They are cut tightly, as if they
+ * never were the whole array, so that equal values look equal wherever they were cut out; that
+ * looks through list views, dense unions and views of binary and text. */
+enum fkv_status ipc_import_values(const struct alloc *alloc, const struct ipc_field *field,
+                                  const struct ArrowArray *array, int64_t start, int64_t length,
+                                  struct block *owner, struct ipc_batch *ret,
                                   struct fkv_error *error);
 
 /* Between import_array.c and import_nested.c. */
@@ -37,6 +39,7 @@ struct importer {
     const struct alloc *alloc;
     struct block *owner;
     struct ipc_batch *batch;
+    bool is_tight;
     struct fkv_error *error;
 };
 
@@ -49,10 +52,10 @@ struct window {
     int64_t first, last; /* what the offsets of these rows span of the child or of the data */
 };
 
-/* Whether the window is everything that the buffers hold. */
-static inline bool window_is_whole(const struct window *w)
+/* Whether what offsets may point to anywhere can go as it is. */
+static inline bool import_as_it_is(const struct importer *im, const struct window *w)
 {
-    return w->start == 0 && w->length == w->array->length;
+    return !im->is_tight && w->start == 0 && w->length == w->array->length;
 }
 
 /* INVALID_ARGUMENT: "column 'name': ArrowArray ..." */
@@ -68,7 +71,12 @@ enum fkv_status import_column(const struct importer *im, const struct ipc_field 
                               bool as_values, const struct ArrowArray *array, int64_t start,
                               int64_t length);
 
+/* Adds `count` items of `width` bytes from item `from` of the buffer, by reference. */
+enum fkv_status import_items(const struct importer *im, const struct window *w, const void *buffer,
+                             int64_t from, int64_t count, uint32_t width);
+
 /* Buffers and children that a cut changes (import_nested.c). */
+enum fkv_status import_views(const struct importer *im, struct window *w);
 enum fkv_status import_list_view_offsets(const struct importer *im, struct window *w);
 enum fkv_status import_dense_union(const struct importer *im, struct window *w);
 enum fkv_status import_run_ends(const struct importer *im, struct window *w);

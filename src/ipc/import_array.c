@@ -50,9 +50,8 @@ enum fkv_status import_open(const struct importer *im, const struct ipc_field *f
     return FKV_OK;
 }
 
-/* Adds `count` items of `width` bytes from item `from` of the buffer, by reference. */
-static enum fkv_status add_items(const struct importer *im, const struct window *w,
-                                 const void *buffer, int64_t from, int64_t count, uint32_t width)
+enum fkv_status import_items(const struct importer *im, const struct window *w, const void *buffer,
+                             int64_t from, int64_t count, uint32_t width)
 {
     int64_t first, size;
     if (__builtin_mul_overflow(from, (int64_t)width, &first) ||
@@ -74,7 +73,7 @@ static enum fkv_status add_bits(const struct importer *im, const struct window *
 {
     int64_t size = (w->length + 7) / 8;
     if ((w->start & 7) == 0)
-        return add_items(im, w, bits, w->start / 8, size, 1);
+        return import_items(im, w, bits, w->start / 8, size, 1);
     if (bits == NULL && w->length > 0)
         return import_wrong(im, w->field, "has rows, but a buffer that is NULL");
     struct block *block = block_new(im->alloc, (size_t)size);
@@ -117,30 +116,13 @@ static enum fkv_status add_offsets(const struct importer *im, struct window *w, 
     if (w->first < 0 || w->last < w->first)
         return import_wrong(im, w->field, "has offsets that are negative or decrease");
     if (w->first == 0)
-        return add_items(im, w, offsets, w->start, w->length + 1, width);
+        return import_items(im, w, offsets, w->start, w->length + 1, width);
     struct block *block = block_new(im->alloc, (size_t)(w->length + 1) * width);
     for (int64_t i = 0; block != NULL && i <= w->length; i++)
         import_integer_set(block->data, width, i,
                            import_integer(offsets, width, w->start + i) - w->first);
     ipc_batch_add_block(im->batch, block);
     return FKV_OK;
-}
-
-static enum fkv_status add_views(const struct importer *im, const struct window *w)
-{
-    const struct ArrowArray *array = w->array;
-    enum fkv_status status = add_items(im, w, array->buffers[1], w->start, w->length, 16);
-    int64_t variadic = array->n_buffers - w->layout.count - 1;
-    const int64_t *sizes = array->buffers[array->n_buffers - 1];
-    if (variadic > 0 && sizes == NULL)
-        return import_wrong(im, w->field, "doesn't say how long its view buffers are");
-    for (int64_t i = 0; i < variadic && status == FKV_OK; i++) {
-        if (sizes[i] < 0)
-            return import_wrong(im, w->field, "has a view buffer of negative length");
-        status = add_items(im, w, array->buffers[w->layout.count + i], 0, sizes[i], 1);
-    }
-    ipc_batch_add_variadic(im->batch, variadic);
-    return status;
 }
 
 static enum fkv_status add_buffer(const struct importer *im, struct window *w, int index)
@@ -152,26 +134,26 @@ static enum fkv_status add_buffer(const struct importer *im, struct window *w, i
     case IPC_BUFFER_BITS:
         return add_bits(im, w, buffer);
     case IPC_BUFFER_VALUES:
-        return add_items(im, w, buffer, w->start, w->length, w->layout.width);
+        return import_items(im, w, buffer, w->start, w->length, w->layout.width);
     case IPC_BUFFER_OFFSETS32:
         return add_offsets(im, w, buffer, 4);
     case IPC_BUFFER_OFFSETS64:
         return add_offsets(im, w, buffer, 8);
     case IPC_BUFFER_DATA:
-        return add_items(im, w, buffer, w->first, w->last - w->first, 1);
+        return import_items(im, w, buffer, w->first, w->last - w->first, 1);
     case IPC_BUFFER_VIEWS:
-        return add_views(im, w);
+        return import_views(im, w);
     case IPC_BUFFER_TYPE_IDS:
-        return add_items(im, w, buffer, w->start, w->length, 1);
+        return import_items(im, w, buffer, w->start, w->length, 1);
     case IPC_BUFFER_UNION_OFFSETS: /* import_dense_union */
         return FKV_OK;
     case IPC_BUFFER_VIEW_OFFSETS32:
     case IPC_BUFFER_VIEW_OFFSETS64:
         return import_list_view_offsets(im, w);
     case IPC_BUFFER_SIZES32:
-        return add_items(im, w, buffer, w->start, w->length, 4);
+        return import_items(im, w, buffer, w->start, w->length, 4);
     case IPC_BUFFER_SIZES64:
-        return add_items(im, w, buffer, w->start, w->length, 8);
+        return import_items(im, w, buffer, w->start, w->length, 8);
     }
     return import_wrong(im, w->field, "has a buffer of an unknown kind");
 }
@@ -234,15 +216,16 @@ enum fkv_status import_column(const struct importer *im, const struct ipc_field 
     return status;
 }
 
-enum fkv_status ipc_import_column(const struct alloc *alloc, const struct ipc_field *field,
-                                  bool as_values, const struct ArrowArray *array, int64_t start,
-                                  int64_t length, struct block *owner, struct ipc_batch *ret,
+enum fkv_status ipc_import_values(const struct alloc *alloc, const struct ipc_field *field,
+                                  const struct ArrowArray *array, int64_t start, int64_t length,
+                                  struct block *owner, struct ipc_batch *ret,
                                   struct fkv_error *error)
 {
-    struct importer im = {.alloc = alloc, .owner = owner, .batch = ret, .error = error};
+    struct importer im = {
+        .alloc = alloc, .owner = owner, .batch = ret, .is_tight = true, .error = error};
     ipc_batch_init(ret, alloc);
     ret->rows = length;
-    enum fkv_status status = import_column(&im, field, as_values, array, start, length);
+    enum fkv_status status = import_column(&im, field, true, array, start, length);
     if (status == FKV_OK)
         status = ipc_batch_status(ret, error);
     if (status != FKV_OK)

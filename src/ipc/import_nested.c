@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cutting list views, dense unions and run-end encoded columns: their offsets may point anywhere
- * into the children, so that a window's rows are looked through for what they span. */
+/* Cutting views, list views, dense unions and run-end encoded columns: they may point anywhere into
+ * their data buffers or children, so that a window's rows are looked through for what they span. */
 #include "ipc/import.h"
 
-enum { type_ids_max = 128 };
+enum { type_ids_max = 128, view_inline_max = 12, view_size = 16 };
 
 /* A range that grows; empty while last < first. */
 struct span {
@@ -35,7 +35,67 @@ static void add_slice(const struct importer *im, const void *buffer, int64_t fro
     ipc_batch_add_buffer(im->batch, bytes, count > 0 ? im->owner : NULL);
 }
 
-/* What the views of the window span; false when one is negative or overflows. */
+/* The data buffers that the window's views use. */
+static struct span view_span(const struct window *w, const uint8_t *views)
+{
+    const uint8_t *validity = w->array->null_count == 0 ? NULL : w->array->buffers[0];
+    struct span span = span_empty;
+    for (int64_t i = 0; i < w->length; i++) {
+        bool is_null = validity != NULL && !ipc_bit(validity, w->start + i);
+        int64_t index = import_integer(views + i * view_size, 4, 2);
+        if (!is_null && import_integer(views + i * view_size, 4, 0) > view_inline_max)
+            span_add(&span, index, index + 1);
+    }
+    return span_or_zero(span);
+}
+
+/* The views with their buffer indices counted from `first`. What lies under nulls may become
+ * nonsense, as it may have been before. */
+static void add_rebased_views(const struct importer *im, const struct window *w,
+                              const uint8_t *views, int64_t first)
+{
+    struct block *block = block_new(im->alloc, (size_t)w->length * view_size);
+    if (block != NULL)
+        memcpy(block->data, views, block->size);
+    for (int64_t i = 0; block != NULL && i < w->length; i++) {
+        uint8_t *view = block->data + i * view_size;
+        if (import_integer(view, 4, 0) > view_inline_max)
+            import_integer_set(view, 4, 2, import_integer(view, 4, 2) - first);
+    }
+    ipc_batch_add_block(im->batch, block);
+}
+
+/* Data buffers go as they are; when cutting tightly, only from the first to the last one used. */
+enum fkv_status import_views(const struct importer *im, struct window *w)
+{
+    const struct ArrowArray *array = w->array;
+    int64_t count = array->n_buffers - w->layout.count - 1;
+    const int64_t *sizes = array->buffers[array->n_buffers - 1];
+    if (count > 0 && sizes == NULL)
+        return import_wrong(im, w->field, "doesn't say how long its view buffers are");
+    if (w->length > 0 && array->buffers[1] == NULL)
+        return import_wrong(im, w->field, "has rows, but no views");
+    struct span span = {0, count};
+    const uint8_t *views =
+        w->length == 0 ? ipc_zeros : (const uint8_t *)array->buffers[1] + w->start * view_size;
+    if (im->is_tight)
+        span = view_span(w, views);
+    if (span.first < 0 || span.last > count)
+        return import_wrong(im, w->field, "has a view into a buffer that isn't there");
+    if (span.first == 0)
+        add_slice(im, views, 0, w->length, view_size);
+    else
+        add_rebased_views(im, w, views, span.first);
+    enum fkv_status status = FKV_OK;
+    for (int64_t i = span.first; i < span.last && status == FKV_OK; i++)
+        status = sizes[i] < 0
+                     ? import_wrong(im, w->field, "has a view buffer of negative length")
+                     : import_items(im, w, array->buffers[w->layout.count + i], 0, sizes[i], 1);
+    ipc_batch_add_variadic(im->batch, span.last - span.first);
+    return status;
+}
+
+/* What the list views of the window span; false when one is negative or overflows. */
 static bool list_view_span(const struct window *w, uint32_t width, struct span *ret)
 {
     const void *offsets = w->array->buffers[1], *sizes = w->array->buffers[2];
@@ -58,7 +118,7 @@ enum fkv_status import_list_view_offsets(const struct importer *im, struct windo
     const void *offsets = w->array->buffers[1], *sizes = w->array->buffers[2];
     if (w->length > 0 && (offsets == NULL || sizes == NULL))
         return import_wrong(im, w->field, "has rows, but no offsets or sizes");
-    if (window_is_whole(w)) {
+    if (import_as_it_is(im, w)) {
         w->last = w->array->children[0]->length;
         add_slice(im, offsets, 0, w->length, width);
         return FKV_OK;
@@ -116,7 +176,7 @@ enum fkv_status import_dense_union(const struct importer *im, struct window *w)
     if (w->length > 0 && (w->array->buffers[0] == NULL || w->array->buffers[1] == NULL))
         return import_wrong(im, w->field, "has rows, but no type ids or offsets");
     enum fkv_status status = FKV_OK;
-    if (window_is_whole(w)) {
+    if (import_as_it_is(im, w)) {
         add_slice(im, w->array->buffers[1], 0, w->length, sizeof(int32_t));
         for (uint32_t i = 0; i < w->field->child_count; i++)
             spans[i] = (struct span){0, w->array->children[i]->length};

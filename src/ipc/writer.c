@@ -205,8 +205,8 @@ static bool has_grown(struct ipc_writer *writer, const struct ipc_field *field,
 {
     struct ipc_batch head;
     if (values->length <= before->rows ||
-        ipc_import_column(writer->alloc, field, true, values, 0, before->rows, owner, &head,
-                          NULL) != FKV_OK)
+        ipc_import_values(writer->alloc, field, values, 0, before->rows, owner, &head, NULL) !=
+            FKV_OK)
         return false;
     bool same = ipc_batch_equal(&head, before, field, true);
     ipc_batch_done(&head);
@@ -218,7 +218,7 @@ static enum fkv_status queue_delta(struct ipc_writer *writer, const struct ipc_f
                                    int64_t from, struct fkv_error *error)
 {
     struct ipc_batch tail;
-    enum fkv_status status = ipc_import_column(writer->alloc, field, true, values, from,
+    enum fkv_status status = ipc_import_values(writer->alloc, field, values, from,
                                                values->length - from, owner, &tail, error);
     if (status != FKV_OK)
         return status;
@@ -235,8 +235,8 @@ static enum fkv_status queue_dictionary(struct ipc_writer *writer, const struct 
 {
     struct dictionary *dictionary = &writer->dictionaries[field->dictionary.id];
     struct ipc_batch batch;
-    enum fkv_status status = ipc_import_column(writer->alloc, field, true, values, 0,
-                                               values->length, owner, &batch, error);
+    enum fkv_status status =
+        ipc_import_values(writer->alloc, field, values, 0, values->length, owner, &batch, error);
     if (status != FKV_OK)
         return status;
     bool was_sent = dictionary->is_sent && !*ret_replaced;
@@ -300,7 +300,7 @@ static enum fkv_status queue_column_dictionaries(struct ipc_writer *writer,
                           (const char *)field->name.data);
     struct ipc_batch probe;
     enum fkv_status status =
-        ipc_import_column(writer->alloc, field, true, values, 0, 0, owner, &probe, error);
+        ipc_import_values(writer->alloc, field, values, 0, 0, owner, &probe, error);
     if (status != FKV_OK)
         return status;
     ipc_batch_done(&probe);
