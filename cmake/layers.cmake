@@ -22,6 +22,7 @@ function(fkv_layer name)
     endif()
     target_link_libraries(fkv_${name} PUBLIC PkgConfig::${package})
   endforeach()
+  set_target_properties(fkv_${name} PROPERTIES FKV_PACKAGES "${ARG_PACKAGES}")
   fkv_unit_test(${name})
 endfunction()
 

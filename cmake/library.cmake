@@ -2,7 +2,7 @@
 # the functions marked FKV_API: the shared one by hidden visibility, the static one because its
 # objects are linked into one whose hidden symbols are then made local.
 set(FKV_LIBRARY_LAYERS base mem net wire flight host ipc store server client)
-set(FKV_LIBRARY_MODULES libuv libnghttp2 libprotobuf-c liblz4 libzstd jansson)
+set(FKV_LIBRARY_MODULES libuv libnghttp2 libprotobuf-c liblz4 libzstd libxxhash jansson)
 
 foreach(layer ${FKV_LIBRARY_LAYERS})
   if(NOT TARGET fkv_${layer})
@@ -10,8 +10,13 @@ foreach(layer ${FKV_LIBRARY_LAYERS})
     return()
   endif()
   list(APPEND objects $<TARGET_OBJECTS:fkv_${layer}>)
+  get_target_property(packages fkv_${layer} FKV_PACKAGES)
+  list(APPEND modules ${packages})
 endforeach()
-list(TRANSFORM FKV_LIBRARY_MODULES PREPEND PkgConfig:: OUTPUT_VARIABLE packages)
+list(REMOVE_DUPLICATES modules)
+list(TRANSFORM modules PREPEND PkgConfig:: OUTPUT_VARIABLE packages)
+
+set(CMAKE_INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR}) # the program finds its library
 
 add_library(flightkv_lib SHARED ${objects})
 set_target_properties(flightkv_lib PROPERTIES
@@ -35,7 +40,7 @@ add_custom_command(
   COMMAND_EXPAND_LISTS VERBATIM)
 add_custom_target(flightkv_static ALL DEPENDS ${static_library})
 
-list(JOIN FKV_LIBRARY_MODULES " " FKV_REQUIRES_PRIVATE)
+list(JOIN modules " " FKV_REQUIRES_PRIVATE)
 configure_file(${CMAKE_SOURCE_DIR}/cmake/flightkv.pc.in ${CMAKE_BINARY_DIR}/flightkv.pc @ONLY)
 
 install(TARGETS flightkv_lib LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
