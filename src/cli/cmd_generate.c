@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "cli/json.h"
+#include "cli/numbers.h"
+#include "cli/transfer.h"
+
+/* A whole number of least to most. */
+static int parse_count(const struct cli *cli, const char *option, const char *text, uint64_t least,
+                       uint64_t most, uint64_t *ret)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < least ||
+        value > most)
+        return cli_error(cli, CLI_USAGE, "--%s: '%s' isn't a whole number from %llu to %llu",
+                         option, text, (unsigned long long)least, (unsigned long long)most);
+    *ret = value;
+    return CLI_DONE;
+}
+
+static const char *value_or(const struct parsed *parsed, const char *name, const char *fallback)
+{
+    const char *value = parsed_value(parsed, name);
+    return value != NULL ? value : fallback;
+}
+
+static int parse_shape(const struct cli *cli, const struct parsed *parsed,
+                       struct numbers_options *ret)
+{
+    uint64_t bytes, columns, seed, batch_rows;
+    const char *size = value_or(parsed, "size", "64MiB");
+    if (!text_parse_size(size, &bytes))
+        return cli_error(cli, CLI_USAGE,
+                         "--size: '%s' isn't a size; expected one like \"2GiB\" or "
+                         "\"512MiB\"",
+                         size);
+    int exit_code = parse_count(cli, "columns", value_or(parsed, "columns", "64"), 1,
+                                numbers_columns_max, &columns);
+    if (exit_code == CLI_DONE)
+        exit_code = parse_count(cli, "seed", value_or(parsed, "seed", "0"), 0, UINT64_MAX, &seed);
+    if (exit_code == CLI_DONE)
+        exit_code = parse_count(cli, "batch-rows", value_or(parsed, "batch-rows", "131072"), 1,
+                                1 << 30, &batch_rows);
+    if (exit_code != CLI_DONE)
+        return exit_code;
+    uint64_t rows = bytes / (columns * sizeof(double));
+    if (rows == 0)
+        return cli_error(
+            cli, CLI_USAGE, "--size: '%s' is less than one row of %llu columns, %llu bytes", size,
+            (unsigned long long)columns, (unsigned long long)(columns * sizeof(double)));
+    *ret = (struct numbers_options){.rows = (int64_t)rows,
+                                    .columns = (int64_t)columns,
+                                    .batch_rows = (int64_t)(batch_rows < rows ? batch_rows : rows),
+                                    .seed = seed};
+    return CLI_DONE;
+}
+
+/* "2.0GB": binary units under their short names. */
+static void print_size(FILE *out, uint64_t bytes)
+{
+    static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB"};
+    double value = (double)bytes;
+    unsigned unit = 0;
+    while (value >= 1023.95 && unit < sizeof units / sizeof units[0] - 1) {
+        value /= 1024;
+        unit++;
+    }
+    fprintf(out, "Memory size: %.1f%s\n", value, units[unit]);
+}
+
+static int report(const struct cli *cli, const struct numbers_options *options, const char *path)
+{
+    char rows[text_figure_size], columns[text_figure_size];
+    uint64_t bytes = (uint64_t)options->rows * (uint64_t)options->columns * sizeof(double);
+    if (!cli->json) {
+        print_size(cli->out, bytes);
+        fprintf(cli->out, "Number of rows: %s\n", text_count(rows, (uint64_t)options->rows));
+        fprintf(cli->out, "Number of columns: %s\n",
+                text_count(columns, (uint64_t)options->columns));
+        return CLI_DONE;
+    }
+    struct doc *doc = doc_object();
+    if (text_is_utf8(slice_text(path)))
+        doc_set_text(doc, "file", path);
+    doc_set_count(doc, "bytes", bytes);
+    doc_set_count(doc, "rows", (uint64_t)options->rows);
+    doc_set_count(doc, "columns", (uint64_t)options->columns);
+    doc_set_count(doc, "seed", options->seed);
+    bool is_done = doc_print(doc, cli->out);
+    doc_free(doc);
+    return is_done ? CLI_DONE : cli_no_memory(cli);
+}
+
+static int generate(struct cli *cli, const struct numbers_options *options, struct table_sink *sink)
+{
+    struct fkv_error error;
+    struct ArrowArrayStream numbers;
+    if (numbers_stream(options, &numbers, &error) != FKV_OK)
+        return cli_fail(cli, &error);
+    struct transfer transfer;
+    transfer_begin(&transfer, cli, "Generating", NULL);
+    transfer.rows = options->rows;
+    struct ArrowArrayStream stream = transfer_stream(&transfer, &numbers);
+    enum fkv_status status =
+        table_sink_write(sink, &stream, transfer_progress, &transfer, NULL, &error);
+    transfer_end(&transfer);
+    if (status != FKV_OK)
+        return transfer_fail(&transfer, cli, &error, cli_fail);
+    return sink->path != NULL ? report(cli, options, sink->path) : CLI_DONE;
+}
+
+static int run(struct cli *cli, const struct parsed *parsed)
+{
+    struct numbers_options options;
+    int exit_code = parse_shape(cli, parsed, &options);
+    if (exit_code != CLI_DONE)
+        return exit_code;
+    const char *path = parsed_value(parsed, "output");
+    if (path == NULL && cli->out_is_terminal)
+        return cli_error(cli, CLI_USAGE,
+                         "generate needs -o FILE, or a pipe to write Arrow IPC into");
+    struct table_sink sink;
+    exit_code = transfer_sink(cli, path, parsed_value(parsed, "compression"), &sink);
+    if (exit_code != CLI_DONE)
+        return exit_code;
+    sink.plain = true;
+    exit_code = generate(cli, &options, &sink);
+    table_sink_done(&sink);
+    return exit_code;
+}
+
+static const struct option options[] = {
+    {.name = "size",
+     .argument = "SIZE",
+     .default_value = "64MiB",
+     .help = "Make SIZE of values; cut to whole rows"},
+    {.name = "columns", .argument = "N", .default_value = "64", .help = "Make N columns"},
+    {.name = "seed",
+     .argument = "N",
+     .default_value = "0",
+     .help = "Begin the random numbers at N; the same seed gives the same numbers"},
+    {.name = "output",
+     .letter = 'o',
+     .argument = "FILE",
+     .default_value = "standard output",
+     .help = "Write FILE; its ending says the format: " TABLE_ENDINGS},
+    {.name = "compression",
+     .argument = "NAME",
+     .default_value = "snappy in Parquet, none in Arrow IPC",
+     .help = "Compress by snappy, zstd, gzip, lz4 or brotli (Arrow IPC: lz4 or zstd), or none"},
+    {.name = "batch-rows",
+     .argument = "N",
+     .default_value = "131072",
+     .help = "Put N rows into a record batch"},
+    {0},
+};
+
+const struct command cmd_generate = {
+    .name = "generate",
+    .arguments = "",
+    .summary = "Make a file of random numbers to try things with",
+    .details =
+        "Every column is float64, its values standard normal. The file is written piecewise, so\n"
+        "that its size isn't bounded by memory.\n",
+    .examples = "  flightkv generate --size 2GiB --columns 64 -o numbers.parquet\n"
+                "  flightkv generate --size 1MiB --columns 4 --seed 7 -o small.arrow\n"
+                "  flightkv generate --size 1GiB | flightkv put numbers -\n",
+    .options = options,
+    .flags = COMMAND_HAS_JSON,
+    .run = run,
+};
