@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The first rows become text as they come; of the rest, only the batches with the last rows in them
+ * are held:
+ *
+ *     [ head: as text ]  ... released ...  [ tail: batches ] <- next
+ */
+#include "cli/preview.h"
+
+#include <inttypes.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "cli/grid.h"
+#include "cli/type_text.h"
+#include "cli/value.h"
+#include "cli/width.h"
+
+enum { schema_head_lines = 10, schema_tail_lines = 5 };
+enum { cell_width_usual = 40, cell_bytes_max = 1 << 16, schema_bytes_max = 16 << 20 };
+
+struct held {
+    struct ArrowArray batch;
+    int64_t first_row;
+};
+
+struct preview {
+    struct preview_options options;
+    struct ArrowSchema schema;
+    struct grid *grid;
+    struct buf cell;
+    size_t head_rows; /* in the grid so far */
+    struct fkv_progress totals;
+    struct held *tail; /* a queue: begins at tail_at */
+    size_t tail_at;
+    size_t tail_end;
+    size_t tail_capacity;
+};
+
+/* ---- rows into the grid ---- */
+
+static void add_row(struct preview *preview, const struct ArrowArray *batch, int64_t row,
+                    int64_t number)
+{
+    char figure[text_figure_size];
+    grid_dim_cell(preview->grid, slice_text(text_count(figure, (uint64_t)number)));
+    for (int64_t i = 0; i < preview->schema.n_children; i++) {
+        const struct ArrowSchema *schema = preview->schema.children[i];
+        int64_t child_row = batch->offset + row;
+        buf_clear(&preview->cell);
+        value_text(&preview->cell, schema, batch->children[i], child_row);
+        if (value_is_null(schema, batch->children[i], child_row))
+            grid_dim_cell(preview->grid, buf_slice(&preview->cell));
+        else
+            grid_cell(preview->grid, buf_slice(&preview->cell));
+    }
+}
+
+static void add_gap(struct preview *preview)
+{
+    for (int64_t i = 0; i <= preview->schema.n_children; i++)
+        grid_dim_cell(preview->grid, slice_text("..."));
+}
+
+static void add_header(struct preview *preview)
+{
+    grid_align_right(preview->grid, 0);
+    grid_dim_cell(preview->grid, slice_text("row"));
+    for (int64_t i = 0; i < preview->schema.n_children; i++) {
+        const struct ArrowSchema *column = preview->schema.children[i];
+        buf_clear(&preview->cell);
+        width_escape(&preview->cell, slice_text(column->name != NULL ? column->name : ""), 0);
+        grid_cell(preview->grid, buf_slice(&preview->cell));
+        if (type_is_number(column))
+            grid_align_right(preview->grid, (size_t)i + 1);
+    }
+    grid_dim_cell(preview->grid, slice_text(""));
+    for (int64_t i = 0; i < preview->schema.n_children; i++) {
+        buf_clear(&preview->cell);
+        type_text(&preview->cell, preview->schema.children[i]);
+        grid_dim_cell(preview->grid, buf_slice(&preview->cell));
+    }
+    grid_rule(preview->grid);
+}
+
+/* ---- the tail ---- */
+
+static void drop_first(struct preview *preview)
+{
+    struct held *first = &preview->tail[preview->tail_at++];
+    first->batch.release(&first->batch);
+}
+
+/* Room for one more at the end of the queue. */
+static bool make_room(struct preview *preview)
+{
+    if (preview->tail_end < preview->tail_capacity)
+        return true;
+    size_t count = preview->tail_end - preview->tail_at;
+    if (preview->tail_at > count) {
+        memmove(preview->tail, preview->tail + preview->tail_at, count * sizeof *preview->tail);
+    } else {
+        size_t capacity = 2 * preview->tail_capacity + 16;
+        struct held *tail = alloc_resize(alloc_system(), preview->tail, capacity * sizeof *tail);
+        if (tail == NULL)
+            return false;
+        memmove(tail, tail + preview->tail_at, count * sizeof *tail);
+        preview->tail = tail;
+        preview->tail_capacity = capacity;
+    }
+    preview->tail_at = 0;
+    preview->tail_end = count;
+    return true;
+}
+
+/* Holds the batch, and lets go of those that the last rows no longer reach into. */
+static void hold(struct preview *preview, const struct ArrowArray *batch, int64_t first_row)
+{
+    preview->tail[preview->tail_end++] = (struct held){*batch, first_row};
+    int64_t rows = first_row + batch->length;
+    while (preview->tail_end - preview->tail_at > 1 &&
+           rows - preview->tail[preview->tail_at + 1].first_row >= (int64_t)preview->options.rows)
+        drop_first(preview);
+}
+
+static void add_tail(struct preview *preview)
+{
+    int64_t rows = (int64_t)preview->totals.rows, wanted = (int64_t)preview->options.rows;
+    int64_t first = rows > wanted ? rows - wanted : 0;
+    if (first > (int64_t)preview->head_rows)
+        add_gap(preview);
+    else
+        first = (int64_t)preview->head_rows;
+    for (size_t i = preview->tail_at; i < preview->tail_end; i++) {
+        const struct held *held = &preview->tail[i];
+        int64_t row = first > held->first_row ? first - held->first_row : 0;
+        for (; row < held->batch.length; row++)
+            add_row(preview, &held->batch, row, held->first_row + row);
+    }
+}
+
+/* ---- reading ---- */
+
+static enum fkv_status check_batch(const struct preview *preview, const struct ArrowArray *batch,
+                                   struct fkv_error *error)
+{
+    if (batch->n_children != preview->schema.n_children)
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "a batch has %" PRId64 " columns, its schema %" PRId64, batch->n_children,
+                          preview->schema.n_children);
+    if (batch->length < 0 || batch->offset < 0 || batch->offset > INT64_MAX - batch->length)
+        return status_set(error, FKV_INVALID_ARGUMENT, "a batch has %" PRId64 " rows",
+                          batch->length);
+    return FKV_OK;
+}
+
+/* Takes the batch over, also on failure. */
+static enum fkv_status take_batch(struct preview *preview, struct ArrowArray *batch,
+                                  struct fkv_error *error)
+{
+    int64_t first_row = (int64_t)preview->totals.rows;
+    enum fkv_status status = check_batch(preview, batch, error);
+    if (status == FKV_OK && !make_room(preview))
+        status = status_no_memory(error, preview->tail_capacity * sizeof *preview->tail);
+    if (status != FKV_OK) {
+        batch->release(batch);
+        return status;
+    }
+    for (int64_t row = 0; row < batch->length && preview->head_rows < preview->options.rows;
+         row++) {
+        add_row(preview, batch, row, first_row + row);
+        preview->head_rows++;
+    }
+    preview->totals.rows += (uint64_t)batch->length;
+    preview->totals.batches++;
+    if (batch->length > 0)
+        hold(preview, batch, first_row);
+    else
+        batch->release(batch);
+    return FKV_OK;
+}
+
+static enum fkv_status read_failed(struct ArrowArrayStream *stream, struct fkv_error *error)
+{
+    const char *message = stream->get_last_error(stream);
+    return status_set(error, FKV_UNKNOWN, "%s", message != NULL ? message : "reading failed");
+}
+
+static enum fkv_status read_all(struct preview *preview, struct ArrowArrayStream *stream,
+                                fkv_progress_callback progress, void *progress_context,
+                                struct fkv_error *error)
+{
+    for (;;) {
+        struct ArrowArray batch;
+        if (stream->get_next(stream, &batch) != 0)
+            return read_failed(stream, error);
+        if (batch.release == NULL)
+            return FKV_OK;
+        enum fkv_status status = take_batch(preview, &batch, error);
+        if (status != FKV_OK)
+            return status;
+        if (progress != NULL && !progress(progress_context, &preview->totals))
+            return status_set(error, FKV_CANCELLED, "cancelled");
+    }
+}
+
+static enum fkv_status start(struct preview *preview, struct ArrowArrayStream *stream,
+                             struct fkv_error *error)
+{
+    if (stream->get_schema(stream, &preview->schema) != 0) {
+        preview->schema.release = NULL;
+        return read_failed(stream, error);
+    }
+    preview->grid = grid_new((size_t)preview->schema.n_children + 1);
+    if (preview->grid == NULL)
+        return status_no_memory(error, (size_t)preview->schema.n_children);
+    add_header(preview);
+    return FKV_OK;
+}
+
+enum fkv_status preview_read(struct ArrowArrayStream *stream, const struct preview_options *options,
+                             fkv_progress_callback progress, void *progress_context,
+                             struct preview **ret, struct fkv_error *error)
+{
+    struct preview *preview = alloc_zero(alloc_system(), sizeof *preview);
+    enum fkv_status status = FKV_OK;
+    if (preview == NULL) {
+        status = status_no_memory(error, sizeof *preview);
+    } else {
+        preview->options = *options;
+        buf_init(&preview->cell, alloc_system(), cell_bytes_max);
+        status = start(preview, stream, error);
+    }
+    if (status == FKV_OK)
+        status = read_all(preview, stream, progress, progress_context, error);
+    if (status == FKV_OK)
+        add_tail(preview);
+    stream->release(stream);
+    if (status == FKV_OK)
+        *ret = preview;
+    else
+        preview_free(preview);
+    return status;
+}
+
+void preview_free(struct preview *preview)
+{
+    if (preview == NULL)
+        return;
+    while (preview->tail_at < preview->tail_end)
+        drop_first(preview);
+    alloc_free(alloc_system(), preview->tail);
+    grid_free(preview->grid);
+    buf_done(&preview->cell);
+    if (preview->schema.release != NULL)
+        preview->schema.release(&preview->schema);
+    alloc_free(alloc_system(), preview);
+}
+
+/* ---- printing ---- */
+
+static bool print_column(const struct ArrowSchema *column, size_t width, FILE *out)
+{
+    struct buf line;
+    size_t shown;
+    buf_init(&line, alloc_system(), schema_bytes_max);
+    buf_text(&line, "  ");
+    width_escape(&line, slice_text(column->name != NULL ? column->name : ""), 0);
+    buf_text(&line, ": ");
+    type_text(&line, column);
+    if (!(column->flags & ARROW_FLAG_NULLABLE))
+        buf_text(&line, " not null");
+    bool is_done = !line.failed;
+    bool is_cut = width > 3 && width_of(buf_slice(&line)) > width;
+    size_t size = is_cut ? width_cut(buf_slice(&line), width - 3, &shown) : line.size;
+    fwrite(line.data, 1, size, out);
+    fputs(is_cut ? "...\n" : "\n", out);
+    buf_done(&line);
+    return is_done;
+}
+
+static bool print_schema(const struct preview *preview, FILE *out)
+{
+    const struct ArrowSchema *schema = &preview->schema;
+    int64_t left_out = schema->n_children - schema_head_lines - schema_tail_lines;
+    bool is_done = true;
+    char figure[text_figure_size];
+    fputs("schema:\n", out);
+    for (int64_t i = 0; i < schema->n_children; i++) {
+        if (left_out > 1 && i == schema_head_lines) {
+            fprintf(out, "  ... %s more columns\n", text_count(figure, (uint64_t)left_out));
+            i += left_out;
+        }
+        is_done = print_column(schema->children[i], preview->options.width, out) && is_done;
+    }
+    return is_done;
+}
+
+static void print_totals(const struct preview *preview, FILE *out)
+{
+    char rows[text_figure_size], columns[text_figure_size], batches[text_figure_size];
+    uint64_t column_count = (uint64_t)preview->schema.n_children;
+    fprintf(out, "%s %s, %s %s, %s %s\n", text_count(rows, preview->totals.rows),
+            preview->totals.rows == 1 ? "row" : "rows", text_count(columns, column_count),
+            column_count == 1 ? "column" : "columns", text_count(batches, preview->totals.batches),
+            preview->totals.batches == 1 ? "batch" : "batches");
+}
+
+bool preview_print(const struct preview *preview, FILE *out)
+{
+    size_t columns = (size_t)preview->schema.n_children + 1;
+    size_t share = preview->options.width / columns;
+    struct grid_style style = {.width = preview->options.width,
+                               .cell_width = share > cell_width_usual ? share : cell_width_usual,
+                               .has_color = preview->options.has_color};
+    bool is_done = print_schema(preview, out);
+    fputc('\n', out);
+    is_done = grid_print(preview->grid, &style, out) && is_done;
+    fputc('\n', out);
+    print_totals(preview, out);
+    return is_done;
+}

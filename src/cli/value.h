@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One value of an Arrow array as text for people, for every type of the columnar format.
+ *
+ *     null, true, -12, 1.5e-08, 12.50 (decimals exactly), text, x'00ff' (binary)
+ *     2024-01-31, 12:00:00.500, 2024-01-31T12:00:00Z[Europe/Paris], 1500ms, 2mo 3d 4ns
+ *     [1, null], {a: 1, b: "text"}, {"key" => 1}
+ *
+ * A timestamp with a zone by name is given in UTC with the name behind it, as RFC 9557 writes it;
+ * one with an offset ("+02:00") in local time with that offset.
+ *
+ * Arrays must have passed the library's checks, or come from a producer that is trusted: a buffer
+ * has no size in the C Data interface. What can be checked is, again, at each use: indices against
+ * lengths, offsets against child lengths, views against their buffers' sizes, run ends against the
+ * row. A value that fails is shown as <invalid>. */
+#ifndef CLI_VALUE_H
+#define CLI_VALUE_H
+
+#include "base/buf.h"
+#include "flightkv/arrow_abi.h"
+
+/* How many rows come before the value's text is full: it ends in "..." from there on. */
+enum { value_bytes_most = 400 };
+
+/* Appends the text of row `row` (0 to length - 1). Quoted strings are for values in values. */
+void value_text(struct buf *out, const struct ArrowSchema *schema, const struct ArrowArray *array,
+                int64_t row);
+
+/* Whether the row is null, looking through dictionaries, run ends and unions. */
+bool value_is_null(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row);
+
+#endif
