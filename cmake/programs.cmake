@@ -69,6 +69,21 @@ else()
   message(STATUS "Parquet module not built: it needs g++ and Arrow C++ (or pyarrow in .venv)")
 endif()
 
+# The program: all of src/cli but main.c is a library of its own, for its unit tests.
+if(TARGET flightkv_lib)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.c)
+  list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/src/cli/main.c)
+  find_package(Threads REQUIRED)
+  pkg_check_modules(jansson REQUIRED IMPORTED_TARGET GLOBAL jansson)
+  add_library(fkv_cli STATIC ${sources})
+  target_link_libraries(fkv_cli PRIVATE fkv_options PkgConfig::jansson)
+  target_link_libraries(fkv_cli PUBLIC flightkv_lib fkv_formats fkv_base Threads::Threads m)
+  add_executable(flightkv ${CMAKE_SOURCE_DIR}/src/cli/main.c)
+  target_link_libraries(flightkv PRIVATE fkv_options fkv_cli)
+  fkv_unit_test(cli)
+  install(TARGETS flightkv DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+
 # Where the tests find Arrow C++ when it isn't where users have it.
 if(FKV_ARROW_DIR)
   set(FKV_TEST_ENVIRONMENT "FLIGHTKV_ARROW_DIR=${FKV_ARROW_DIR}")

@@ -241,7 +241,8 @@ static enum fkv_status check_magic(int fd, const char *path, struct fkv_error *e
 }
 
 enum fkv_status formats_parquet_read(struct formats *formats, const char *path, int64_t batch_rows,
-                                     struct ArrowArrayStream *ret, struct fkv_error *error)
+                                     struct ArrowArrayStream *ret, int64_t *ret_rows,
+                                     struct fkv_error *error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO without a writer would hang */
     if (fd < 0 && errno == ENOENT)
@@ -253,7 +254,7 @@ enum fkv_status formats_parquet_read(struct formats *formats, const char *path, 
     close(fd);
     if (status != FKV_OK)
         return status;
-    return formats->module->parquet_read(path, batch_rows, ret, error);
+    return formats->module->parquet_read(path, batch_rows, ret, ret_rows, error);
 }
 
 enum fkv_status formats_parquet_write(struct formats *formats, struct ArrowArrayStream *stream,

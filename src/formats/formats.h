@@ -5,9 +5,9 @@
  *     formats.c   (C, in the program)   finds Arrow's libraries and the module, dlopens them
  *     parquet.cc  (the module, flightkv_formats.so)   a thin extern "C" shim over Arrow C++
  *
- * Where Arrow C++ is looked for, in turn: FLIGHTKV_ARROW_DIR, the system's library path, the pyarrow
- * package of `python3` on the PATH, `.venv` folders beside and above the program and the current
- * folder. The module: FLIGHTKV_FORMATS, beside the program, ../lib/flightkv/ from it.
+ * Where Arrow C++ is looked for, in turn: FLIGHTKV_ARROW_DIR, the system's library path, the
+ * pyarrow package of `python3` on the PATH, `.venv` folders beside and above the program and the
+ * current folder. The module: FLIGHTKV_FORMATS, beside the program, ../lib/flightkv/ from it.
  * Call from one thread at a time. */
 #ifndef FORMATS_FORMATS_H
 #define FORMATS_FORMATS_H
@@ -29,10 +29,12 @@ enum fkv_status formats_load(struct formats **ret, struct fkv_error *error);
 void formats_unload(struct formats *formats);
 
 /* Opens a Parquet file as a stream of batches of at most `batch_rows` rows (0 = 131,072): read
- * piecewise, memory bounded by a page of each column being decoded plus two batches. NOT_FOUND: no
- * such file; INVALID_ARGUMENT: not a Parquet file, and why. */
+ * piecewise, memory bounded by a page of each column being decoded plus two batches. `ret_rows`
+ * (may be NULL) is told the rows in the file. NOT_FOUND: no such file; INVALID_ARGUMENT: not a
+ * Parquet file, and why. */
 enum fkv_status formats_parquet_read(struct formats *formats, const char *path, int64_t batch_rows,
-                                     struct ArrowArrayStream *ret, struct fkv_error *error);
+                                     struct ArrowArrayStream *ret, int64_t *ret_rows,
+                                     struct fkv_error *error);
 
 struct formats_parquet_options {
     const char *compression; /* "snappy" (also NULL), "zstd", "gzip", "lz4", "brotli", "none" */

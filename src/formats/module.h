@@ -21,7 +21,8 @@ struct formats_module {
     int version;
 
     enum fkv_status (*parquet_read)(const char *path, int64_t batch_rows,
-                                    struct ArrowArrayStream *ret, struct fkv_error *error);
+                                    struct ArrowArrayStream *ret, int64_t *ret_rows,
+                                    struct fkv_error *error);
 
     /* Takes the stream over, also on failure. */
     enum fkv_status (*parquet_write)(struct ArrowArrayStream *stream, int fd,

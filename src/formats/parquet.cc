@@ -25,6 +25,8 @@
 #include <arrow/util/compression.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/arrow/writer.h>
+#include <parquet/file_reader.h>
+#include <parquet/metadata.h>
 #include <parquet/properties.h>
 
 #include "formats/formats.h"
@@ -123,7 +125,8 @@ class FileBatches : public arrow::RecordBatchReader
     std::unique_ptr<arrow::RecordBatchReader> batches_; /* reads from file_: goes first */
 };
 
-arrow::Status open_file(const char *path, int64_t batch_rows, struct ArrowArrayStream *ret)
+arrow::Status open_file(const char *path, int64_t batch_rows, struct ArrowArrayStream *ret,
+                        int64_t *ret_rows)
 {
     parquet::ReaderProperties reading;
     reading.enable_buffered_stream();
@@ -136,16 +139,18 @@ arrow::Status open_file(const char *path, int64_t batch_rows, struct ArrowArrayS
     ARROW_RETURN_NOT_OK(builder.OpenFile(path, /*memory_map=*/false, reading));
     builder.properties(decoding);
     ARROW_ASSIGN_OR_RAISE(auto file, builder.Build());
+    *ret_rows = file->parquet_reader()->metadata()->num_rows();
     ARROW_ASSIGN_OR_RAISE(auto batches, file->GetRecordBatchReader());
     auto reader = std::make_shared<FileBatches>(path, std::move(file), std::move(batches));
     return arrow::ExportRecordBatchReader(std::move(reader), ret);
 }
 
 enum fkv_status parquet_read(const char *path, int64_t batch_rows, struct ArrowArrayStream *ret,
-                             struct fkv_error *error)
+                             int64_t *ret_rows, struct fkv_error *error)
 {
     struct ArrowArrayStream stream = {};
-    arrow::Status status = guarded([&] { return open_file(path, batch_rows, &stream); });
+    int64_t rows = 0;
+    arrow::Status status = guarded([&] { return open_file(path, batch_rows, &stream, &rows); });
     if (!status.ok()) {
         /* Bytes that make no sense are an IOError to Arrow. */
         enum fkv_status code = status.IsIOError() ? FKV_INVALID_ARGUMENT : status_of(status);
@@ -154,6 +159,8 @@ enum fkv_status parquet_read(const char *path, int64_t batch_rows, struct ArrowA
                              "' isn't a Parquet file that can be read: " + sentence_of(status));
     }
     *ret = stream;
+    if (ret_rows != nullptr)
+        *ret_rows = rows;
     return FKV_OK;
 }
 

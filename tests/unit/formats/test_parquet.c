@@ -145,10 +145,10 @@ static struct formats *load_or_skip(void)
     return formats;
 }
 
-/* A file in the current folder's file system with no name left behind. */
+/* A new file; the test unlinks it. */
 static int scratch_file(char path[32])
 {
-    strcpy(path, "/tmp/fkv-parquet-XXXXXX");
+    snprintf(path, 32, "/tmp/fkv-parquet-XXXXXX");
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     return fd;
@@ -188,6 +188,7 @@ static void write_and_read(const char *compression, bool plain)
     struct formats_parquet_options options = {
         .compression = compression, .plain = plain, .row_group_rows = 1500};
     struct fkv_progress result;
+    int64_t rows = 0;
     assert_ok(formats_parquet_write(formats, &stream, fd, &options, &result, &error));
     assert_int_equal(live, 0);
     assert_int_equal(result.rows, 5 * batch_rows);
@@ -195,7 +196,8 @@ static void write_and_read(const char *compression, bool plain)
     assert_true(result.bytes >= 5 * batch_rows * sizeof(int64_t));
     assert_true(fcntl(fd, F_GETFD) >= 0);
 
-    assert_ok(formats_parquet_read(formats, path, 700, &stream, &error));
+    assert_ok(formats_parquet_read(formats, path, 700, &stream, &rows, &error));
+    assert_int_equal(rows, 5 * batch_rows);
     assert_int_equal(check_numbers(&stream, 700), 5 * batch_rows);
     stream.release(&stream);
     unlink(path);
@@ -271,7 +273,8 @@ static void expect_refused(struct formats *formats, const char *bytes, size_t si
     char path[32];
     int fd = scratch_file(path);
     assert_int_equal(write(fd, bytes, size), size);
-    assert_int_equal(formats_parquet_read(formats, path, 0, &stream, &error), FKV_INVALID_ARGUMENT);
+    assert_int_equal(formats_parquet_read(formats, path, 0, &stream, NULL, &error),
+                     FKV_INVALID_ARGUMENT);
     if (strstr(error.message, why) == NULL)
         fail_msg("expected '%s' in: %s", why, error.message);
     unlink(path);
@@ -291,10 +294,10 @@ static void refuses_what_is_not_parquet(void **state)
                    "isn't a Parquet file that can be read");
     expect_refused(formats, "PAR1\x15\x04\x15\x04\x08\0\0\0PAR1", 16,
                    "isn't a Parquet file that can be read");
-    assert_int_equal(formats_parquet_read(formats, "/nowhere/at/all", 0, &stream, &error),
+    assert_int_equal(formats_parquet_read(formats, "/nowhere/at/all", 0, &stream, NULL, &error),
                      FKV_NOT_FOUND);
     assert_string_equal(error.message, "no such file '/nowhere/at/all'");
-    assert_int_equal(formats_parquet_read(formats, "/tmp", 0, &stream, &error),
+    assert_int_equal(formats_parquet_read(formats, "/tmp", 0, &stream, NULL, &error),
                      FKV_INVALID_ARGUMENT);
     assert_string_equal(error.message, "'/tmp' is a folder, not a Parquet file");
     formats_unload(formats);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+
+int cli_error(const struct cli *cli, int exit_code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("flightkv: ", cli->err);
+    vfprintf(cli->err, format, args);
+    fputc('\n', cli->err);
+    va_end(args);
+    return exit_code;
+}
+
+int cli_no_memory(const struct cli *cli)
+{
+    return cli_error(cli, CLI_FAILED, "out of memory");
+}
+
+int cli_fail(const struct cli *cli, const struct fkv_error *error)
+{
+    int exit_code = error->status == FKV_UNIMPLEMENTED ? CLI_USAGE : CLI_FAILED;
+    const char *message = error->message;
+    if (*message == '\0')
+        message = fkv_status_text(error->status);
+    return cli_error(cli, exit_code, "%s", message);
+}
+
+int cli_fail_key(const struct cli *cli, const struct fkv_error *error)
+{
+    int exit_code = cli_fail(cli, error);
+    return error->status == FKV_NOT_FOUND ? CLI_NO_KEY : exit_code;
+}
+
+int cli_connect(const struct cli *cli, struct fkv_client **ret)
+{
+    struct fkv_error error;
+    struct fkv_client_options options = {.size = sizeof options,
+                                         .call_timeout_ms = cli->timeout_ms,
+                                         .connect_timeout_ms = cli->timeout_ms};
+    enum fkv_status status = fkv_client_open(cli->server, &options, ret, &error);
+    if (status == FKV_INVALID_ARGUMENT)
+        return cli_error(cli, CLI_USAGE, "%s", error.message);
+    if (status == FKV_UNAVAILABLE)
+        return cli_error(cli, CLI_FAILED,
+                         "%s; start a server with \"flightkv serve\", or name another by --server "
+                         "URI or FLIGHTKV_SERVER",
+                         error.message);
+    return status == FKV_OK ? CLI_DONE : cli_fail(cli, &error);
+}
+
+int cli_key(const struct cli *cli, const char *text, struct buf *ret)
+{
+    size_t before = ret->size;
+    if (!text_unescape(ret, slice_text(text)))
+        return ret->failed
+                   ? cli_error(cli, CLI_USAGE, "the key is too long; expected at most 4,096 bytes")
+                   : cli_error(cli, CLI_USAGE,
+                               "key '%s': '%%' must be followed by two hex digits; write a "
+                               "percent sign as %%25",
+                               text);
+    if (ret->size == before)
+        return cli_error(cli, CLI_USAGE, "the key is empty; expected 1 to 4,096 bytes");
+    if (ret->data[before] == 0)
+        return cli_error(cli, CLI_USAGE, "key '%s' begins with a zero byte, which no key may",
+                         text);
+    return CLI_DONE;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "cli/preview.h"
+#include "cli/transfer.h"
+
+enum { key_bytes_max = 4096, rows_shown = 5, rows_shown_max = 1000 };
+
+struct get {
+    const struct cli *cli;
+    struct slice key;
+    struct fkv_client *client;
+    struct transfer transfer;
+};
+
+/* How much there is is worth a call only for a bar that is seen. */
+static void learn_size(struct get *get)
+{
+    struct fkv_table_info info;
+    if (!get->cli->err_is_terminal ||
+        fkv_info(get->client, get->key.data, get->key.size, &info, NULL) != FKV_OK)
+        return;
+    get->transfer.rows = info.rows;
+    get->transfer.bytes = info.bytes;
+    fkv_table_info_done(&info);
+}
+
+/* Opens the stream, through the transfer's tap. Every value is checked on arrival, for what comes
+ * next looks at them. */
+static enum fkv_status open_stream(struct get *get, struct ArrowArrayStream *ret,
+                                   struct fkv_error *error)
+{
+    struct ArrowArrayStream stream;
+    struct fkv_get_options options = {.size = sizeof options, .flags = FKV_GET_CHECK_VALUES};
+    enum fkv_status status =
+        fkv_get(get->client, get->key.data, get->key.size, &options, &stream, error);
+    if (status == FKV_OK)
+        *ret = transfer_stream(&get->transfer, &stream);
+    return status;
+}
+
+static int get_to_sink(struct get *get, struct table_sink *sink)
+{
+    struct fkv_error error;
+    struct fkv_progress result;
+    struct ArrowArrayStream stream;
+    transfer_begin(&get->transfer, get->cli, "Getting", get->client);
+    learn_size(get);
+    enum fkv_status status = open_stream(get, &stream, &error);
+    bool is_open = status == FKV_OK;
+    if (is_open)
+        status =
+            table_sink_write(sink, &stream, transfer_progress, &get->transfer, &result, &error);
+    transfer_end(&get->transfer);
+    if (status != FKV_OK)
+        return transfer_fail(&get->transfer, get->cli, &error, is_open ? cli_fail : cli_fail_key);
+    if (sink->path == NULL)
+        return CLI_DONE;
+    return transfer_report(&get->transfer, get->cli, "Got", get->key, sink->path, &result);
+}
+
+static int get_to_preview(struct get *get, const struct preview_options *options)
+{
+    struct fkv_error error;
+    struct ArrowArrayStream stream;
+    struct preview *preview = NULL;
+    transfer_begin(&get->transfer, get->cli, "Getting", get->client);
+    learn_size(get);
+    enum fkv_status status = open_stream(get, &stream, &error);
+    bool is_open = status == FKV_OK;
+    if (is_open)
+        status =
+            preview_read(&stream, options, transfer_progress, &get->transfer, &preview, &error);
+    transfer_end(&get->transfer);
+    if (status != FKV_OK)
+        return transfer_fail(&get->transfer, get->cli, &error, is_open ? cli_fail : cli_fail_key);
+    preview_print(preview, get->cli->out);
+    preview_free(preview);
+    return CLI_DONE;
+}
+
+static int parse_rows(const struct cli *cli, const char *text, size_t *ret)
+{
+    char *end;
+    errno = 0;
+    unsigned long value = text != NULL ? strtoul(text, &end, 10) : rows_shown;
+    if (text != NULL &&
+        (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value > rows_shown_max))
+        return cli_error(cli, CLI_USAGE, "--show: '%s' isn't a whole number from 0 to %d", text,
+                         rows_shown_max);
+    *ret = value;
+    return CLI_DONE;
+}
+
+static int preview(struct get *get, const struct parsed *parsed)
+{
+    const struct cli *cli = get->cli;
+    struct preview_options options = {.width = terminal_width(cli->out, 0),
+                                      .has_color = cli->has_color};
+    int exit_code = parse_rows(cli, parsed_value(parsed, "show"), &options.rows);
+    if (exit_code == CLI_DONE)
+        exit_code = cli_connect(cli, &get->client);
+    if (exit_code == CLI_DONE)
+        exit_code = get_to_preview(get, &options);
+    return exit_code;
+}
+
+static int transfer(struct get *get, const struct parsed *parsed)
+{
+    struct table_sink sink;
+    int exit_code = transfer_sink(get->cli, parsed_value(parsed, "output"),
+                                  parsed_value(parsed, "compression"), &sink);
+    if (exit_code != CLI_DONE)
+        return exit_code;
+    exit_code = cli_connect(get->cli, &get->client);
+    if (exit_code == CLI_DONE)
+        exit_code = get_to_sink(get, &sink);
+    table_sink_done(&sink);
+    return exit_code;
+}
+
+static int run(struct cli *cli, const struct parsed *parsed)
+{
+    bool has_output = parsed_has(parsed, "output");
+    bool is_preview = parsed_has(parsed, "preview") || (!has_output && cli->out_is_terminal);
+    if (cli->json && !has_output)
+        return cli_error(cli, CLI_USAGE, "get: --json goes together with -o FILE only");
+    if (has_output && parsed_has(parsed, "preview"))
+        return cli_error(cli, CLI_USAGE, "get: --preview and -o FILE can't go together");
+    struct buf key;
+    buf_init(&key, alloc_system(), key_bytes_max);
+    int exit_code = cli_key(cli, parsed->arguments[0], &key);
+    struct get get = {.cli = cli, .key = buf_slice(&key)};
+    if (exit_code == CLI_DONE)
+        exit_code = is_preview ? preview(&get, parsed) : transfer(&get, parsed);
+    fkv_client_close(get.client);
+    buf_done(&key);
+    return exit_code;
+}
+
+static const struct option options[] = {
+    {.name = "output",
+     .letter = 'o',
+     .argument = "FILE",
+     .help = "Write FILE, whole or not at all; its ending says the format: " TABLE_ENDINGS
+             "; - is standard output"},
+    {.name = "compression",
+     .argument = "NAME",
+     .default_value = "snappy in Parquet, none in Arrow IPC",
+     .help = "Compress by snappy, zstd, gzip, lz4 or brotli (Arrow IPC: lz4 or zstd), or none"},
+    {.name = "preview", .letter = 'p', .help = "Show the table as on a terminal, also into a pipe"},
+    {.name = "show",
+     .argument = "N",
+     .default_value = "5",
+     .help = "Show the first N and the last N rows"},
+    {0},
+};
+
+const struct command cmd_get = {
+    .name = "get",
+    .arguments = "KEY",
+    .summary = "Fetch a key's table, to look at or into a file",
+    .details =
+        "On a terminal, shows schema, totals and the first and last rows. Into a pipe, writes an\n"
+        "Arrow IPC stream. With -o, writes a file, piecewise. In KEY, %XX stands for a byte and\n"
+        "%25 for a percent sign.\n",
+    .examples = "  flightkv get prices\n"
+                "  flightkv get prices -o prices.parquet\n"
+                "  flightkv get prices -o prices.arrow --compression zstd\n"
+                "  flightkv get prices | python3 -c 'import pyarrow, sys\n"
+                "  print(pyarrow.ipc.open_stream(sys.stdin.buffer).read_all())'\n",
+    .options = options,
+    .arguments_least = 1,
+    .arguments_most = 1,
+    .flags = COMMAND_CALLS_SERVER | COMMAND_HAS_JSON,
+    .completes = COMPLETE_KEYS,
+    .run = run,
+};

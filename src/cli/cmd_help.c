@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+
+static int run(struct cli *cli, const struct parsed *parsed)
+{
+    if (parsed->argument_count == 0) {
+        help_print_program(cli->out);
+        return CLI_DONE;
+    }
+    const struct command *command = command_find(parsed->arguments[0]);
+    if (command == NULL)
+        return cli_error(cli, CLI_USAGE, "unknown command '%s'; \"flightkv help\" lists them",
+                         parsed->arguments[0]);
+    return help_print_command(cli->out, command) ? CLI_DONE : cli_no_memory(cli);
+}
+
+const struct command cmd_help = {
+    .name = "help",
+    .arguments = "[COMMAND]",
+    .summary = "Show what there is, or how one command is used",
+    .examples = "  flightkv help\n"
+                "  flightkv help put\n",
+    .arguments_most = 1,
+    .completes = COMPLETE_COMMANDS,
+    .run = run,
+};

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+
+#include "base/buf.h"
+#include "cli/transfer.h"
+
+enum { key_bytes_max = 4096 };
+
+static int put(const struct cli *cli, struct slice key, const char *path,
+               struct table_source *source, struct fkv_client *client)
+{
+    struct fkv_error error;
+    struct fkv_progress result;
+    struct transfer transfer;
+    transfer_begin(&transfer, cli, "Putting", client);
+    transfer.source = source;
+    struct ArrowArrayStream stream = transfer_stream(&transfer, &source->stream);
+    struct fkv_put_options options = {
+        .size = sizeof options, .progress = transfer_progress, .progress_context = &transfer};
+    enum fkv_status status =
+        fkv_put(client, key.data, key.size, &stream, &options, &result, &error);
+    transfer_end(&transfer);
+    if (status != FKV_OK)
+        return transfer_fail(&transfer, cli, &error, cli_fail);
+    return transfer_report(&transfer, cli, "Put", key, path, &result);
+}
+
+/* The file is opened before the server is called: a wrong name is found without one. */
+static int open_and_put(const struct cli *cli, struct slice key, const char *path)
+{
+    struct fkv_error error;
+    struct table_source source;
+    struct fkv_client *client = NULL;
+    if (table_source_open(path, &source, &error) != FKV_OK)
+        return cli_error(cli, CLI_FAILED, "%s", error.message);
+    int exit_code = cli_connect(cli, &client);
+    if (exit_code == CLI_DONE)
+        exit_code = put(cli, key, path, &source, client);
+    fkv_client_close(client);
+    table_source_done(&source);
+    return exit_code;
+}
+
+static int run(struct cli *cli, const struct parsed *parsed)
+{
+    struct buf key;
+    buf_init(&key, alloc_system(), key_bytes_max);
+    int exit_code = cli_key(cli, parsed->arguments[0], &key);
+    if (exit_code == CLI_DONE)
+        exit_code = open_and_put(cli, buf_slice(&key), parsed->arguments[1]);
+    buf_done(&key);
+    return exit_code;
+}
+
+const struct command cmd_put = {
+    .name = "put",
+    .arguments = "KEY FILE|-",
+    .summary = "Store a file's table under a key",
+    .details =
+        "FILE is Parquet (.parquet) or Arrow IPC, file or stream (.arrow, .arrows, .feather,\n"
+        ".ipc); - reads an Arrow IPC stream from standard input. The file is read piecewise.\n"
+        "What was under the key is replaced when all of the table has arrived, and stays if\n"
+        "anything fails. In KEY, %XX stands for a byte and %25 for a percent sign.\n",
+    .examples = "  flightkv put prices prices.parquet\n"
+                "  flightkv put prices prices.arrow --server grpc+tcp://db1:6666\n"
+                "  flightkv get prices | flightkv put prices/copy -\n",
+    .arguments_least = 2,
+    .arguments_most = 2,
+    .flags = COMMAND_CALLS_SERVER | COMMAND_HAS_JSON,
+    .completes = COMPLETE_KEY_THEN_FILE,
+    .run = run,
+};

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+
+#include <signal.h>
+
+static int configure(const struct cli *cli, const struct parsed *parsed,
+                     struct fkv_server_config *config)
+{
+    struct fkv_error error;
+    for (size_t i = 0; i < parsed->value_count; i++) {
+        const struct option_value *value = &parsed->values[i];
+        if (fkv_server_config_set(config, value->option->name, value->value, &error) != FKV_OK)
+            return cli_error(cli, CLI_USAGE, "%s", error.message);
+    }
+    return CLI_DONE;
+}
+
+static void print_addresses(const struct cli *cli, const struct fkv_server *server)
+{
+    const char *uri;
+    for (size_t i = 0; (uri = fkv_server_uri(server, i)) != NULL; i++)
+        fprintf(cli->out, "Server is running! %s\n", uri);
+    fflush(cli->out);
+}
+
+static int serve(const struct cli *cli, const struct fkv_server_config *config)
+{
+    struct fkv_error error;
+    struct fkv_server *server;
+    sigset_t signals;
+    int number;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before the server's threads, which inherit it */
+    sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+    enum fkv_status status = fkv_server_start(config, &server, &error);
+    if (status == FKV_FAILED_PRECONDITION || status == FKV_INVALID_ARGUMENT)
+        return cli_error(cli, CLI_USAGE, "%s", error.message);
+    if (status == FKV_UNAVAILABLE)
+        return cli_error(cli, CLI_FAILED,
+                         "%s; stop what listens there, or take another address by --listen "
+                         "grpc+tcp://localhost:PORT",
+                         error.message);
+    if (status != FKV_OK)
+        return cli_fail(cli, &error);
+    print_addresses(cli, server);
+    sigwait(&signals, &number);
+    fputs("\nStopping the server...\n", cli->out);
+    fflush(cli->out);
+    fkv_server_stop(server);
+    fputs("Server stopped...\n", cli->out);
+    return CLI_DONE;
+}
+
+static int run(struct cli *cli, const struct parsed *parsed)
+{
+    struct fkv_server_config *config = fkv_server_config_new();
+    if (config == NULL)
+        return cli_no_memory(cli);
+    int exit_code = configure(cli, parsed, config);
+    if (exit_code == CLI_DONE)
+        exit_code = serve(cli, config);
+    fkv_server_config_free(config);
+    return exit_code;
+}
+
+const struct command cmd_serve = {
+    .name = "serve",
+    .arguments = "",
+    .summary = "Run a server until Ctrl-C or SIGTERM",
+    .details =
+        "Prints one line for each address when it is ready. Sizes are written like \"512MiB\" or\n"
+        "\"4GiB\", times like \"500ms\", \"30s\" or \"5m\". Logs go to standard error.\n",
+    .examples = "  flightkv serve\n"
+                "  flightkv serve --memory 8GiB --workers 4\n"
+                "  flightkv serve --listen grpc+tcp://localhost:7777\n"
+                "  flightkv serve --listen grpc+tcp://0.0.0.0:6666 --insecure\n",
+    .flags = COMMAND_IS_SERVER,
+    .run = run,
+};

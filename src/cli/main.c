@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The program: finds the command, reads its options, runs it, and sees to it that what was printed
+ * really was written. */
+#include <errno.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "cli/cli.h"
+
+static int unknown_command(const struct cli *cli, const char *name)
+{
+    const char *names[32];
+    size_t count = 0;
+    while (count < sizeof names / sizeof names[0] && command_at(count) != NULL) {
+        names[count] = command_at(count)->name;
+        count++;
+    }
+    if (name[0] == '-')
+        return cli_error(cli, CLI_USAGE,
+                         "unknown option '%s'; options follow the command: flightkv COMMAND %s",
+                         name, name);
+    const char *nearest = text_nearest(name, names, count);
+    if (nearest != NULL)
+        return cli_error(cli, CLI_USAGE, "unknown command '%s'; did you mean '%s'?", name, nearest);
+    return cli_error(cli, CLI_USAGE, "unknown command '%s'; see \"flightkv help\"", name);
+}
+
+static int check_arguments(const struct cli *cli, const struct parsed *parsed)
+{
+    const struct command *command = cli->command;
+    if (parsed->argument_count < command->arguments_least)
+        return cli_error(cli, CLI_USAGE, "%s needs %s; see \"flightkv help %s\"", command->name,
+                         command->arguments, command->name);
+    if (parsed->argument_count > command->arguments_most)
+        return cli_error(cli, CLI_USAGE,
+                         "'%s' is one argument too many for %s; see \"flightkv help "
+                         "%s\"",
+                         parsed->arguments[command->arguments_most], command->name, command->name);
+    return CLI_DONE;
+}
+
+/* What every command understands alike. */
+static int apply_common(struct cli *cli, const struct parsed *parsed)
+{
+    cli->json = parsed_has(parsed, "json");
+    cli->server = parsed_value(parsed, "server");
+    const char *timeout =
+        cli->command->flags & COMMAND_CALLS_SERVER ? parsed_value(parsed, "timeout") : NULL;
+    if (timeout == NULL)
+        return CLI_DONE;
+    uint64_t ns;
+    if (!text_parse_duration(timeout, &ns) || ns < NS_PER_MS)
+        return cli_error(cli, CLI_USAGE,
+                         "--timeout: '%s' isn't a duration of at least 1ms; expected one like "
+                         "\"500ms\", \"30s\" or \"5m\"",
+                         timeout);
+    cli->timeout_ms = ns / NS_PER_MS;
+    return CLI_DONE;
+}
+
+static int run_parsed(struct cli *cli, const struct parsed *parsed)
+{
+    if (parsed_has(parsed, "help"))
+        return help_print_command(cli->out, cli->command) ? CLI_DONE : cli_no_memory(cli);
+    int exit_code = check_arguments(cli, parsed);
+    if (exit_code == CLI_DONE)
+        exit_code = apply_common(cli, parsed);
+    if (exit_code == CLI_DONE)
+        exit_code = cli->command->run(cli, parsed);
+    return exit_code;
+}
+
+static int run_command(struct cli *cli, int count, char *const *words)
+{
+    struct option_list list;
+    struct parsed parsed;
+    struct fkv_error error;
+    if (!command_options(cli->command, &list))
+        return cli_no_memory(cli);
+    int exit_code;
+    if (options_parse(&list, count, words, &parsed, &error) != FKV_OK) {
+        exit_code = cli_error(cli, CLI_USAGE, "%s: %s", cli->command->name, error.message);
+    } else {
+        exit_code = run_parsed(cli, &parsed);
+        parsed_done(&parsed);
+    }
+    option_list_done(&list);
+    return exit_code;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+    if (argc < 2) {
+        help_print_program(cli->err);
+        return CLI_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        fprintf(cli->out, "flightkv %s\n", fkv_version());
+        return CLI_DONE;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    cli->command = command_find(name);
+    if (cli->command == NULL)
+        return unknown_command(cli, name);
+    return run_command(cli, argc - 2, argv + 2);
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "C.UTF-8"); /* text is UTF-8 here whatever the terminal calls it */
+    struct cli cli = {.out = stdout,
+                      .err = stderr,
+                      .out_is_terminal = isatty(STDOUT_FILENO) == 1,
+                      .err_is_terminal = isatty(STDERR_FILENO) == 1};
+    cli.has_color = cli.out_is_terminal && getenv("NO_COLOR") == NULL;
+    int exit_code = run(&cli, argc, argv);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        int failure =
+            cli_error(&cli, CLI_FAILED, "cannot write to standard output: %s", strerror(errno));
+        exit_code = exit_code == CLI_DONE ? failure : exit_code;
+    }
+    return exit_code;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Command line options, by table: --name VALUE, --name=VALUE, -n VALUE, -nVALUE, --switch; options
+ * and arguments in any order, "--" ends the options, "-" is an argument. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "flightkv/status.h"
+
+struct option {
+    const char *name;          /* "server" */
+    char letter;               /* 'o'; 0 = none */
+    const char *argument;      /* "URI"; NULL for a switch */
+    const char *default_value; /* as text for people; may be NULL */
+    const char *help;          /* without a final dot */
+    const char *group;         /* heading in the help; NULL: "Options" */
+};
+
+struct option_list {
+    struct option *items;
+    size_t count;
+};
+
+bool option_list_add(struct option_list *list, const struct option *option);
+void option_list_done(struct option_list *list);
+
+struct option_value {
+    const struct option *option;
+    const char *value; /* NULL for a switch */
+};
+
+/* What was said, in its order. Points into argv and the option list. */
+struct parsed {
+    struct option_value *values;
+    size_t value_count;
+    const char **arguments;
+    size_t argument_count;
+};
+
+/* Parses `count` words. INVALID_ARGUMENT says what was wrong and suggests the nearest option. */
+enum fkv_status options_parse(const struct option_list *list, int count, char *const *words,
+                              struct parsed *ret, struct fkv_error *error);
+void parsed_done(struct parsed *parsed);
+
+/* The last value said; NULL when the option wasn't. "" for a switch. */
+const char *parsed_value(const struct parsed *parsed, const char *name);
+bool parsed_has(const struct parsed *parsed, const char *name);
+
+#endif
