@@ -25,6 +25,10 @@ enum fkv_status net_pipe_new(const struct alloc *alloc, const struct net_pipe_op
 /* Calls on_ready of one end for what it wants and has; false when there was nothing. */
 bool net_pipe_step(struct net_transport *end);
 
+/* Keeps both ends' memory, so that an end may be stepped (to no effect) after it was closed. */
+void net_pipe_hold(struct net_transport *end);
+void net_pipe_release(struct net_transport *end);
+
 /* The connection breaks: both ends then read and write -ECONNRESET. */
 void net_pipe_break(struct net_transport *end);
 

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this layer share: the session, its calls, and who calls whom.
+ *
+ *     session.c  feed, next, the list of calls          (above it: session.h's users)
+ *        |   \
+ *        |    call.c       a call's life, what both roles do with what comes in
+ *        |    serve.c      the server's side of a call: request, response
+ *        |    ask.c        the client's side of a call
+ *        |    send.c       pulling messages, filling DATA frames
+ *        |   /
+ *     h2.c       frames; the only file that includes nghttp2.h
+ */
+#ifndef WIRE_INTERNAL_H
+#define WIRE_INTERNAL_H
+
+#include "base/list.h"
+#include "wire/fields.h"
+#include "wire/framing.h"
+#include "wire/out.h"
+#include "wire/session.h"
+#include "wire/trailers.h"
+
+struct nghttp2_session;
+
+struct wire_session {
+    const struct alloc *alloc;
+    enum wire_role role;
+    struct wire_limits limits;
+    struct wire_events events;
+    char *authority; /* client */
+    struct nghttp2_session *h2;
+
+    struct list calls;     /* open */
+    struct list attention; /* calls whose sending side has to be looked at */
+    struct list closed;    /* to be freed: a function above on the stack may still use them */
+
+    struct wire_pieces output; /* frames for the socket */
+    struct wire_copier copier;
+    uint64_t output_target; /* h2.c: no more DATA once the output has so many bytes; 0: none */
+
+    bool refuses_calls; /* GOAWAY was sent or received, or the session ends */
+    bool has_drained;
+    bool has_failed; /* nothing is fed any more, and only the output that is there goes out */
+    struct fkv_error error;
+    struct wire_session_stats stats;
+};
+
+struct wire_call {
+    struct list link;      /* in session->calls, later in session->closed */
+    struct list attention; /* in session->attention */
+    struct wire_session *session;
+    int32_t stream;
+    const struct wire_receiver *receiver;
+    void *context;
+
+    struct wire_fields fields; /* of the last header block received */
+    struct wire_deframer deframer;
+    uint64_t held_bytes; /* received, of which the stream's credit was kept back */
+    bool is_held;
+    bool has_headers;    /* the peer's first header block is complete */
+    bool peer_has_ended; /* END_STREAM received */
+    bool is_deaf;        /* what comes in is dropped */
+
+    struct wire_headers headers;  /* to send, encoded */
+    struct wire_headers trailers; /* the same */
+    struct wire_source source;
+    struct wire_out out;
+    bool is_waiting;          /* the source said so */
+    bool must_flush_headers;  /* server */
+    bool has_started;         /* HEADERS were handed to h2.c */
+    bool is_finished;         /* server: `status` is decided; client: the source has ended */
+    bool has_queued_trailers; /* server: they were handed to h2.c */
+    bool has_sent_trailers;   /* server: they are in the output */
+    bool has_ended_request;   /* client: END_STREAM is in the output */
+    bool is_closed;
+
+    enum fkv_status status; /* server: how to end */
+    char *message;          /* the same; NULL when there is none */
+};
+
+/* ---- session.c ---- */
+
+/* Remembers why the session is over; the first reason counts. */
+void wire_session_fail(struct wire_session *session, enum fkv_status status, const char *format,
+                       ...) FKV_PRINTF(3, 4);
+
+/* Closes all calls with UNAVAILABLE and this message. */
+void wire_session_lose(struct wire_session *session, const char *message);
+
+/* ---- call.c: the life of a call ---- */
+
+/* NULL when out of memory. */
+struct wire_call *wire_call_new(struct wire_session *session);
+
+/* on_closed, once. The call is freed when the session is entered next. */
+void wire_call_close(struct wire_call *call, enum fkv_status status, const char *message);
+void wire_call_free(struct wire_call *call);
+
+/* Something went wrong on our side or in what the peer sent: the server answers with it, the client
+ * cancels. */
+void wire_call_fail(struct wire_call *call, enum fkv_status status, const char *message);
+
+/* Has the sending side looked at when the session writes next. */
+void wire_call_ask_attention(struct wire_call *call);
+
+/* Events from h2.c. */
+void wire_call_on_block_begin(struct wire_call *call);
+void wire_call_on_field(struct wire_call *call, struct slice name, struct slice value);
+void wire_call_on_block_end(struct wire_call *call, bool is_last);
+void wire_call_on_data(struct wire_call *call, struct slice bytes);
+void wire_call_on_end(struct wire_call *call);
+void wire_call_on_reset(struct wire_call *call, uint32_t code);
+
+/* ---- serve.c, ask.c: what the roles do with it ---- */
+
+void wire_serve_on_request(struct wire_call *call);
+void wire_serve_start(struct wire_call *call);
+void wire_serve_send_trailers(struct wire_call *call);
+void wire_ask_on_headers(struct wire_call *call, bool is_last);
+void wire_ask_on_end(struct wire_call *call);
+
+/* ---- send.c ---- */
+
+void wire_call_attend(struct wire_call *call);
+void wire_call_pull(struct wire_call *call);
+
+/* Event from h2.c: how long the next DATA frame is, at most `bytes_max`; 0 when there is nothing to
+ * send now. *ret_is_last: no DATA frame follows. */
+size_t wire_call_on_fill(struct wire_call *call, size_t bytes_max, bool *ret_is_last);
+
+/* Event from h2.c: puts the frame's head and its bytes into the output. */
+bool wire_call_on_frame(struct wire_call *call, struct slice head, size_t bytes);
+
+/* ---- h2.c ---- */
+
+enum fkv_status wire_h2_new(struct wire_session *session, struct fkv_error *error);
+void wire_h2_free(struct wire_session *session);
+
+/* Fails the session when the peer broke HTTP/2. */
+void wire_h2_feed(struct wire_session *session, struct slice bytes);
+
+/* Puts frames into the output until it has about `bytes` bytes. */
+void wire_h2_write(struct wire_session *session, uint64_t bytes);
+void wire_h2_write_controls(struct wire_session *session); /* no DATA frames */
+
+bool wire_h2_wants_write(const struct wire_session *session);
+bool wire_h2_wants_anything(const struct wire_session *session);
+void wire_h2_goaway(struct wire_session *session);
+
+/* These answer false when out of memory. With a body, DATA frames are filled from the call. */
+bool wire_h2_request(struct wire_call *call, const struct wire_headers *fields, bool has_body);
+bool wire_h2_respond(struct wire_call *call, const struct wire_headers *fields, bool has_body);
+bool wire_h2_trailers(struct wire_call *call, const struct wire_headers *fields);
+void wire_h2_resume(struct wire_call *call);
+void wire_h2_reset(struct wire_call *call, uint32_t code);
+void wire_h2_forget(struct wire_call *call); /* no more events of its stream */
+
+/* Credit to the peer. */
+void wire_h2_consume_connection(struct wire_session *session, size_t bytes);
+void wire_h2_consume_stream(struct wire_call *call, uint64_t bytes);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/pump.h"
+
+#include <errno.h>
+
+#include "base/status.h"
+#include "wire/internal.h"
+
+/* Entries of one write; a large DATA frame has about three. */
+enum { iov_max = 128 };
+
+struct wire_pump {
+    const struct alloc *alloc;
+    struct net_transport *transport;
+    struct wire_session *session;
+    struct wire_pump_options options;
+};
+
+static void close_both(struct wire_pump *pump)
+{
+    wire_session_free(pump->session);
+    pump->session = NULL;
+    net_close(pump->transport);
+    pump->transport = NULL;
+}
+
+/* The session's calls hear the reason first; then the owner, who may free the pump. */
+static void end(struct wire_pump *pump, const struct fkv_error *error)
+{
+    wire_session_lose(pump->session,
+                      error->status == FKV_OK ? "the connection was closed" : error->message);
+    close_both(pump);
+    if (pump->options.on_closed != NULL)
+        pump->options.on_closed(pump->options.context, pump, error);
+}
+
+static enum fkv_status io_failed(struct wire_pump *pump, ssize_t code, const char *what,
+                                 struct fkv_error *error)
+{
+    return status_set(error, FKV_UNAVAILABLE, "%s %s: %s", what, pump->transport->peer,
+                      strerror((int)-code));
+}
+
+/* Both give the number of bytes moved in *ret_moved. */
+static enum fkv_status read_once(struct wire_pump *pump, size_t *ret_moved, struct fkv_error *error)
+{
+    *ret_moved = 0;
+    ssize_t size = net_read(pump->transport, pump->options.scratch, pump->options.scratch_bytes);
+    if (size == -EAGAIN)
+        return FKV_OK;
+    if (size == 0)
+        return status_set(error, FKV_UNAVAILABLE, "%s closed the connection",
+                          pump->transport->peer);
+    if (size < 0)
+        return io_failed(pump, size, "could not read from", error);
+    *ret_moved = (size_t)size;
+    return wire_session_feed(pump->session, slice_of(pump->options.scratch, (size_t)size), error);
+}
+
+static enum fkv_status write_once(struct wire_pump *pump, size_t *ret_moved,
+                                  struct fkv_error *error)
+{
+    struct iovec iov[iov_max];
+    *ret_moved = 0;
+    size_t count = wire_session_next(pump->session, iov, iov_max, pump->options.turn_bytes);
+    if (count == 0)
+        return FKV_OK;
+    ssize_t size = net_write(pump->transport, iov, (int)count);
+    if (size == -EAGAIN)
+        return FKV_OK;
+    if (size < 0)
+        return io_failed(pump, size, "could not write to", error);
+    *ret_moved = (size_t)size;
+    wire_session_sent(pump->session, (size_t)size);
+    return FKV_OK;
+}
+
+/* An end of stream between calls is how clients leave. */
+static bool is_orderly(const struct wire_pump *pump)
+{
+    return !pump->session->has_failed && pump->session->stats.calls_open == 0;
+}
+
+/* One read if the transport is readable, and one write: at once, without waiting for the transport
+ * to say that it is writable, for it nearly always is. False when the connection was over. */
+static bool turn(struct wire_pump *pump, int events, size_t *ret_moved)
+{
+    struct wire_session *session = pump->session;
+    struct fkv_error error = {.status = FKV_OK};
+    enum fkv_status status = FKV_OK;
+    size_t read = 0, written = 0;
+    if ((events & NET_READABLE) != 0)
+        status = read_once(pump, &read, &error);
+    if (status == FKV_OK)
+        status = write_once(pump, &written, &error);
+    else if (session->has_failed)
+        write_once(pump, &written, NULL); /* a GOAWAY that tells the peer why */
+    if (status == FKV_OK && session->has_failed)
+        status = status_set(&error, session->error.status, "%s", session->error.message);
+    *ret_moved = read + written;
+    if (status == FKV_OK && !wire_session_is_over(session)) {
+        net_want(pump->transport,
+                 NET_READABLE | (wire_session_has_output(session) ? NET_WRITABLE : 0));
+        return true;
+    }
+    if (is_orderly(pump))
+        error = (struct fkv_error){.status = FKV_OK};
+    end(pump, &error);
+    return false;
+}
+
+static void on_ready(void *context, int events)
+{
+    size_t moved;
+    turn(context, events, &moved);
+}
+
+enum fkv_status wire_pump_new(const struct alloc *alloc, struct net_transport *transport,
+                              struct wire_session *session, const struct wire_pump_options *options,
+                              struct wire_pump **ret, struct fkv_error *error)
+{
+    struct wire_pump *pump = alloc_zero(alloc, sizeof *pump);
+    if (pump == NULL) {
+        wire_session_free(session);
+        net_close(transport);
+        return status_no_memory(error, sizeof *pump);
+    }
+    *pump = (struct wire_pump){alloc, transport, session, *options};
+    transport->on_ready = on_ready;
+    transport->context = pump;
+    net_want(transport, NET_READABLE | NET_WRITABLE); /* SETTINGS are to be sent */
+    *ret = pump;
+    return FKV_OK;
+}
+
+void wire_pump_free(struct wire_pump *pump)
+{
+    if (pump == NULL)
+        return;
+    close_both(pump);
+    alloc_free(pump->alloc, pump);
+}
+
+struct wire_session *wire_pump_session(struct wire_pump *pump)
+{
+    return pump->session;
+}
+
+struct net_transport *wire_pump_transport(struct wire_pump *pump)
+{
+    return pump->transport;
+}
+
+void wire_pump_wake(struct wire_pump *pump)
+{
+    if (pump->transport != NULL)
+        net_want(pump->transport, NET_READABLE | NET_WRITABLE);
+}
+
+enum wire_turn wire_pump_turn(struct wire_pump *pump, uint64_t timeout_ns)
+{
+    size_t moved = 0;
+    if (pump->session == NULL)
+        return WIRE_TURN_CLOSED;
+    bool has_written = wire_session_has_output(pump->session);
+    if (has_written && !turn(pump, 0, &moved))
+        return WIRE_TURN_CLOSED;
+    bool has_more = wire_session_has_output(pump->session);
+    bool is_stuck = has_more && moved == 0; /* the socket takes no more */
+    uint64_t patience = has_written && !is_stuck ? 0 : timeout_ns;
+    int ready = net_wait(pump->transport, NET_READABLE | (has_more ? NET_WRITABLE : 0), patience);
+    if (ready == 0)
+        return has_written && !is_stuck ? WIRE_TURN_PROGRESS : WIRE_TURN_TIMEOUT;
+    return turn(pump, ready, &moved) ? WIRE_TURN_PROGRESS : WIRE_TURN_CLOSED;
+}

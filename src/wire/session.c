@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/status.h"
+#include "wire/internal.h"
+
+const struct wire_limits wire_limits_default = {
+    .streams_max = 1000,
+    .header_bytes_max = 64 << 10,
+    .frame_bytes_max = 1 << 20,
+    .send_frame_bytes_max = 1 << 20,
+    .stream_window_bytes = 16 << 20,
+    .connection_window_bytes = 64 << 20,
+    .message_bytes_max = UINT32_MAX,
+    .output_bytes_max = 4 << 20,
+};
+
+static enum fkv_status session_init(struct wire_session *session, const char *authority,
+                                    struct fkv_error *error)
+{
+    if (authority != NULL) {
+        session->authority = alloc_text(session->alloc, authority, strlen(authority));
+        if (session->authority == NULL)
+            return status_no_memory(error, strlen(authority));
+    }
+    return wire_h2_new(session, error);
+}
+
+enum fkv_status wire_session_new(const struct alloc *alloc, enum wire_role role,
+                                 const struct wire_limits *limits, const struct wire_events *events,
+                                 const char *authority, struct wire_session **ret,
+                                 struct fkv_error *error)
+{
+    struct wire_session *session = alloc_zero(alloc, sizeof *session);
+    if (session == NULL)
+        return status_no_memory(error, sizeof *session);
+    session->alloc = alloc;
+    session->role = role;
+    session->limits = *limits;
+    if (events != NULL)
+        session->events = *events;
+    list_init(&session->calls);
+    list_init(&session->attention);
+    list_init(&session->closed);
+    wire_pieces_init(&session->output, alloc);
+    wire_copier_init(&session->copier, alloc);
+    enum fkv_status status = session_init(session, authority, error);
+    if (status != FKV_OK)
+        wire_session_free(session);
+    else
+        *ret = session;
+    return status;
+}
+
+static void free_closed(struct wire_session *session)
+{
+    struct list *node;
+    while ((node = list_shift(&session->closed)) != NULL)
+        wire_call_free(list_entry(node, struct wire_call, link));
+}
+
+void wire_session_free(struct wire_session *session)
+{
+    if (session == NULL)
+        return;
+    wire_session_lose(session,
+                      session->has_failed ? session->error.message : "the connection was closed");
+    free_closed(session);
+    wire_h2_free(session);
+    wire_pieces_done(&session->output);
+    wire_copier_done(&session->copier);
+    alloc_free(session->alloc, session->authority);
+    alloc_free(session->alloc, session);
+}
+
+void wire_session_lose(struct wire_session *session, const char *message)
+{
+    session->refuses_calls = true;
+    while (!list_empty(&session->calls))
+        wire_call_close(list_entry(session->calls.next, struct wire_call, link), FKV_UNAVAILABLE,
+                        message);
+}
+
+void wire_session_fail(struct wire_session *session, enum fkv_status status, const char *format,
+                       ...)
+{
+    session->refuses_calls = true;
+    if (session->has_failed)
+        return;
+    session->has_failed = true;
+    session->error.status = status;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(session->error.message, sizeof session->error.message, format, args);
+    va_end(args);
+}
+
+static enum fkv_status failure(const struct wire_session *session, struct fkv_error *error)
+{
+    return status_set(error, session->error.status, "%s", session->error.message);
+}
+
+/* Every connection begins with these 24 bytes (RFC 9113 section 3.4); HTTP/1.1 and TLS clients, and
+ * those of other protocols, end here. The log then shows what they said. */
+static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+static bool check_preface(struct wire_session *session, struct slice bytes)
+{
+    size_t have = (size_t)session->stats.bytes_fed;
+    if (session->role != WIRE_SERVER || have >= sizeof preface - 1)
+        return true;
+    size_t size = sizeof preface - 1 - have;
+    if (size > bytes.size)
+        size = bytes.size;
+    if (memcmp(bytes.data, preface + have, size) == 0)
+        return true;
+    char shown[sizeof preface];
+    for (size_t i = 0; i < size; i++)
+        shown[i] = bytes.data[i] >= 0x20 && bytes.data[i] < 0x7f ? (char)bytes.data[i] : '.';
+    wire_session_fail(session, FKV_UNAVAILABLE,
+                      "the client doesn't speak HTTP/2: expected its preface, got '%.*s'",
+                      (int)size, shown);
+    return false;
+}
+
+enum fkv_status wire_session_feed(struct wire_session *session, struct slice bytes,
+                                  struct fkv_error *error)
+{
+    free_closed(session);
+    if (!session->has_failed && bytes.size > 0 && check_preface(session, bytes)) {
+        session->stats.bytes_fed += bytes.size;
+        wire_h2_feed(session, bytes);
+        /* Now, so that answers to PING are quick and a violation is known before more is fed. */
+        wire_h2_write_controls(session);
+    }
+    return session->has_failed ? failure(session, error) : FKV_OK;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+size_t wire_session_next(struct wire_session *session, struct iovec *iov, size_t capacity,
+                         size_t bytes_max)
+{
+    free_closed(session);
+    uint64_t target = least(bytes_max, session->limits.output_bytes_max);
+    while (!session->has_failed && session->output.bytes < target &&
+           !list_empty(&session->attention))
+        wire_call_attend(list_entry(list_shift(&session->attention), struct wire_call, attention));
+    wire_h2_write(session, target);
+    return wire_pieces_iov(&session->output, iov, capacity, bytes_max);
+}
+
+void wire_session_sent(struct wire_session *session, size_t bytes)
+{
+    session->stats.bytes_sent += bytes;
+    wire_pieces_drop(&session->output, bytes);
+}
+
+bool wire_session_has_output(struct wire_session *session)
+{
+    if (session->output.bytes > 0)
+        return true;
+    return !session->has_failed &&
+           (!list_empty(&session->attention) || wire_h2_wants_write(session));
+}
+
+bool wire_session_is_over(struct wire_session *session)
+{
+    if (session->output.bytes > 0)
+        return false;
+    return session->has_failed ||
+           (list_empty(&session->attention) && !wire_h2_wants_anything(session));
+}
+
+void wire_session_drain(struct wire_session *session)
+{
+    session->refuses_calls = true;
+    if (session->has_failed || session->has_drained)
+        return;
+    session->has_drained = true;
+    wire_h2_goaway(session);
+    wire_h2_write_controls(session); /* before another stream comes in that it doesn't count */
+}
+
+struct wire_session_stats wire_session_stats(const struct wire_session *session)
+{
+    return session->stats;
+}
