@@ -54,24 +54,24 @@ struct store_table {
     struct slice key;
     struct slice descriptor; /* the form last put, encoded by the caller; may be empty */
     char etag[store_etag_size + 1];
-    uint64_t version;     /* of the store, grows with every commit */
-    int64_t created_us;   /* wall clock, since 1970 */
+    uint64_t version;   /* of the store, grows with every commit */
+    int64_t created_us; /* wall clock, since 1970 */
     uint64_t rows;
-    uint64_t batches;     /* messages of STORE_BATCH */
-    uint64_t body_bytes;  /* sum of the bodies */
+    uint64_t batches;      /* messages of STORE_BATCH */
+    uint64_t body_bytes;   /* sum of the bodies */
     uint64_t memory_bytes; /* what it is charged with */
-    uint64_t messages;    /* all, the schema's (index 0) too */
-    struct slice schema;  /* the schema message's header */
+    uint64_t messages;     /* all, the schema's (index 0) too */
+    struct slice schema;   /* the schema message's header */
 };
 
 struct store_stats {
     uint64_t keys;
-    uint64_t tables;        /* alive, also those that only readers hold */
-    uint64_t table_bytes;   /* body bytes under keys */
-    uint64_t puts;          /* committed since the start */
+    uint64_t tables;      /* alive, also those that only readers hold */
+    uint64_t table_bytes; /* body bytes under keys */
+    uint64_t puts;        /* committed since the start */
     uint64_t puts_aborted;
     uint64_t puts_open;
-    uint64_t hits, misses;  /* of store_get */
+    uint64_t hits, misses; /* of store_get */
     uint64_t deletes;
     struct arena_stats memory;
 };
@@ -95,7 +95,8 @@ enum fkv_status store_put_begin(struct store *store, struct slice key, struct sl
 enum fkv_status store_put_message(struct store_put *put, const struct store_message *message,
                                   size_t body_bytes, uint8_t **ret_body, struct fkv_error *error);
 
-/* Makes the first `bytes` bytes of the current body writable (charges them). Cheap when they are. */
+/* Makes the first `bytes` bytes of the current body writable (charges them). Cheap when they are.
+ */
 enum fkv_status store_put_room(struct store_put *put, size_t bytes, struct fkv_error *error);
 
 /* The bytes [from, to) of the current body are written, and still in cache: digests them. */
@@ -116,7 +117,8 @@ void store_put_abort(struct store_put *put); /* NULL is allowed */
 
 /* A reference on the table under the key; NULL when there is none (a miss). */
 struct store_table *store_get(struct store *store, struct slice key);
-struct store_table *store_peek(struct store *store, struct slice key); /* counts neither hit nor miss */
+struct store_table *store_peek(struct store *store,
+                               struct slice key); /* counts neither hit nor miss */
 void store_table_unref(struct store_table *table);
 
 /* index < table->messages. The slices are valid as long as the table is held. O(1). */

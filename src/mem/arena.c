@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One memfd, one shared map, and the free runs of its pages (runs.h). What is counted, in bytes:
+ *
+ *     used       committed pages of extents, and what arena_charge counts
+ *     warm       free pages that are populated
+ *     punching   pages being punched, outside the lock; neither free nor in an extent
+ *
+ * Invariants, at every unlock:
+ *   1. used + warm + punching <= budget
+ *   2. every populated page is in one of the three, so the file's blocks never pass them
+ *   3. pages of extents + free pages + pages being punched = all pages
+ *
+ * The map is a multiple of the budget, so that finding a contiguous run is not what limits; address
+ * space costs nothing until it is touched. Pages are populated by arena_commit, fallocate(2) first:
+ * it fails where a first touch would raise SIGBUS. Both calls together are a third faster than
+ * faults during the copy.
+ *
+ * How long warm pages have been idle is told by their low-water mark: of the least that was warm
+ * during the last `warm_idle_ns`, nobody needed any. A time stamp on each run would be renewed by
+ * every small extent that is cut from a large run and merged with it again. */
+#include "mem/arena.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "mem/runs.h"
+
+/* The time of `warm_idle_ns` is cut into so many windows, each with its own low-water mark; the
+ * mark of the window that has begun comes first. */
+enum { idle_windows = 4 };
+
+enum { punch_step_most = 16 << 20, punch_step_least = 1 << 20 };
+
+#define MAP_FACTOR 16
+#define MAP_BYTES_LEAST (UINT64_C(1) << 30)
+#define MAP_BYTES_MOST ((uint64_t)runs_pages_max * arena_page_bytes)
+#define WARM_BYTES_DEFAULT (UINT64_C(64) << 20)
+#define WARM_IDLE_DEFAULT (60 * NS_PER_S)
+
+struct arena {
+    const struct alloc *alloc;
+    struct arena_options options;
+    int fd;
+    uint8_t *base;
+    size_t size;
+
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t punched;
+    struct runs runs;
+    uint64_t used_bytes;
+    uint64_t punching_bytes;
+    uint64_t extent_pages;
+
+    uint64_t low_bytes[1 + idle_windows]; /* least warm bytes of a window, the newest first */
+    uint64_t window_start_ns;
+    uint64_t recent_table_bytes; /* the largest of late */
+    uint64_t recent_until_ns;
+};
+
+/* ---- making and freeing ---- */
+
+/* At most a page over `bytes`; bytes <= SIZE_MAX - page. */
+static size_t whole_pages(size_t bytes)
+{
+    return (bytes + arena_page_bytes - 1) / arena_page_bytes * arena_page_bytes;
+}
+
+static uint64_t map_bytes_wanted(uint64_t budget_bytes)
+{
+    uint64_t bytes =
+        budget_bytes > MAP_BYTES_MOST / MAP_FACTOR ? MAP_BYTES_MOST : budget_bytes * MAP_FACTOR;
+    return whole_pages(bytes < MAP_BYTES_LEAST ? MAP_BYTES_LEAST : bytes);
+}
+
+/* An unsealed file, because punching needs that; nobody can open it for writing but its owner. */
+static bool open_file(struct arena *arena, uint64_t bytes)
+{
+    arena->fd = memfd_create("flightkv", MFD_CLOEXEC);
+    return arena->fd >= 0 && fchmod(arena->fd, 0444) == 0 &&
+           ftruncate(arena->fd, (off_t)bytes) == 0;
+}
+
+/* Less address space than wanted will do as long as the budget fits: there may be a limit on it. */
+static bool map_file(struct arena *arena, uint64_t bytes)
+{
+    for (; bytes >= arena->options.budget_bytes && bytes > 0; bytes = bytes / 2) {
+        bytes = bytes / arena_page_bytes * arena_page_bytes;
+        void *base =
+            mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, arena->fd, 0);
+        if (base == MAP_FAILED)
+            continue;
+        arena->base = base;
+        arena->size = bytes;
+        return true;
+    }
+    return false;
+}
+
+static enum fkv_status open_pages(struct arena *arena, struct fkv_error *error)
+{
+    char figure[text_figure_size];
+    uint64_t bytes = map_bytes_wanted(arena->options.budget_bytes);
+    if (!open_file(arena, bytes) || !map_file(arena, bytes) ||
+        !runs_init(&arena->runs, (uint32_t)(arena->size / arena_page_bytes)))
+        return status_set(error, FKV_RESOURCE_EXHAUSTED,
+                          "could not map a memory file of %s for the tables: %s",
+                          text_size(figure, bytes), strerror(errno));
+    return FKV_OK;
+}
+
+enum fkv_status arena_new(const struct alloc *alloc, const struct arena_options *options,
+                          struct arena **ret, struct fkv_error *error)
+{
+    char figure[text_figure_size], most[text_figure_size];
+    if (options->budget_bytes > MAP_BYTES_MOST)
+        return status_set(
+            error, FKV_INVALID_ARGUMENT, "a memory budget of %s is too large, expected at most %s",
+            text_size(figure, options->budget_bytes), text_size(most, MAP_BYTES_MOST));
+    struct arena *arena = alloc_zero(alloc, sizeof *arena);
+    if (arena == NULL)
+        return status_no_memory(error, sizeof *arena);
+    arena->alloc = alloc;
+    arena->options = *options;
+    arena->fd = -1;
+    if (arena->options.warm_idle_ns == 0)
+        arena->options.warm_idle_ns = WARM_IDLE_DEFAULT;
+    pthread_mutex_init(&arena->lock, NULL);
+    pthread_cond_init(&arena->punched, NULL);
+    enum fkv_status status = open_pages(arena, error);
+    if (status != FKV_OK) {
+        arena_free(arena);
+        return status;
+    }
+    *ret = arena;
+    return FKV_OK;
+}
+
+void arena_free(struct arena *arena)
+{
+    if (arena == NULL)
+        return;
+    assert(arena->used_bytes == 0 && arena->extent_pages == 0 && arena->punching_bytes == 0);
+    runs_done(&arena->runs);
+    if (arena->base != NULL)
+        munmap(arena->base, arena->size);
+    if (arena->fd >= 0)
+        close(arena->fd);
+    pthread_cond_destroy(&arena->punched);
+    pthread_mutex_destroy(&arena->lock);
+    alloc_free(arena->alloc, arena);
+}
+
+/* ---- warm pages: counting and punching; all under the lock ---- */
+
+static uint64_t warm_bytes(const struct arena *arena)
+{
+    return (uint64_t)arena->runs.free_pages[RUN_WARM] * arena_page_bytes;
+}
+
+/* After warm pages were taken into use. */
+static void lower_mark(struct arena *arena)
+{
+    if (arena->low_bytes[0] > warm_bytes(arena))
+        arena->low_bytes[0] = warm_bytes(arena);
+}
+
+/* Pages that are punched were the idle ones: the others are no more idle than before. */
+static void drop_idle(struct arena *arena, uint64_t bytes)
+{
+    for (size_t i = 0; i <= idle_windows; i++)
+        arena->low_bytes[i] -= arena->low_bytes[i] < bytes ? arena->low_bytes[i] : bytes;
+}
+
+static int punch_pages(struct arena *arena, struct run run)
+{
+    int result;
+    do {
+        result =
+            fallocate(arena->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                      (off_t)run.first * arena_page_bytes, (off_t)run.pages * arena_page_bytes);
+    } while (result != 0 && errno == EINTR);
+    return result;
+}
+
+/* Punches one warm run, about `bytes` bytes of it, with the lock open meanwhile. Gives how many; 0
+ * when there was none or the system refused. */
+static uint64_t punch_some(struct arena *arena, uint64_t bytes)
+{
+    if (bytes < punch_step_least)
+        bytes = punch_step_least;
+    if (bytes > punch_step_most)
+        bytes = punch_step_most;
+    struct run run =
+        runs_take_warm(&arena->runs, (uint32_t)((bytes + arena_page_bytes - 1) / arena_page_bytes));
+    if (run.pages == 0)
+        return 0;
+    uint64_t punched = (uint64_t)run.pages * arena_page_bytes;
+    arena->punching_bytes += punched;
+    drop_idle(arena, punched);
+
+    pthread_mutex_unlock(&arena->lock);
+    bool is_done = punch_pages(arena, run) == 0;
+    pthread_mutex_lock(&arena->lock);
+
+    arena->punching_bytes -= punched;
+    runs_give(&arena->runs, run, is_done ? RUN_COLD : RUN_WARM);
+    pthread_cond_broadcast(&arena->punched);
+    return is_done ? punched : 0;
+}
+
+/* Makes `bytes` more bytes fit the budget, at the cost of warm pages; they may be counted as used
+ * at once. */
+static bool make_room(struct arena *arena, uint64_t bytes)
+{
+    const uint64_t budget = arena->options.budget_bytes;
+    for (;;) {
+        if (bytes > budget || arena->used_bytes > budget - bytes)
+            return false;
+        uint64_t wanted = arena->used_bytes + bytes + warm_bytes(arena);
+        if (wanted + arena->punching_bytes <= budget)
+            return true;
+        if (wanted <= budget)
+            pthread_cond_wait(&arena->punched, &arena->lock);
+        else if (punch_some(arena, wanted - budget) == 0)
+            return false;
+    }
+}
+
+/* ---- refusals ---- */
+
+static enum fkv_status refuse(const char *what, uint64_t bytes, uint64_t used, uint64_t budget,
+                              struct fkv_error *error)
+{
+    char wanted[text_figure_size], in_use[text_figure_size], most[text_figure_size];
+    return status_set(error, FKV_RESOURCE_EXHAUSTED, "%s %s does not fit: %s of %s are in use",
+                      what, text_size(wanted, bytes), text_size(in_use, used),
+                      text_size(most, budget));
+}
+
+/* ---- extents ---- */
+
+static struct run run_of(const struct arena *arena, const uint8_t *data, size_t size)
+{
+    return (struct run){(uint32_t)((size_t)(data - arena->base) / arena_page_bytes),
+                        (uint32_t)(size / arena_page_bytes)};
+}
+
+/* Takes a run of free pages. Where warm and cold ones alternate so that no run fits, punching makes
+ * longer ones. */
+static enum fkv_status take_pages(struct arena *arena, size_t size, struct run *ret,
+                                  uint32_t *ret_warm, struct fkv_error *error)
+{
+    const uint64_t budget = arena->options.budget_bytes;
+    size_t pages = size > arena->size ? SIZE_MAX : whole_pages(size) / arena_page_bytes;
+    do {
+        if (pages > (budget - arena->used_bytes) / arena_page_bytes)
+            return refuse("a body of", size, arena->used_bytes, budget, error);
+        if (runs_take(&arena->runs, (uint32_t)pages, ret, ret_warm))
+            return FKV_OK;
+    } while (punch_some(arena, punch_step_most) != 0);
+    char figure[text_figure_size];
+    return status_set(error, FKV_RESOURCE_EXHAUSTED,
+                      "a body of %s does not fit: no free stretch of address space is that long",
+                      text_size(figure, size));
+}
+
+enum fkv_status arena_take(struct arena *arena, size_t size, struct arena_extent *ret,
+                           struct fkv_error *error)
+{
+    struct run run;
+    uint32_t warm;
+    pthread_mutex_lock(&arena->lock);
+    enum fkv_status status = take_pages(arena, size, &run, &warm, error);
+    if (status == FKV_OK) {
+        arena->extent_pages += run.pages;
+        arena->used_bytes += (uint64_t)warm * arena_page_bytes;
+        lower_mark(arena);
+    }
+    pthread_mutex_unlock(&arena->lock);
+    if (status == FKV_OK)
+        *ret = (struct arena_extent){.data = arena->base + (size_t)run.first * arena_page_bytes,
+                                     .size = (size_t)run.pages * arena_page_bytes,
+                                     .charged = (size_t)warm * arena_page_bytes};
+    return status;
+}
+
+/* Pages that fallocate has made can be touched without fear; mapping them at once is only faster,
+ * and older kernels can't. */
+static bool populate(struct arena *arena, uint8_t *data, size_t size)
+{
+    int result;
+    do {
+        result = fallocate(arena->fd, 0, data - arena->base, (off_t)size);
+    } while (result != 0 && errno == EINTR);
+#ifdef MADV_POPULATE_WRITE
+    if (result == 0)
+        madvise(data, size, MADV_POPULATE_WRITE);
+#endif
+    return result == 0;
+}
+
+/* Counts `step` bytes as used, or `least` when there is no room for more; 0 when not for that. */
+static size_t charge_step(struct arena *arena, size_t least, size_t step, uint64_t *ret_used)
+{
+    pthread_mutex_lock(&arena->lock);
+    size_t charged = make_room(arena, step) ? step : make_room(arena, least) ? least : 0;
+    *ret_used = arena->used_bytes;
+    arena->used_bytes += charged;
+    pthread_mutex_unlock(&arena->lock);
+    return charged;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+enum fkv_status arena_commit(struct arena *arena, struct arena_extent *extent, size_t bytes,
+                             struct fkv_error *error)
+{
+    assert(bytes <= extent->size);
+    while (extent->charged < bytes) {
+        size_t least = smaller(whole_pages(bytes - extent->charged), arena_charge_ahead);
+        size_t step = smaller(extent->size - extent->charged, arena_charge_ahead);
+        uint64_t used = 0;
+        size_t charged = charge_step(arena, least, step, &used);
+        if (charged == 0)
+            return refuse("a further", least, used, arena->options.budget_bytes, error);
+        if (!populate(arena, extent->data + extent->charged, charged)) {
+            char figure[text_figure_size];
+            int reason = errno;
+            arena_discharge(arena, charged);
+            return status_set(error, FKV_RESOURCE_EXHAUSTED,
+                              "the system has no %s of memory to give: %s",
+                              text_size(figure, charged), strerror(reason));
+        }
+        extent->charged += charged;
+    }
+    return FKV_OK;
+}
+
+void arena_shrink(struct arena *arena, struct arena_extent *extent, size_t bytes)
+{
+    assert(bytes <= extent->size);
+    size_t kept = whole_pages(bytes);
+    if (kept == extent->size)
+        return;
+    size_t kept_charged = smaller(extent->charged, kept);
+    size_t warm = extent->charged - kept_charged;
+    size_t cold = extent->size - kept - warm;
+    pthread_mutex_lock(&arena->lock);
+    arena->used_bytes -= warm;
+    arena->extent_pages -= (extent->size - kept) / arena_page_bytes;
+    runs_give(&arena->runs, run_of(arena, extent->data + kept, warm), RUN_WARM);
+    runs_give(&arena->runs, run_of(arena, extent->data + kept + warm, cold), RUN_COLD);
+    pthread_mutex_unlock(&arena->lock);
+    extent->size = kept;
+    extent->charged = kept_charged;
+}
+
+void arena_give(struct arena *arena, struct arena_extent *extent)
+{
+    arena_shrink(arena, extent, 0);
+    *extent = (struct arena_extent){0};
+}
+
+/* ---- heap memory of the user ---- */
+
+enum fkv_status arena_charge(struct arena *arena, size_t bytes, struct fkv_error *error)
+{
+    pthread_mutex_lock(&arena->lock);
+    uint64_t used = arena->used_bytes;
+    bool is_room = make_room(arena, bytes);
+    if (is_room)
+        arena->used_bytes += bytes;
+    pthread_mutex_unlock(&arena->lock);
+    return is_room ? FKV_OK : refuse("a further", bytes, used, arena->options.budget_bytes, error);
+}
+
+void arena_discharge(struct arena *arena, size_t bytes)
+{
+    pthread_mutex_lock(&arena->lock);
+    assert(arena->used_bytes >= bytes);
+    arena->used_bytes -= bytes;
+    pthread_mutex_unlock(&arena->lock);
+}
+
+/* ---- giving warm memory back ---- */
+
+void arena_note_table(struct arena *arena, uint64_t bytes, uint64_t now_ns)
+{
+    pthread_mutex_lock(&arena->lock);
+    if (bytes >= arena->recent_table_bytes || now_ns >= arena->recent_until_ns) {
+        arena->recent_table_bytes = bytes;
+        arena->recent_until_ns = now_ns + arena->options.warm_idle_ns;
+    }
+    pthread_mutex_unlock(&arena->lock);
+}
+
+static uint64_t warm_bound(struct arena *arena, uint64_t now_ns)
+{
+    if (arena->options.warm_bytes_max != 0)
+        return arena->options.warm_bytes_max;
+    if (now_ns >= arena->recent_until_ns)
+        arena->recent_table_bytes = 0;
+    return arena->recent_table_bytes > WARM_BYTES_DEFAULT ? arena->recent_table_bytes
+                                                          : WARM_BYTES_DEFAULT;
+}
+
+/* Begins a new window when its time has come. One that lasted the whole time stands for all. */
+static void turn_windows(struct arena *arena, uint64_t now_ns)
+{
+    uint64_t lasted_ns = now_ns - arena->window_start_ns;
+    if (lasted_ns < arena->options.warm_idle_ns / idle_windows)
+        return;
+    for (size_t i = idle_windows; i > 0; i--)
+        arena->low_bytes[i] = lasted_ns >= arena->options.warm_idle_ns ? arena->low_bytes[0]
+                                                                       : arena->low_bytes[i - 1];
+    arena->low_bytes[0] = warm_bytes(arena);
+    arena->window_start_ns = now_ns;
+}
+
+static uint64_t idle_bytes(const struct arena *arena)
+{
+    uint64_t least = UINT64_MAX;
+    for (size_t i = 0; i <= idle_windows; i++)
+        if (arena->low_bytes[i] < least)
+            least = arena->low_bytes[i];
+    return least;
+}
+
+/* What trim has to give back now. */
+static uint64_t excess_bytes(struct arena *arena, uint64_t now_ns)
+{
+    uint64_t idle = idle_bytes(arena), warm = warm_bytes(arena), bound = warm_bound(arena, now_ns);
+    uint64_t over = warm > bound ? warm - bound : 0;
+    return idle > over ? idle : over;
+}
+
+void arena_trim(struct arena *arena, uint64_t now_ns)
+{
+    pthread_mutex_lock(&arena->lock);
+    turn_windows(arena, now_ns);
+    uint64_t excess, punched;
+    do {
+        excess = excess_bytes(arena, now_ns);
+        punched = excess == 0 ? 0 : punch_some(arena, excess);
+    } while (punched != 0);
+    pthread_mutex_unlock(&arena->lock);
+}
+
+/* ---- looking at it ---- */
+
+struct arena_stats arena_stats(struct arena *arena)
+{
+    pthread_mutex_lock(&arena->lock);
+    struct arena_stats stats = {.budget_bytes = arena->options.budget_bytes,
+                                .used_bytes = arena->used_bytes,
+                                .warm_bytes = warm_bytes(arena) + arena->punching_bytes};
+    pthread_mutex_unlock(&arena->lock);
+    return stats;
+}
+
+static const char *check(struct arena *arena)
+{
+    const char *problem = runs_check(&arena->runs);
+    if (problem != NULL)
+        return problem;
+    uint64_t charged = arena->used_bytes + warm_bytes(arena) + arena->punching_bytes;
+    if (charged > arena->options.budget_bytes)
+        return "more is charged than the budget";
+    uint64_t pages = arena->extent_pages + arena->punching_bytes / arena_page_bytes +
+                     arena->runs.free_pages[RUN_WARM] + arena->runs.free_pages[RUN_COLD];
+    if (pages != arena->size / arena_page_bytes)
+        return "pages are lost or counted twice";
+    if (arena->low_bytes[0] > warm_bytes(arena))
+        return "the low-water mark is above the warm pages";
+    struct stat file;
+    if (fstat(arena->fd, &file) == 0 && (uint64_t)file.st_blocks * 512 > charged)
+        return "pages are populated that nobody is charged for";
+    return NULL;
+}
+
+void arena_validate(struct arena *arena)
+{
+    pthread_mutex_lock(&arena->lock);
+    const char *problem = check(arena);
+    pthread_mutex_unlock(&arena->lock);
+    if (problem == NULL)
+        return;
+    fprintf(stderr, "arena: %s\n", problem);
+    abort();
+}

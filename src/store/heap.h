@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Heap memory of the store, charged to the arena's budget with what malloc adds to it. Whoever
+ * frees says the size again. Any thread. */
+#ifndef STORE_HEAP_H
+#define STORE_HEAP_H
+
+#include "base/alloc.h"
+#include "flightkv/status.h"
+#include "mem/arena.h"
+
+struct heap {
+    const struct alloc *alloc;
+    struct arena *arena;
+};
+
+/* What an allocation of `size` bytes is charged with. */
+size_t heap_cost(size_t size);
+
+/* Aligned to block_alignment. NULL: RESOURCE_EXHAUSTED. */
+void *heap_get(struct heap *heap, size_t size, struct fkv_error *error);
+
+/* realloc(3) of memory from here or NULL, not aligned. NULL: RESOURCE_EXHAUSTED, `pointer` is as it
+ * was. */
+void *heap_resize(struct heap *heap, void *pointer, size_t old_size, size_t size,
+                  struct fkv_error *error);
+
+void heap_free(struct heap *heap, void *pointer, size_t size); /* NULL is allowed */
+
+#endif
