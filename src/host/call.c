@@ -19,6 +19,7 @@ struct host_call {
 
     const struct host_stream *stream;
     void *context;
+    bool has_request; /* all of a gathered one */
     bool has_replied;
 
     struct timer deadline;
@@ -159,7 +160,7 @@ static enum fkv_status on_gathered_message(void *context, struct wire_call *wire
 {
     (void)wire;
     struct host_call *call = context;
-    if (call->stream != NULL || call->request.size > 0)
+    if (call->has_request)
         return status_set(error, FKV_INVALID_ARGUMENT, "%s takes one request message, not several",
                           call->method->path);
     if (size > call->request.limit_bytes)
@@ -186,6 +187,7 @@ static enum fkv_status on_gathered_end(void *context, struct wire_call *wire,
     (void)wire;
     struct host_call *call = context;
     timers_stop(&call->worker->timers, &call->upload);
+    call->has_request = true;
     return call->method->run(&call->worker->host->options.service, call, error);
 }
 
@@ -193,7 +195,7 @@ static enum fkv_status on_gathered_end(void *context, struct wire_call *wire,
 static void on_gathered_half_close(void *context, struct wire_call *wire)
 {
     struct host_call *call = context;
-    if (!call->has_replied && call->stream == NULL && !wire_call_is_finished(wire))
+    if (!call->has_request && !wire_call_is_finished(wire))
         wire_call_finish(wire, FKV_INVALID_ARGUMENT, "the request has no message");
 }
 
