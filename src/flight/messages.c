@@ -33,21 +33,31 @@ void flight_memory_done(struct flight_memory *memory)
     memory->used_bytes = 0;
 }
 
+static struct flight_chunk *chunk_with(struct flight_memory *memory, size_t size)
+{
+    struct flight_chunk *chunk = memory->chunks;
+    if (chunk != NULL && chunk->size - chunk->used >= size)
+        return chunk;
+    size_t chunk_size = size > chunk_size_least ? size : chunk_size_least;
+    chunk = alloc_get(memory->alloc, sizeof *chunk + chunk_size);
+    if (chunk == NULL)
+        return NULL;
+    *chunk = (struct flight_chunk){.next = memory->chunks, .size = chunk_size};
+    memory->chunks = chunk;
+    return chunk;
+}
+
 void *flight_memory_get(struct flight_memory *memory, size_t size)
 {
-    if (size > memory->limit_bytes - memory->used_bytes)
-        return NULL;
-    memory->used_bytes += size;
     size_t rounded = (size + memory_alignment - 1) / memory_alignment * memory_alignment;
-    struct flight_chunk *chunk = memory->chunks;
-    if (chunk == NULL || chunk->size - chunk->used < rounded) {
-        size_t chunk_size = rounded > chunk_size_least ? rounded : chunk_size_least;
-        chunk = alloc_get(memory->alloc, sizeof *chunk + chunk_size);
-        if (chunk == NULL)
-            return NULL;
-        *chunk = (struct flight_chunk){.next = memory->chunks, .size = chunk_size};
-        memory->chunks = chunk;
+    struct flight_chunk *chunk = NULL;
+    if (size <= memory->limit_bytes - memory->used_bytes)
+        chunk = chunk_with(memory, rounded);
+    if (chunk == NULL) {
+        memory->failed = true;
+        return NULL;
     }
+    memory->used_bytes += size;
     void *pointer = (char *)chunk->data + chunk->used;
     chunk->used += rounded;
     return pointer;
@@ -67,18 +77,23 @@ static void pb_free(void *context, void *pointer)
 
 /* ---- the generated code's way in and out ---- */
 
-static void *unpack(struct flight_memory *memory, const ProtobufCMessageDescriptor *type,
-                    struct slice bytes, struct fkv_error *error)
+static enum fkv_status unpack(struct flight_memory *memory,
+                              const ProtobufCMessageDescriptor *type, struct slice bytes,
+                              void *ret_message, struct fkv_error *error)
 {
     ProtobufCAllocator allocator = {pb_alloc, pb_free, memory};
     static const uint8_t nothing[1];
     const uint8_t *data = bytes.size == 0 ? nothing : bytes.data;
     void *message = protobuf_c_message_unpack(type, &allocator, bytes.size, data);
+    if (message == NULL && memory->failed)
+        return status_set(error, FKV_RESOURCE_EXHAUSTED,
+                          "a Flight %s message of %zu bytes has too many parts", type->short_name,
+                          bytes.size);
     if (message == NULL)
-        status_set(error, FKV_INVALID_ARGUMENT,
-                   "%zu bytes are not a Flight %s message, or it has too many parts", bytes.size,
-                   type->short_name);
-    return message;
+        return status_set(error, FKV_INVALID_ARGUMENT, "%zu bytes are not a Flight %s message",
+                          bytes.size, type->short_name);
+    memcpy(ret_message, &message, sizeof message);
+    return FKV_OK;
 }
 
 struct buf_sink {
@@ -144,9 +159,10 @@ static enum fkv_status descriptor_from(struct flight_memory *memory, const Pb__D
 enum fkv_status flight_descriptor_decode(struct flight_memory *memory, struct slice bytes,
                                          struct flight_descriptor *ret, struct fkv_error *error)
 {
-    Pb__Descriptor *pb = unpack(memory, &pb__descriptor__descriptor, bytes, error);
-    if (pb == NULL)
-        return FKV_INVALID_ARGUMENT;
+    Pb__Descriptor *pb;
+    enum fkv_status status = unpack(memory, &pb__descriptor__descriptor, bytes, &pb, error);
+    if (status != FKV_OK)
+        return status;
     return descriptor_from(memory, pb, ret, error);
 }
 
@@ -209,9 +225,10 @@ static enum fkv_status endpoint_from(struct flight_memory *memory, const Pb__End
 enum fkv_status flight_info_decode(struct flight_memory *memory, struct slice bytes,
                                    struct flight_info *ret, struct fkv_error *error)
 {
-    Pb__Info *pb = unpack(memory, &pb__info__descriptor, bytes, error);
-    if (pb == NULL)
-        return FKV_INVALID_ARGUMENT;
+    Pb__Info *pb;
+    enum fkv_status status = unpack(memory, &pb__info__descriptor, bytes, &pb, error);
+    if (status != FKV_OK)
+        return status;
     struct flight_info info = {.schema = from_pb(pb->schema),
                                .endpoint_count = pb->n_endpoint,
                                .total_records = pb->total_records,
@@ -223,7 +240,6 @@ enum fkv_status flight_info_decode(struct flight_memory *memory, struct slice by
     if (endpoints == NULL)
         return status_set(error, FKV_RESOURCE_EXHAUSTED, "an info of %zu endpoints is too large",
                           pb->n_endpoint);
-    enum fkv_status status = FKV_OK;
     for (size_t i = 0; i < pb->n_endpoint && status == FKV_OK; i++)
         status = endpoint_from(memory, pb->endpoint[i], &endpoints[i], error);
     if (status == FKV_OK && pb->flight_descriptor != NULL)
@@ -310,10 +326,11 @@ enum fkv_status flight_info_encode(const struct flight_info *info, struct buf *b
 enum fkv_status flight_action_decode(struct flight_memory *memory, struct slice bytes,
                                      struct flight_action *ret, struct fkv_error *error)
 {
-    Pb__Action *pb = unpack(memory, &pb__action__descriptor, bytes, error);
-    if (pb == NULL)
-        return FKV_INVALID_ARGUMENT;
-    enum fkv_status status = check_utf8(from_pb(pb->type), "the action's type", error);
+    Pb__Action *pb;
+    enum fkv_status status = unpack(memory, &pb__action__descriptor, bytes, &pb, error);
+    if (status != FKV_OK)
+        return status;
+    status = check_utf8(from_pb(pb->type), "the action's type", error);
     if (status == FKV_OK)
         *ret = (struct flight_action){from_pb(pb->type), from_pb(pb->body)};
     return status;
@@ -331,9 +348,10 @@ enum fkv_status flight_action_encode(const struct flight_action *action, struct 
 enum fkv_status flight_action_type_decode(struct flight_memory *memory, struct slice bytes,
                                           struct flight_action_type *ret, struct fkv_error *error)
 {
-    Pb__ActionType *pb = unpack(memory, &pb__action_type__descriptor, bytes, error);
-    if (pb == NULL)
-        return FKV_INVALID_ARGUMENT;
+    Pb__ActionType *pb;
+    enum fkv_status status = unpack(memory, &pb__action_type__descriptor, bytes, &pb, error);
+    if (status != FKV_OK)
+        return status;
     *ret = (struct flight_action_type){from_pb(pb->type), from_pb(pb->description)};
     return FKV_OK;
 }
@@ -352,9 +370,10 @@ enum fkv_status flight_action_type_encode(const struct flight_action_type *type,
 enum fkv_status flight_bytes_decode(struct flight_memory *memory, struct slice bytes,
                                     struct slice *ret, struct fkv_error *error)
 {
-    Pb__Ticket *pb = unpack(memory, &pb__ticket__descriptor, bytes, error);
-    if (pb == NULL)
-        return FKV_INVALID_ARGUMENT;
+    Pb__Ticket *pb;
+    enum fkv_status status = unpack(memory, &pb__ticket__descriptor, bytes, &pb, error);
+    if (status != FKV_OK)
+        return status;
     *ret = from_pb(pb->ticket);
     return FKV_OK;
 }

@@ -19,6 +19,7 @@ struct flight_memory {
     struct flight_chunk *chunks;
     size_t used_bytes;
     size_t limit_bytes;
+    bool failed; /* a request was refused: over the limit, or out of memory */
 };
 
 void flight_memory_init(struct flight_memory *memory, const struct alloc *alloc,

@@ -27,30 +27,43 @@ enum fkv_status key_not_found(struct slice key, struct fkv_error *error)
     return status_set(error, FKV_NOT_FOUND, "no table under key '%s'", key_shown(shown, key));
 }
 
+/* The sum doesn't overflow: the parts lie in one request. */
+static size_t path_size(const struct flight_descriptor *descriptor)
+{
+    size_t size = descriptor->path_count > 0 ? descriptor->path_count - 1 : 0;
+    for (size_t i = 0; i < descriptor->path_count; i++)
+        size += descriptor->path[i].size;
+    return size;
+}
+
+static void join_path(const struct flight_descriptor *descriptor, struct buf *buf)
+{
+    for (size_t i = 0; i < descriptor->path_count; i++) {
+        if (i > 0)
+            buf_byte(buf, '/');
+        buf_append(buf, descriptor->path[i].data, descriptor->path[i].size);
+    }
+}
+
 enum fkv_status key_from_descriptor(const struct flight_descriptor *descriptor, struct buf *buf,
                                     struct fkv_error *error)
 {
-    buf_clear(buf);
-    switch (descriptor->type) {
-    case FLIGHT_DESCRIPTOR_CMD:
-        buf_append(buf, descriptor->cmd.data, descriptor->cmd.size);
-        break;
-    case FLIGHT_DESCRIPTOR_PATH:
-        for (size_t i = 0; i < descriptor->path_count; i++) {
-            if (i > 0)
-                buf_byte(buf, '/');
-            buf_append(buf, descriptor->path[i].data, descriptor->path[i].size);
-        }
-        break;
-    case FLIGHT_DESCRIPTOR_UNKNOWN:
+    if (descriptor->type == FLIGHT_DESCRIPTOR_UNKNOWN)
         return status_set(error, FKV_INVALID_ARGUMENT,
                           "the request has no flight descriptor, expected a CMD or a PATH that "
                           "names the key");
-    }
-    if (buf->failed)
+    bool is_path = descriptor->type == FLIGHT_DESCRIPTOR_PATH;
+    size_t size = is_path ? path_size(descriptor) : descriptor->cmd.size;
+    if (size > store_key_bytes_max)
         return status_set(error, FKV_INVALID_ARGUMENT,
-                          "the descriptor names a key of over %d bytes", store_key_bytes_max);
-    return store_key_check(buf_slice(buf), error);
+                          "the descriptor names a key of %zu bytes, expected 1 to %d", size,
+                          store_key_bytes_max);
+    buf_clear(buf);
+    if (is_path)
+        join_path(descriptor, buf);
+    else
+        buf_append(buf, descriptor->cmd.data, descriptor->cmd.size);
+    return buf->failed ? status_no_memory(error, size) : store_key_check(buf_slice(buf), error);
 }
 
 enum fkv_status check_call_options(const struct host_call *call, struct fkv_error *error)

@@ -183,12 +183,10 @@ void rpc_list_flights(void *context, struct host_call *call, struct slice expres
         return;
     }
     listing->cache = context;
-    buf_init(&listing->pattern, alloc, store_key_bytes_max);
+    buf_init(&listing->pattern, alloc, SIZE_MAX); /* the request's own limit bounds it */
     host_call_stream(call, &list_stream, listing);
     if (!buf_append(&listing->pattern, expression.data, expression.size)) {
-        status = status_set(&error, FKV_INVALID_ARGUMENT,
-                            "a pattern of %zu bytes is longer than any key (%d)", expression.size,
-                            store_key_bytes_max);
+        status = status_no_memory(&error, expression.size);
         host_call_fail(call, status, &error);
     }
 }

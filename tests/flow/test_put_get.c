@@ -277,7 +277,7 @@ static void what_does_not_fit_is_refused_with_the_numbers(void **state)
     struct fkv_client *client = flow_client(&flow);
     assert_ok(put(client, "old", &other));
     struct store_stats before = flow_stats(&flow);
-    static const struct table_rule large = {.seed = 1, .batches = 1, .rows = 400000};
+    static const struct table_rule large = {.seed = 1, .batches = 1, .rows = 800000};
     assert_int_equal(put(client, "new", &large), FKV_RESOURCE_EXHAUSTED);
     assert_non_null(strstr(error.message, "new"));
     assert_non_null(strstr(error.message, "8.0 MiB"));
