@@ -198,19 +198,22 @@ static enum fkv_status queue_batch(struct ipc_writer *writer, enum ipc_kind kind
 
 /* --- dictionaries --- */
 
-/* Whether `values` begins with all that `before` holds. */
-static bool has_grown(struct ipc_writer *writer, const struct ipc_field *field,
-                      const struct ArrowArray *values, struct block *owner,
-                      const struct ipc_batch *before)
+/* Whether `values` is longer than what was sent, and begins with all of it. */
+static enum fkv_status has_grown(struct ipc_writer *writer, const struct ipc_field *field,
+                                 const struct ArrowArray *values, struct block *owner,
+                                 const struct ipc_batch *sent, bool *ret, struct fkv_error *error)
 {
+    *ret = false;
+    if (values->length <= sent->rows)
+        return FKV_OK;
     struct ipc_batch head;
-    if (values->length <= before->rows ||
-        ipc_import_values(writer->alloc, field, values, 0, before->rows, owner, &head, NULL) !=
-            FKV_OK)
-        return false;
-    bool same = ipc_batch_equal(&head, before, field, true);
+    enum fkv_status status =
+        ipc_import_values(writer->alloc, field, values, 0, sent->rows, owner, &head, error);
+    if (status != FKV_OK)
+        return status;
+    *ret = ipc_batch_equal(&head, sent, field, true);
     ipc_batch_done(&head);
-    return same;
+    return FKV_OK;
 }
 
 static enum fkv_status queue_delta(struct ipc_writer *writer, const struct ipc_field *field,
@@ -227,6 +230,25 @@ static enum fkv_status queue_delta(struct ipc_writer *writer, const struct ipc_f
     return status;
 }
 
+/* Queues `batch`, all of `values`, or only what they have more than what was sent. */
+static enum fkv_status queue_changed(struct ipc_writer *writer, const struct ipc_field *field,
+                                     const struct ArrowArray *values, struct block *owner,
+                                     const struct ipc_batch *batch, bool *ret_replaced,
+                                     struct fkv_error *error)
+{
+    const struct dictionary *dictionary = &writer->dictionaries[field->dictionary.id];
+    bool grown = false;
+    enum fkv_status status = FKV_OK;
+    if (writer->options.dictionary_deltas && dictionary->is_sent && !*ret_replaced)
+        status = has_grown(writer, field, values, owner, &dictionary->values, &grown, error);
+    if (status != FKV_OK)
+        return status;
+    if (grown)
+        return queue_delta(writer, field, values, owner, dictionary->values.rows, error);
+    *ret_replaced = true;
+    return queue_batch(writer, IPC_KIND_DICTIONARY, batch, field->dictionary.id, false, error);
+}
+
 /* Queues the dictionary if it must be sent. *ret_replaced (also on input: a dictionary inside this
  * one was) says that what was sent before no longer holds. */
 static enum fkv_status queue_dictionary(struct ipc_writer *writer, const struct ipc_field *field,
@@ -239,20 +261,11 @@ static enum fkv_status queue_dictionary(struct ipc_writer *writer, const struct 
         ipc_import_values(writer->alloc, field, values, 0, values->length, owner, &batch, error);
     if (status != FKV_OK)
         return status;
-    bool was_sent = dictionary->is_sent && !*ret_replaced;
-    if (was_sent && ipc_batch_equal(&batch, &dictionary->values, field, true)) {
-        ipc_batch_done(&batch);
-        return FKV_OK;
-    }
-    if (was_sent && writer->options.dictionary_deltas &&
-        has_grown(writer, field, values, owner, &dictionary->values)) {
-        status = queue_delta(writer, field, values, owner, dictionary->values.rows, error);
-    } else {
-        status =
-            queue_batch(writer, IPC_KIND_DICTIONARY, &batch, field->dictionary.id, false, error);
-        *ret_replaced = true;
-    }
-    if (status != FKV_OK) {
+    bool is_known = dictionary->is_sent && !*ret_replaced &&
+                    ipc_batch_equal(&batch, &dictionary->values, field, true);
+    if (!is_known)
+        status = queue_changed(writer, field, values, owner, &batch, ret_replaced, error);
+    if (is_known || status != FKV_OK) {
         ipc_batch_done(&batch);
         return status;
     }
