@@ -176,8 +176,7 @@ static void random_use_agrees_with_a_model(void **state)
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(neighbours_of_one_state_merge),
-              cmocka_unit_test(states_do_not_merge),
-              cmocka_unit_test(the_best_of_a_bin_is_taken),
+              cmocka_unit_test(states_do_not_merge), cmocka_unit_test(the_best_of_a_bin_is_taken),
               cmocka_unit_test(warm_pages_are_cut_from_the_end),
               cmocka_unit_test(random_use_agrees_with_a_model));
 }

@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/test.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mem/arena.h"
+
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
+#define GIB ((uint64_t)1 << 30)
+#define S NS_PER_S
+
+static struct arena *open_arena(struct arena_options options)
+{
+    struct fkv_error error;
+    struct arena *arena = NULL;
+    assert_ok(arena_new(alloc_system(), &options, &arena, &error));
+    return arena;
+}
+
+static void close_arena(struct arena *arena)
+{
+    arena_validate(arena);
+    assert_int_equal(arena_stats(arena).used_bytes, 0);
+    arena_free(arena);
+}
+
+static struct arena_extent take(struct arena *arena, size_t size)
+{
+    struct fkv_error error;
+    struct arena_extent extent;
+    assert_ok(arena_take(arena, size, &extent, &error));
+    return extent;
+}
+
+/* An extent with all of its bytes written. */
+static struct arena_extent fill(struct arena *arena, size_t size, int byte)
+{
+    struct fkv_error error;
+    struct arena_extent extent = take(arena, size);
+    assert_ok(arena_commit(arena, &extent, size, &error));
+    memset(extent.data, byte, size);
+    return extent;
+}
+
+/* A descriptor of the arena's file, found as another process would be given one. */
+static int open_file_of_arena(int flags)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    int found = -1;
+    for (struct dirent *entry; found < 0 && (entry = readdir(folder)) != NULL;) {
+        char path[300], target[64] = "";
+        snprintf(path, sizeof path, "/proc/self/fd/%s", entry->d_name);
+        if (readlink(path, target, sizeof target - 1) > 0 && strstr(target, "memfd:flightkv"))
+            found = open(path, flags);
+    }
+    closedir(folder);
+    return found;
+}
+
+static uint64_t populated_bytes(void)
+{
+    struct stat file;
+    int fd = open_file_of_arena(O_RDONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &file), 0);
+    close(fd);
+    return (uint64_t)file.st_blocks * 512;
+}
+
+/* ---- extents ---- */
+
+static void pages_are_charged_as_they_are_committed(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = 64 * MIB});
+    struct arena_extent extent = take(arena, 32 * MIB + 1);
+    assert_int_equal(extent.size, 32 * MIB + arena_page_bytes);
+    assert_int_equal(extent.charged, 0);
+    assert_int_equal((uintptr_t)extent.data % arena_page_bytes, 0);
+    assert_int_equal(arena_stats(arena).used_bytes, 0);
+    assert_ok(arena_commit(arena, &extent, 100, &error));
+    assert_true(extent.charged >= 100 && extent.charged <= arena_charge_ahead);
+    assert_int_equal(arena_stats(arena).used_bytes, extent.charged);
+    memset(extent.data, 1, 100);
+    assert_ok(arena_commit(arena, &extent, 3 * MIB, &error));
+    assert_true(extent.charged >= 3 * MIB && extent.charged < 3 * MIB + arena_charge_ahead);
+    memset(extent.data, 1, 3 * MIB);
+    arena_validate(arena);
+
+    arena_shrink(arena, &extent, 68 * KIB);
+    assert_int_equal(extent.size, 68 * KIB);
+    assert_int_equal(arena_stats(arena).used_bytes, 68 * KIB);
+    arena_validate(arena);
+    arena_give(arena, &extent);
+    assert_int_equal(extent.size, 0);
+    arena_give(arena, &extent);
+    close_arena(arena);
+}
+
+static void a_small_extent_costs_its_pages_only(void **state)
+{
+    (void)state;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = 64 * MIB});
+    struct arena_extent extent = fill(arena, 68 * KIB, 1);
+    assert_int_equal(arena_stats(arena).used_bytes, 68 * KIB);
+    assert_int_equal(populated_bytes(), 68 * KIB);
+    arena_give(arena, &extent);
+    close_arena(arena);
+}
+
+static void nothing_is_an_extent_too(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = MIB});
+    struct arena_extent extent = take(arena, 0);
+    assert_int_equal(extent.size, 0);
+    assert_ok(arena_commit(arena, &extent, 0, &error));
+    arena_shrink(arena, &extent, 0);
+    arena_give(arena, &extent);
+    close_arena(arena);
+}
+
+static void refusals_have_the_numbers(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = 8 * MIB});
+    struct arena_extent big = fill(arena, 5 * MIB, 1), other = {.data = NULL};
+    assert_int_equal(arena_take(arena, 4 * MIB, &other, &error), FKV_RESOURCE_EXHAUSTED);
+    assert_string_equal(error.message,
+                        "a body of 4.0 MiB does not fit: 5.0 MiB of 8.0 MiB are in use");
+    assert_null(other.data);
+    assert_int_equal(arena_take(arena, SIZE_MAX, &other, &error), FKV_RESOURCE_EXHAUSTED);
+    assert_int_equal(arena_take(arena, SIZE_MAX, &other, NULL), FKV_RESOURCE_EXHAUSTED);
+
+    /* Two bodies of which only one can come true. */
+    other = take(arena, 3 * MIB);
+    struct arena_extent third = take(arena, 3 * MIB);
+    assert_ok(arena_commit(arena, &other, 2 * MIB, &error));
+    assert_int_equal(arena_commit(arena, &third, 2 * MIB, &error), FKV_RESOURCE_EXHAUSTED);
+    assert_string_equal(error.message,
+                        "a further 1.0 MiB does not fit: 8.0 MiB of 8.0 MiB are in use");
+    assert_int_equal(third.charged, MIB);
+    assert_int_equal(arena_charge(arena, 1, &error), FKV_RESOURCE_EXHAUSTED);
+    arena_validate(arena);
+    arena_give(arena, &third);
+    assert_ok(arena_commit(arena, &other, 3 * MIB, &error));
+    arena_give(arena, &other);
+    arena_give(arena, &big);
+    close_arena(arena);
+}
+
+/* The last bytes of the budget can be had although a whole step is not left. */
+static void the_budget_can_be_used_up(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = MIB});
+    assert_ok(arena_charge(arena, MIB - 3 * arena_page_bytes, &error));
+    struct arena_extent extent = take(arena, 3 * arena_page_bytes);
+    struct arena_extent second = take(arena, 3 * arena_page_bytes);
+    assert_ok(arena_commit(arena, &extent, 1, &error));
+    assert_int_equal(arena_commit(arena, &second, 1, &error), FKV_RESOURCE_EXHAUSTED);
+    arena_shrink(arena, &extent, 1);
+    assert_ok(arena_commit(arena, &second, 1, &error));
+    assert_ok(arena_commit(arena, &second, arena_page_bytes + 1, &error));
+    arena_validate(arena);
+    arena_give(arena, &extent);
+    arena_give(arena, &second);
+    arena_discharge(arena, MIB - 3 * arena_page_bytes);
+    close_arena(arena);
+}
+
+static void heap_memory_counts(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = MIB});
+    assert_ok(arena_charge(arena, MIB, &error));
+    assert_int_equal(arena_charge(arena, SIZE_MAX, &error), FKV_RESOURCE_EXHAUSTED);
+    assert_int_equal(arena_charge(arena, 5, &error), FKV_RESOURCE_EXHAUSTED);
+    assert_string_equal(error.message, "a further 5 B does not fit: 1.0 MiB of 1.0 MiB are in use");
+    arena_discharge(arena, MIB);
+    close_arena(arena);
+}
+
+/* ---- warm pages ---- */
+
+static void freed_pages_are_handed_out_warm(void **state)
+{
+    (void)state;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = 64 * MIB});
+    struct arena_extent extent = fill(arena, 10 * MIB, 1);
+    uint8_t *data = extent.data;
+    arena_give(arena, &extent);
+    assert_int_equal(arena_stats(arena).warm_bytes, 10 * MIB);
+    assert_int_equal(arena_stats(arena).used_bytes, 0);
+    extent = take(arena, 10 * MIB);
+    assert_ptr_equal(extent.data, data);
+    assert_int_equal(extent.charged, 10 * MIB);
+    assert_int_equal(arena_stats(arena).used_bytes, 10 * MIB);
+    assert_int_equal(arena_stats(arena).warm_bytes, 0);
+    arena_give(arena, &extent);
+    /* More than is warm: the warm pages come first. */
+    extent = take(arena, 12 * MIB);
+    assert_int_equal(extent.charged, 10 * MIB);
+    arena_validate(arena);
+    arena_give(arena, &extent);
+    close_arena(arena);
+}
+
+static void pressure_punches_warm_pages(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = 16 * MIB});
+    /* Warm pages in stretches of 1 MiB, with a used page between each. */
+    struct arena_extent parts[20];
+    for (size_t i = 0; i < 20; i++)
+        parts[i] = fill(arena, i % 2 == 0 ? MIB : arena_page_bytes, (int)i);
+    for (size_t i = 0; i < 20; i += 2)
+        arena_give(arena, &parts[i]);
+    assert_int_equal(arena_stats(arena).warm_bytes, 10 * MIB);
+    struct arena_extent extent = fill(arena, 12 * MIB, 1);
+    arena_validate(arena);
+    assert_true(arena_stats(arena).warm_bytes <= 4 * MIB);
+    assert_true(populated_bytes() <= 16 * MIB);
+    /* Heap memory makes warm pages go as well. */
+    assert_ok(arena_charge(arena, 3 * MIB + 512 * KIB, &error));
+    arena_validate(arena);
+    arena_discharge(arena, 3 * MIB + 512 * KIB);
+    for (size_t i = 1; i < 20; i += 2) {
+        assert_int_equal(*parts[i].data, i);
+        arena_give(arena, &parts[i]);
+    }
+    arena_give(arena, &extent);
+    close_arena(arena);
+}
+
+static void idle_warm_memory_goes_back(void **state)
+{
+    (void)state;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = 64 * MIB});
+    struct arena_extent extent = fill(arena, 40 * MIB, 1);
+    uint64_t now = 1000 * S;
+    arena_trim(arena, now);
+    arena_give(arena, &extent);
+    for (uint64_t until = now + 59 * S; now < until; now += S)
+        arena_trim(arena, now);
+    assert_int_equal(arena_stats(arena).warm_bytes, 40 * MIB);
+    for (uint64_t until = now + 20 * S; now < until; now += S)
+        arena_trim(arena, now);
+    assert_int_equal(arena_stats(arena).warm_bytes, 0);
+    assert_int_equal(populated_bytes(), 0);
+    close_arena(arena);
+}
+
+/* However seldom trim is called. */
+static void idleness_is_seen_late_too(void **state)
+{
+    (void)state;
+    struct arena *arena =
+        open_arena((struct arena_options){.budget_bytes = 64 * MIB, .warm_idle_ns = 10 * S});
+    struct arena_extent extent = fill(arena, 8 * MIB, 1);
+    arena_give(arena, &extent);
+    arena_trim(arena, 500 * S);
+    assert_int_equal(arena_stats(arena).warm_bytes, 8 * MIB);
+    arena_trim(arena, 509 * S);
+    assert_int_equal(arena_stats(arena).warm_bytes, 8 * MIB);
+    arena_trim(arena, 530 * S);
+    assert_int_equal(arena_stats(arena).warm_bytes, 0);
+    close_arena(arena);
+}
+
+/* 8 MiB are used now and then, 12 MiB more never again: only those go. */
+static void what_is_used_stays_warm(void **state)
+{
+    (void)state;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = 64 * MIB});
+    struct arena_extent extent = fill(arena, 20 * MIB, 1);
+    arena_give(arena, &extent);
+    for (uint64_t now = 1000 * S; now < 1300 * S; now += S) {
+        if (now / S % 10 == 0) {
+            extent = take(arena, 8 * MIB);
+            arena_give(arena, &extent);
+        }
+        arena_trim(arena, now);
+    }
+    assert_int_equal(arena_stats(arena).warm_bytes, 8 * MIB);
+    for (uint64_t now = 1300 * S; now < 1400 * S; now += S)
+        arena_trim(arena, now);
+    assert_int_equal(arena_stats(arena).warm_bytes, 0);
+    close_arena(arena);
+}
+
+static void warm_memory_is_bounded(void **state)
+{
+    (void)state;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = 200 * MIB});
+    struct arena_extent extent = fill(arena, 100 * MIB, 1);
+    arena_note_table(arena, 90 * MIB, 1000 * S);
+    arena_note_table(arena, 5 * MIB, 1001 * S);
+    arena_give(arena, &extent);
+    arena_trim(arena, 1001 * S);
+    assert_int_equal(arena_stats(arena).warm_bytes, 90 * MIB);
+    arena_trim(arena, 1060 * S); /* the large table is no longer recent */
+    assert_int_equal(arena_stats(arena).warm_bytes, 64 * MIB);
+    close_arena(arena);
+
+    arena =
+        open_arena((struct arena_options){.budget_bytes = 200 * MIB, .warm_bytes_max = 10 * MIB});
+    extent = fill(arena, 100 * MIB, 1);
+    arena_note_table(arena, 100 * MIB, 1000 * S);
+    arena_give(arena, &extent);
+    arena_trim(arena, 1001 * S);
+    assert_int_equal(arena_stats(arena).warm_bytes, 10 * MIB);
+    assert_int_equal(populated_bytes(), 10 * MIB);
+    close_arena(arena);
+}
+
+/* ---- the file ---- */
+
+static void others_can_only_read_the_file(void **state)
+{
+    (void)state;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = MIB});
+    struct arena_extent extent = fill(arena, 100, 42);
+    struct stat file;
+    int fd = open_file_of_arena(O_RDONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &file), 0);
+    assert_int_equal(file.st_mode & 0777, 0444);
+    assert_ptr_equal(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+    uint8_t *map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(map, MAP_FAILED);
+    assert_int_equal(map[99], 42);
+    munmap(map, 4096);
+    close(fd);
+    arena_give(arena, &extent);
+    close_arena(arena);
+}
+
+static void making_one_can_fail(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct arena *arena = NULL;
+    struct test_alloc t;
+    test_alloc_init(&t, 1);
+    struct arena_options options = {.budget_bytes = MIB};
+    assert_int_equal(arena_new(&t.alloc, &options, &arena, &error), FKV_RESOURCE_EXHAUSTED);
+    options.budget_bytes = UINT64_MAX;
+    assert_int_equal(arena_new(alloc_system(), &options, &arena, &error), FKV_INVALID_ARGUMENT);
+    assert_string_equal(error.message,
+                        "a memory budget of 16.0 EiB is too large, expected at most 4.0 TiB");
+    assert_null(arena);
+    arena_free(NULL);
+    options.budget_bytes = 64 * GIB; /* address space only */
+    assert_ok(arena_new(&t.alloc, &options, &arena, &error));
+    arena_free(arena);
+    assert_int_equal(t.live, 0);
+}
+
+/* ---- random use ---- */
+
+/* xorshift64*, so that the test needs no library's random numbers. */
+static uint64_t next_random(uint64_t *x)
+{
+    *x ^= *x >> 12;
+    *x ^= *x << 25;
+    *x ^= *x >> 27;
+    return *x * UINT64_C(0x2545F4914F6CDD1D);
+}
+
+enum { held_most = 40 };
+
+/* Extents that one thread holds; the first `written` bytes of each carry `mark`. */
+struct holder {
+    struct arena *arena;
+    uint64_t seed;
+    struct arena_extent extents[held_most];
+    size_t written[held_most];
+    uint8_t marks[held_most];
+    size_t count;
+    size_t charged;
+    uint64_t now;
+    unsigned steps;
+    bool is_alone;
+};
+
+/* One byte a page shows whether a page was given to somebody else or punched. */
+static void write_marks(struct holder *h, size_t i, size_t to)
+{
+    size_t from = h->written[i] / arena_page_bytes * arena_page_bytes;
+    for (size_t at = from; at < to; at += arena_page_bytes)
+        h->extents[i].data[at] = h->marks[i];
+    h->written[i] = to;
+}
+
+static void check_marks(const struct holder *h, size_t i)
+{
+    for (size_t at = 0; at < h->written[i]; at += arena_page_bytes)
+        assert_int_equal(h->extents[i].data[at], h->marks[i]);
+}
+
+static void hold_another(struct holder *h, uint64_t dice)
+{
+    size_t size = (dice >> 16) % (dice & 256 ? 3 * MIB : 100 * KIB);
+    size_t i = h->count;
+    if (i == held_most || arena_take(h->arena, size, &h->extents[i], NULL) != FKV_OK)
+        return;
+    h->written[i] = 0;
+    h->marks[i] = (uint8_t)(dice >> 40);
+    h->count++;
+}
+
+static void let_go(struct holder *h, size_t i)
+{
+    check_marks(h, i);
+    arena_give(h->arena, &h->extents[i]);
+    size_t last = --h->count;
+    h->extents[i] = h->extents[last];
+    h->written[i] = h->written[last];
+    h->marks[i] = h->marks[last];
+}
+
+static void change_one(struct holder *h, size_t i, uint64_t dice)
+{
+    struct arena_extent *extent = &h->extents[i];
+    size_t to = extent->size == 0 ? 0 : (size_t)(dice >> 16) % (extent->size + 1);
+    if (dice % 16 < 4) {
+        arena_shrink(h->arena, extent, to);
+        if (h->written[i] > extent->size)
+            h->written[i] = extent->size;
+        check_marks(h, i);
+    } else if (dice % 16 < 12) {
+        if (to > h->written[i] && arena_commit(h->arena, extent, to, NULL) == FKV_OK)
+            write_marks(h, i, to);
+    } else {
+        let_go(h, i);
+    }
+}
+
+static void use_heap(struct holder *h, uint64_t dice)
+{
+    size_t bytes = (size_t)(dice >> 16) % (MIB / 2);
+    if (h->charged > 0) {
+        arena_discharge(h->arena, h->charged);
+        h->charged = 0;
+    } else if (arena_charge(h->arena, bytes, NULL) == FKV_OK) {
+        h->charged = bytes;
+    }
+}
+
+static void random_step(struct holder *h)
+{
+    uint64_t dice = next_random(&h->seed);
+    unsigned kind = (unsigned)(dice >> 58);
+    if (kind < 16)
+        hold_another(h, dice);
+    else if (kind < 18)
+        use_heap(h, dice);
+    else if (kind < 20)
+        arena_trim(h->arena, h->now += S);
+    else if (h->count > 0)
+        change_one(h, (size_t)(dice >> 30) % h->count, dice);
+}
+
+static void *use_at_random(void *argument)
+{
+    struct holder *h = argument;
+    for (unsigned step = 0; step < h->steps; step++) {
+        random_step(h);
+        if (h->is_alone || step % 1000 == 0)
+            arena_validate(h->arena);
+    }
+    while (h->count > 0)
+        let_go(h, 0);
+    if (h->charged > 0)
+        arena_discharge(h->arena, h->charged);
+    return NULL;
+}
+
+static void random_use_keeps_the_invariants(void **state)
+{
+    (void)state;
+    struct arena *arena = open_arena((struct arena_options){
+        .budget_bytes = 24 * MIB, .warm_bytes_max = 8 * MIB, .warm_idle_ns = 20 * S});
+    static struct holder holder;
+    holder = (struct holder){.arena = arena, .seed = 11, .steps = 2500, .is_alone = true};
+    use_at_random(&holder);
+    arena_trim(arena, holder.now + 100 * S);
+    arena_trim(arena, holder.now + 200 * S);
+    assert_int_equal(arena_stats(arena).warm_bytes, 0);
+    assert_int_equal(populated_bytes(), 0);
+    close_arena(arena);
+}
+
+static void threads_share_an_arena(void **state)
+{
+    (void)state;
+    enum { threads = 4 };
+    struct arena *arena = open_arena((struct arena_options){
+        .budget_bytes = 24 * MIB, .warm_bytes_max = 4 * MIB, .warm_idle_ns = 20 * S});
+    static struct holder holders[threads];
+    pthread_t ids[threads];
+    for (size_t i = 0; i < threads; i++) {
+        holders[i] = (struct holder){.arena = arena, .seed = 100 + i, .steps = 3000};
+        assert_int_equal(pthread_create(&ids[i], NULL, use_at_random, &holders[i]), 0);
+    }
+    for (size_t i = 0; i < threads; i++)
+        pthread_join(ids[i], NULL);
+    close_arena(arena);
+}
+
+int main(void)
+{
+    RUN_TESTS(
+        cmocka_unit_test(pages_are_charged_as_they_are_committed),
+        cmocka_unit_test(a_small_extent_costs_its_pages_only),
+        cmocka_unit_test(nothing_is_an_extent_too), cmocka_unit_test(refusals_have_the_numbers),
+        cmocka_unit_test(the_budget_can_be_used_up), cmocka_unit_test(heap_memory_counts),
+        cmocka_unit_test(freed_pages_are_handed_out_warm),
+        cmocka_unit_test(pressure_punches_warm_pages), cmocka_unit_test(idle_warm_memory_goes_back),
+        cmocka_unit_test(idleness_is_seen_late_too), cmocka_unit_test(what_is_used_stays_warm),
+        cmocka_unit_test(warm_memory_is_bounded), cmocka_unit_test(others_can_only_read_the_file),
+        cmocka_unit_test(making_one_can_fail), cmocka_unit_test(random_use_keeps_the_invariants),
+        cmocka_unit_test(threads_share_an_arena));
+}
