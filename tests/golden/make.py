@@ -31,10 +31,11 @@ def describe(field):
     return str(kind)
 
 
-def save(name, data):
+def save(name, data, schema=None):
+    schema = ipc.open_stream(data).schema if schema is None else schema
     (FOLDER / f"{name}.stream").write_bytes(data)
     (FOLDER / f"{name}.types").write_text(
-        "".join(describe(field) + "\n" for field in ipc.open_stream(data).schema))
+        "".join(describe(field) + "\n" for field in schema))
 
 
 def write(name, batches, schema=None, **options):
@@ -44,7 +45,7 @@ def write(name, batches, schema=None, **options):
     with ipc.new_stream(sink, schema, options=ipc.IpcWriteOptions(**options)) as writer:
         for batch in batches:
             writer.write_batch(batch)
-    save(name, sink.getvalue().to_pybytes())
+    save(name, sink.getvalue().to_pybytes(), schema)
 
 
 def write_arrays(name, arrays, **options):
@@ -125,8 +126,8 @@ def nested():
         "empty struct": pa.array([{}, None, {}, {}, {}], pa.struct([])),
         "required": pa.array([{"a": 1}] * 5, pa.struct([pa.field("a", item, nullable=False)])),
         "map": pa.array(pairs, pa.map_(pa.string(), item)),
-        "sorted map": pa.array(pairs, pa.map_(pa.string(), pa.field("item", item),
-                                              keys_sorted=True)),
+        "sorted map": pa.array(pairs, pa.map_(pa.string(), item, keys_sorted=True)),
+        "named map": pa.array(pairs, pa.map_(pa.string(), pa.field("item", item))),
         "list of view": pa.array([["a", "longer than twelve bytes"], None, [], ["b"], [None]],
                                  pa.list_(pa.string_view())),
     }
@@ -294,6 +295,7 @@ def other_writers():
     nanoarrow knows no slices."""
     arrays = primitives() | binaries() | temporals() | decimals() | nested() | unions()
     arrays |= run_ends() | dictionaries()
+    del arrays["named map"]  # read back, it isn't spelled as it was
     for name, write_stream, is_sliced in (("rust", rust_stream, True),
                                           ("nanoarrow", nanoarrow_stream, False)):
         def stream(columns):
