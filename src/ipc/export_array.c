@@ -12,6 +12,10 @@ struct sizes {
     size_t kept;    /* dictionaries */
 };
 
+/* No header within ipc/limits.h lists more than a quarter of this; but a hostile schema may have
+ * thousands of fields share one dictionary of a million data buffers. */
+enum { buffers_max = 1 << 24 };
+
 struct tree {
     struct block refs; /* counts the arrays not yet released; has no bytes */
     struct ipc_batch batch;
@@ -86,6 +90,9 @@ static enum fkv_status count_fields(const struct filler *f, const struct ipc_fie
             return status;
         count_batch(&values->batch, sizes);
         sizes->kept++;
+        if (sizes->buffers > buffers_max)
+            return status_set(f->error, FKV_RESOURCE_EXHAUSTED,
+                              "the dictionaries of a batch have more than %d buffers", buffers_max);
     }
     return FKV_OK;
 }
@@ -135,10 +142,19 @@ static bool is_validity(const struct ipc_column *column, int index)
     return index == 0 && column->layout.count > 0 && column->layout.kinds[0] == IPC_BUFFER_VALIDITY;
 }
 
+/* The validity buffer that V4 lists for unions and run-ends, and the C Data interface doesn't. */
+static bool has_idle_validity(const struct ipc_column *column)
+{
+    enum ipc_type type = column->field->type;
+    return is_validity(column, 0) && column->layout.has_children &&
+           (type == IPC_TYPE_UNION || type == IPC_TYPE_RUN_END_ENCODED);
+}
+
 /* Consumers may expect a pointer in every place but a bitmap's, and an offset even for no rows. */
 static void add_buffers(struct tree *tree, const struct ipc_column *column, struct ArrowArray *ret)
 {
-    for (int i = 0; i < column->layout.count + (int)column->variadic_count; i++) {
+    for (int i = has_idle_validity(column); i < column->layout.count + (int)column->variadic_count;
+         i++) {
         struct slice bytes = column->buffers[i].bytes;
         const void *pointer = bytes.size > 0 ? bytes.data : ipc_zeros;
         add_pointer(tree, ret, bytes.size == 0 && is_validity(column, i) ? NULL : pointer);
@@ -199,6 +215,12 @@ static enum fkv_status fill(struct filler *f, struct ipc_cursor *cursor,
                           "column '%.*s' counts %lld nulls, but has no validity bitmap",
                           (int)field->name.size, (const char *)field->name.data,
                           (long long)column.node.null_count);
+    if (has_idle_validity(&column) && column.node.null_count > 0)
+        return status_set(
+            f->error, FKV_UNIMPLEMENTED,
+            "column '%.*s' has nulls in a union or run-ends of metadata V4, which the "
+            "C Data interface can't say",
+            (int)field->name.size, (const char *)field->name.data);
     begin_array(f->tree, ret, column.node.length, null_count_of(&column));
     add_buffers(f->tree, &column, ret);
     if (column.layout.has_children)
