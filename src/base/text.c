@@ -8,19 +8,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *text_size(char ret[text_figure_size], uint64_t bytes)
+/* Scales `bytes` down to the largest binary unit of at least 1; gives the unit's number. */
+static unsigned scale_size(uint64_t bytes, double *ret_value)
 {
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     double value = (double)bytes;
     unsigned unit = 0;
     while (value >= 1023.95 && unit < 6) { /* 1023.95 would be shown as 1024.0 */
         value /= 1024;
         unit++;
     }
-    if (unit == 0)
-        snprintf(ret, text_figure_size, "%" PRIu64 " B", bytes);
-    else
-        snprintf(ret, text_figure_size, "%.1f %s", value, units[unit]);
+    *ret_value = value;
+    return unit;
+}
+
+const char *text_size(char ret[text_figure_size], uint64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    double value;
+    unsigned unit = scale_size(bytes, &value);
+    snprintf(ret, text_figure_size, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    return ret;
+}
+
+const char *text_size_short(char ret[text_figure_size], uint64_t bytes)
+{
+    static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB", "EB"};
+    double value;
+    unsigned unit = scale_size(bytes, &value);
+    snprintf(ret, text_figure_size, unit == 0 ? "%.0f%s" : "%.1f%s", value, units[unit]);
     return ret;
 }
 
@@ -109,9 +124,9 @@ static bool parse_figure(const char *text, const struct unit *units, size_t coun
 bool text_parse_size(const char *text, uint64_t *ret_bytes)
 {
     static const struct unit units[] = {
-        {"", 1},         {"b", 1},         {"k", 0x1p10},   {"kib", 0x1p10}, {"kb", 1e3},
-        {"m", 0x1p20},   {"mib", 0x1p20},  {"mb", 1e6},     {"g", 0x1p30},   {"gib", 0x1p30},
-        {"gb", 1e9},     {"t", 0x1p40},    {"tib", 0x1p40}, {"tb", 1e12},
+        {"", 1},       {"b", 1},        {"k", 0x1p10},   {"kib", 0x1p10}, {"kb", 1e3},
+        {"m", 0x1p20}, {"mib", 0x1p20}, {"mb", 1e6},     {"g", 0x1p30},   {"gib", 0x1p30},
+        {"gb", 1e9},   {"t", 0x1p40},   {"tib", 0x1p40}, {"tb", 1e12},
     };
     return parse_figure(text, units, sizeof units / sizeof units[0], ret_bytes);
 }
@@ -119,9 +134,8 @@ bool text_parse_size(const char *text, uint64_t *ret_bytes)
 bool text_parse_duration(const char *text, uint64_t *ret_ns)
 {
     static const struct unit units[] = {
-        {"", 1e9},  {"s", 1e9},     {"ms", 1e6},      {"us", 1e3},
-        {"ns", 1},  {"m", 60e9},    {"min", 60e9},    {"h", 3600e9},
-        {"d", 86400e9},
+        {"", 1e9},   {"s", 1e9},    {"ms", 1e6},   {"us", 1e3},    {"ns", 1},
+        {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}, {"d", 86400e9},
     };
     return parse_figure(text, units, sizeof units / sizeof units[0], ret_ns);
 }

@@ -14,6 +14,9 @@ enum { text_figure_size = 32 }; /* room for one figure, NUL included */
 /* "2.0 GiB", "17 B": binary units, one decimal from KiB on. Gives `ret`. */
 const char *text_size(char ret[text_figure_size], uint64_t bytes);
 
+/* "2.0GB", "17B": the same figures under their everyday names. */
+const char *text_size_short(char ret[text_figure_size], uint64_t bytes);
+
 /* "1.83 s", "12.4 ms", "870 us", "2 m 05 s". */
 const char *text_duration(char ret[text_figure_size], uint64_t ns);
 

@@ -61,25 +61,12 @@ static int parse_shape(const struct cli *cli, const struct parsed *parsed,
     return CLI_DONE;
 }
 
-/* "2.0GB": binary units under their short names. */
-static void print_size(FILE *out, uint64_t bytes)
-{
-    static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB"};
-    double value = (double)bytes;
-    unsigned unit = 0;
-    while (value >= 1023.95 && unit < sizeof units / sizeof units[0] - 1) {
-        value /= 1024;
-        unit++;
-    }
-    fprintf(out, "Memory size: %.1f%s\n", value, units[unit]);
-}
-
 static int report(const struct cli *cli, const struct numbers_options *options, const char *path)
 {
-    char rows[text_figure_size], columns[text_figure_size];
+    char size[text_figure_size], rows[text_figure_size], columns[text_figure_size];
     uint64_t bytes = (uint64_t)options->rows * (uint64_t)options->columns * sizeof(double);
     if (!cli->json) {
-        print_size(cli->out, bytes);
+        fprintf(cli->out, "Memory size: %s\n", text_size_short(size, bytes));
         fprintf(cli->out, "Number of rows: %s\n", text_count(rows, (uint64_t)options->rows));
         fprintf(cli->out, "Number of columns: %s\n",
                 text_count(columns, (uint64_t)options->columns));

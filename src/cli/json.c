@@ -114,6 +114,12 @@ void doc_append(struct doc *array, struct doc *value)
         array->has_failed = true;
 }
 
+void doc_append_number(struct doc *array, double number)
+{
+    if (array != NULL && json_array_append_new(array->value, json_real(number)) != 0)
+        array->has_failed = true;
+}
+
 void doc_append_key(struct doc *array, const void *key, size_t key_size)
 {
     struct doc *object = doc_object();

@@ -13,6 +13,8 @@ static void sizes_for_people(void **state)
     assert_string_equal(text_size(figure, (1 << 20) - 1), "1.0 MiB");
     assert_string_equal(text_size(figure, UINT64_C(2) << 30), "2.0 GiB");
     assert_string_equal(text_size(figure, UINT64_MAX), "16.0 EiB");
+    assert_string_equal(text_size_short(figure, 1023), "1023B");
+    assert_string_equal(text_size_short(figure, UINT64_C(2) << 30), "2.0GB");
     assert_string_equal(text_count(figure, 4194304), "4,194,304");
     assert_string_equal(text_count(figure, 999), "999");
     assert_string_equal(text_duration(figure, 1830000000), "1.83 s");
