@@ -3,7 +3,12 @@
 
 import pytest
 
-from server_process import ServerProcess
+from server_process import PROGRAM, ROOT, ServerProcess
+
+
+def pytest_configure(config):
+    if not (ROOT / PROGRAM).exists():
+        raise pytest.UsageError(f"{PROGRAM} isn't built; `make` builds it")
 
 
 @pytest.fixture

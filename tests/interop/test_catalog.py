@@ -138,11 +138,16 @@ def test_stats_count_tables(start_server):
     assert after["puts_open"] == 0
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"{\"key\": 1}", b"{\"kee\": \"a\"}", b"\xff", b"{}",
+@pytest.mark.parametrize("body", [b"{", b"[]", b"{\"key\": 1}", b"\xff", b"{}",
                                   b"{\"key\": \"a\", \"key_b64\": \"YQ==\"}", b"{\"key_b64\": \"?\"}"])
 def test_bad_json_is_refused(client, body):
     with pytest.raises(pa.ArrowInvalid, match="flightkv.stat"):
         list(client.do_action(fl.Action("flightkv.stat", body), call_options()))
+
+
+def test_an_unknown_member_of_an_action_is_named(client):
+    with pytest.raises(pa.ArrowNotImplementedError, match="flightkv.stat.*'kee'"):
+        list(client.do_action(fl.Action("flightkv.stat", b'{"kee": "a"}'), call_options()))
 
 
 def test_an_unknown_action_is_named(client):
@@ -156,8 +161,8 @@ def test_handshake_is_not_implemented(client):
 
 
 def test_exchange_is_not_implemented(client):
-    writer, reader = client.do_exchange(command("exchange"), call_options())
     with pytest.raises(pa.ArrowNotImplementedError):
+        writer, reader = client.do_exchange(command("exchange"), call_options())
         writer.done_writing()
         reader.read_chunk()
 
