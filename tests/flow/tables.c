@@ -198,8 +198,19 @@ static bool batch_is(const struct ArrowArray *batch, const struct table_rule *ru
     return is_right;
 }
 
-bool table_is(struct ArrowArrayStream *stream, const struct table_rule *rule)
+/* The rule whose table begins with this batch; NULL when it is none's. */
+static const struct table_rule *find_rule(const struct ArrowArray *batch,
+                                          const struct table_rule *rules, size_t count)
 {
+    for (size_t i = 0; i < count; i++)
+        if (rules[i].batches > 0 && batch_is(batch, &rules[i], 0))
+            return &rules[i];
+    return NULL;
+}
+
+bool table_is_one_of(struct ArrowArrayStream *stream, const struct table_rule *rules, size_t count)
+{
+    const struct table_rule *rule = count == 1 ? rules : NULL;
     uint32_t number = 0;
     bool is_right = true;
     for (;;) {
@@ -210,10 +221,18 @@ bool table_is(struct ArrowArrayStream *stream, const struct table_rule *rule)
         }
         if (batch.release == NULL)
             break;
-        is_right = is_right && number < rule->batches && batch_is(&batch, rule, number);
+        if (rule == NULL)
+            rule = find_rule(&batch, rules, count);
+        is_right = is_right && rule != NULL && number < rule->batches &&
+                   batch_is(&batch, rule, number);
         batch.release(&batch);
         number++;
     }
     stream->release(stream);
-    return is_right && number == rule->batches;
+    return is_right && rule != NULL && number == rule->batches;
+}
+
+bool table_is(struct ArrowArrayStream *stream, const struct table_rule *rule)
+{
+    return table_is_one_of(stream, rule, 1);
 }

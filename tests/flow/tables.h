@@ -5,6 +5,7 @@
 #define FLOW_TABLES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "flightkv/flightkv.h"
 
@@ -23,5 +24,8 @@ void table_stream(const struct table_rule *rule, struct ArrowArrayStream *ret);
 
 /* Reads the stream to its end and releases it; true when it is exactly the rule's table. */
 bool table_is(struct ArrowArrayStream *stream, const struct table_rule *rule);
+
+/* The same for the one of several rules whose first row it has. */
+bool table_is_one_of(struct ArrowArrayStream *stream, const struct table_rule *rules, size_t count);
 
 #endif
