@@ -40,6 +40,10 @@ struct wire_session {
 
     bool refuses_calls; /* GOAWAY was sent or received, or the session ends */
     bool has_drained;
+    /* Calls were open then. The peer may still have to read their ends when we are done: closing
+     * now would make the system reset the connection on its next write, and that might lose them.
+     * It closes when it has seen the GOAWAY. */
+    bool awaits_peer;
     bool has_failed; /* nothing is fed any more, and only the output that is there goes out */
     struct fkv_error error;
     struct wire_session_stats stats;

@@ -75,6 +75,14 @@ static enum fkv_status write_once(struct wire_pump *pump, size_t *ret_moved,
     return FKV_OK;
 }
 
+/* The peer takes no more, but what it sent before may still be there, down to a call's end. */
+static void read_rest(struct wire_pump *pump)
+{
+    size_t moved;
+    while (read_once(pump, &moved, NULL) == FKV_OK && moved > 0)
+        ;
+}
+
 /* An end of stream between calls is how clients leave. */
 static bool is_orderly(const struct wire_pump *pump)
 {
@@ -91,10 +99,13 @@ static bool turn(struct wire_pump *pump, int events, size_t *ret_moved)
     size_t read = 0, written = 0;
     if ((events & NET_READABLE) != 0)
         status = read_once(pump, &read, &error);
-    if (status == FKV_OK)
+    if (status == FKV_OK) {
         status = write_once(pump, &written, &error);
-    else if (session->has_failed)
+        if (status != FKV_OK)
+            read_rest(pump);
+    } else if (session->has_failed) {
         write_once(pump, &written, NULL); /* a GOAWAY that tells the peer why */
+    }
     if (status == FKV_OK && session->has_failed)
         status = status_set(&error, session->error.status, "%s", session->error.message);
     *ret_moved = read + written;

@@ -173,7 +173,8 @@ bool wire_session_is_over(struct wire_session *session)
     if (session->output.bytes > 0)
         return false;
     return session->has_failed ||
-           (list_empty(&session->attention) && !wire_h2_wants_anything(session));
+           (!session->awaits_peer && list_empty(&session->attention) &&
+            !wire_h2_wants_anything(session));
 }
 
 void wire_session_drain(struct wire_session *session)
@@ -182,6 +183,7 @@ void wire_session_drain(struct wire_session *session)
     if (session->has_failed || session->has_drained)
         return;
     session->has_drained = true;
+    session->awaits_peer = session->role == WIRE_SERVER && session->stats.calls_open > 0;
     wire_h2_goaway(session);
     wire_h2_write_controls(session); /* before another stream comes in that it doesn't count */
 }
