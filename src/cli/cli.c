@@ -34,8 +34,9 @@ int cli_fail(const struct cli *cli, const struct fkv_error *error)
 
 int cli_fail_key(const struct cli *cli, const struct fkv_error *error)
 {
-    int exit_code = cli_fail(cli, error);
-    return error->status == FKV_NOT_FOUND ? CLI_NO_KEY : exit_code;
+    if (error->status != FKV_NOT_FOUND)
+        return cli_fail(cli, error);
+    return cli_error(cli, CLI_NO_KEY, "%s; \"flightkv ls\" lists the keys", error->message);
 }
 
 int cli_connect(const struct cli *cli, struct fkv_client **ret)

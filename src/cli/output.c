@@ -20,7 +20,8 @@ static enum fkv_status cannot(const char *what, const char *path, struct fkv_err
         errno == EACCES || errno == EROFS ? FKV_PERMISSION_DENIED : FKV_UNKNOWN;
     if (errno == ENOSPC || errno == EDQUOT)
         status = FKV_RESOURCE_EXHAUSTED;
-    return status_set(error, status, "cannot %s '%s': %s", what, path, strerror(errno));
+    const char *why = errno == ENOENT ? "there is no such folder" : strerror(errno);
+    return status_set(error, status, "cannot %s '%s': %s", what, path, why);
 }
 
 static void output_done(struct output *output)

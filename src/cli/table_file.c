@@ -80,21 +80,35 @@ static enum fkv_status open_parquet(const char *path, struct table_source *sourc
     return status;
 }
 
+/* "ARROW1" for a file, a continuation marker for a stream. Streams from before Arrow 0.15 have
+ * neither, so this explains a failure and decides nothing. */
+static bool looks_like_ipc(int fd, const struct stat *about)
+{
+    return begins_with(fd, about, "ARROW1") || begins_with(fd, about, "\xff\xff\xff\xff");
+}
+
 /* Takes `fd` over. */
 static enum fkv_status open_ipc(int fd, const char *path, const struct stat *about,
                                 struct table_source *source, struct fkv_error *error)
 {
+    bool is_stdin = strcmp(path, "-") == 0;
+    bool is_foreign = S_ISREG(about->st_mode) && !looks_like_ipc(fd, about);
     source->file_bytes = S_ISREG(about->st_mode) ? about->st_size : 0;
     enum fkv_status status = fkv_ipc_read(fd, &source->stream, error);
-    if (status == FKV_INVALID_ARGUMENT && table_format_of(path) == TABLE_UNKNOWN &&
-        strcmp(path, "-") != 0)
-        return status_set(error, status,
+    if (status == FKV_OK)
+        return FKV_OK;
+    if (is_foreign && !is_stdin && table_format_of(path) == TABLE_UNKNOWN)
+        return status_set(error, FKV_INVALID_ARGUMENT,
                           "'%s' is neither Arrow IPC nor Parquet; files ending in " TABLE_ENDINGS
                           " can be put",
                           path);
-    if (status != FKV_OK)
-        status_prefix(error, status, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
-    return status;
+    const char *quote = is_stdin ? "" : "'", *name = is_stdin ? "standard input" : path;
+    if (is_foreign)
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "%s%s%s isn't Arrow IPC: it begins neither as a file (ARROW1) nor as a "
+                          "stream",
+                          quote, name, quote);
+    return status_prefix(error, status, "%s%s%s can't be read as Arrow IPC", quote, name, quote);
 }
 
 enum fkv_status table_source_open(const char *path, struct table_source *ret,

@@ -36,6 +36,7 @@ enum fkv_status formats_parquet_read(struct formats *formats, const char *path, 
                                      struct ArrowArrayStream *ret, int64_t *ret_rows,
                                      struct fkv_error *error);
 
+/* Floating-point columns are written without dictionaries, for their values seldom repeat. */
 struct formats_parquet_options {
     const char *compression; /* "snappy" (also NULL), "zstd", "gzip", "lz4", "brotli", "none" */
     int64_t row_group_rows;  /* 0 = 1,048,576; a group ends sooner at 64 MiB, to bound memory */

@@ -21,6 +21,8 @@
 #include <arrow/record_batch.h>
 #include <arrow/result.h>
 #include <arrow/status.h>
+#include <arrow/type.h>
+#include <arrow/type_traits.h>
 #include <arrow/util/byte_size.h>
 #include <arrow/util/compression.h>
 #include <parquet/arrow/reader.h>
@@ -38,6 +40,8 @@ namespace
 constexpr int64_t default_batch_rows = 131072;
 constexpr int64_t default_row_group_rows = 1048576;
 constexpr int64_t group_bytes_max = INT64_C(64) << 20;
+constexpr int64_t min_dictionary_bytes = INT64_C(16) << 10;
+constexpr int64_t max_dictionary_bytes = INT64_C(1) << 20;
 
 enum fkv_status set_error(struct fkv_error *error, enum fkv_status status,
                           const std::string &message)
@@ -232,14 +236,26 @@ arrow::Result<arrow::Compression::type> compression_of(const char *name)
     return type;
 }
 
+/* A dictionary being made takes some times its page's limit, and every column makes one. */
+int64_t dictionary_bytes(int columns)
+{
+    return std::clamp(group_bytes_max / 4 / std::max(columns, 1), min_dictionary_bytes,
+                      max_dictionary_bytes);
+}
+
 std::shared_ptr<parquet::WriterProperties>
-writer_properties(const struct formats_parquet_options &options,
+writer_properties(const arrow::Schema &schema, const struct formats_parquet_options &options,
                   arrow::Compression::type compression)
 {
     parquet::WriterProperties::Builder builder;
     builder.compression(compression);
     builder.max_row_group_length(options.row_group_rows > 0 ? options.row_group_rows
                                                             : default_row_group_rows);
+    builder.dictionary_pagesize_limit(dictionary_bytes(schema.num_fields()));
+    for (const auto &field : schema.fields()) {
+        if (arrow::is_floating(field->type()->id()))
+            builder.disable_dictionary(field->name());
+    }
     if (options.plain)
         builder.disable_dictionary();
     return builder.build();
@@ -278,10 +294,11 @@ arrow::Status write_file(struct ArrowArrayStream *stream, const std::shared_ptr<
     parquet::ArrowWriterProperties::Builder encoding;
     encoding.store_schema();
     encoding.set_use_threads(true);
-    ARROW_ASSIGN_OR_RAISE(auto writer,
-                          parquet::arrow::FileWriter::Open(
-                              *reader->schema(), arrow::default_memory_pool(), sink,
-                              writer_properties(options, compression), encoding.build()));
+    ARROW_ASSIGN_OR_RAISE(
+        auto writer,
+        parquet::arrow::FileWriter::Open(*reader->schema(), arrow::default_memory_pool(), sink,
+                                         writer_properties(*reader->schema(), options, compression),
+                                         encoding.build()));
     ARROW_RETURN_NOT_OK(write_batches(*reader, *writer, options, so_far));
     return writer->Close();
 }
