@@ -7,10 +7,12 @@
 #include <stdio.h>
 
 #include "base/status.h"
+#include "base/text.h"
 #include "host/internal.h"
 
 struct host_call {
     struct host_worker *worker;
+    struct wire_pump *pump;
     struct wire_call *wire;
     const struct method *method;
     struct buf request; /* gathered; later the reply */
@@ -264,7 +266,6 @@ static const struct flight_data_handler data_handler = {on_data_body, on_data_by
 static void on_call_closed(void *context, struct wire_call *wire, enum fkv_status status,
                            const char *message)
 {
-    (void)wire;
     (void)message;
     struct host_call *call = context;
     struct host_worker *worker = call->worker;
@@ -276,7 +277,7 @@ static void on_call_closed(void *context, struct wire_call *wire, enum fkv_statu
     flight_memory_done(&call->memory);
     buf_done(&call->request);
     atomic_fetch_sub(&worker->host->counters.calls_open, 1);
-    if (status != FKV_OK)
+    if (status != FKV_OK || wire_call_status(wire) != FKV_OK)
         atomic_fetch_add(&worker->host->counters.calls_failed, 1);
     alloc_free(worker->alloc, call);
 }
@@ -299,11 +300,16 @@ static const struct wire_receiver stream_receiver = {
 
 /* ---- time-outs ---- */
 
+static void time_out(struct host_call *call, const char *message)
+{
+    wire_call_finish(call->wire, FKV_DEADLINE_EXCEEDED, message);
+    wire_pump_wake(call->pump);
+}
+
 static void on_deadline(struct timer *timer, uint64_t now)
 {
     (void)now;
-    struct host_call *call = list_entry(timer, struct host_call, deadline);
-    wire_call_finish(call->wire, FKV_DEADLINE_EXCEEDED, "the call's own deadline has passed");
+    time_out(list_entry(timer, struct host_call, deadline), "the call's own deadline has passed");
 }
 
 static void on_upload_due(struct timer *timer, uint64_t now)
@@ -314,10 +320,10 @@ static void on_upload_due(struct timer *timer, uint64_t now)
         timers_start(&call->worker->timers, timer, call->heard_ns + patience);
         return;
     }
-    char message[128];
-    snprintf(message, sizeof message, "nothing of the request came for %llu s (upload-timeout)",
-             (unsigned long long)(patience / NS_PER_S));
-    wire_call_finish(call->wire, FKV_DEADLINE_EXCEEDED, message);
+    char message[128], shown[text_figure_size];
+    snprintf(message, sizeof message, "nothing of the request came for %s (upload-timeout)",
+             text_duration(shown, patience));
+    time_out(call, message);
 }
 
 static bool start_timers(struct host_call *call)
@@ -345,7 +351,7 @@ static void refuse_unknown(struct wire_call *wire)
     wire_call_finish(wire, FKV_UNIMPLEMENTED, message);
 }
 
-void host_call_begin(struct host_worker *worker, struct wire_call *wire)
+void host_call_begin(struct host_worker *worker, struct wire_pump *pump, struct wire_call *wire)
 {
     const struct host_options *options = &worker->host->options;
     const struct method *method = find_method(&options->service, wire_call_path(wire));
@@ -359,6 +365,7 @@ void host_call_begin(struct host_worker *worker, struct wire_call *wire)
         return;
     }
     call->worker = worker;
+    call->pump = pump;
     call->wire = wire;
     call->method = method;
     size_t request_max = (size_t)options->request_bytes_max;

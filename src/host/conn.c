@@ -89,14 +89,15 @@ static void on_conn_timer(struct timer *timer, uint64_t now)
 
 static void on_wire_call(void *context, struct wire_call *wire)
 {
-    host_call_begin(context, wire);
+    struct host_conn *conn = context;
+    host_call_begin(conn->worker, conn->pump, wire);
 }
 
 static enum fkv_status conn_init(struct host_conn *conn, struct net_transport *transport,
                                  struct fkv_error *error)
 {
     struct host_worker *worker = conn->worker;
-    const struct wire_events events = {on_wire_call, worker};
+    const struct wire_events events = {on_wire_call, conn};
     struct wire_session *session = NULL;
     enum fkv_status status = wire_session_new(worker->alloc, WIRE_SERVER,
                                               &worker->host->options.wire, &events, NULL, &session,

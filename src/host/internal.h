@@ -65,8 +65,8 @@ enum fkv_status host_conn_open(struct host_worker *worker, struct net_transport 
 void host_conns_drain(struct host_worker *worker); /* closes those without calls */
 void host_conns_close(struct host_worker *worker); /* all, at once */
 
-/* call.c */
-void host_call_begin(struct host_worker *worker, struct wire_call *wire);
+/* call.c: `pump` is woken when the call ends by a time-out, outside of its turns. */
+void host_call_begin(struct host_worker *worker, struct wire_pump *pump, struct wire_call *wire);
 
 /* worker.c */
 enum fkv_status host_worker_init(struct host_worker *worker, struct host *host, bool has_loop,

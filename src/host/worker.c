@@ -60,6 +60,7 @@ void host_worker_done(struct host_worker *worker)
 {
     if (worker->host == NULL)
         return;
+    worker->draining = true; /* sockets that were handed over and not taken are closed */
     host_conns_close(worker);
     timers_stop(&worker->timers, &worker->drain_timer);
     if (worker->loop != NULL)

@@ -172,14 +172,12 @@ void net_loop_free(struct net_loop *loop)
 {
     if (loop == NULL)
         return;
+    run_messages(loop);
     uv_close((uv_handle_t *)&loop->prepare, NULL);
     uv_close((uv_handle_t *)&loop->timer, NULL);
     uv_close((uv_handle_t *)&loop->async, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT); /* until all that was closed is given back */
     uv_loop_close(&loop->uv);
-    struct message *message;
-    while ((message = next_message(loop)) != NULL)
-        alloc_free(loop->alloc, message);
     pthread_mutex_destroy(&loop->mutex);
     alloc_free(loop->alloc, loop);
 }

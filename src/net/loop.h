@@ -23,7 +23,9 @@ struct net_loop_events {
 
 enum fkv_status net_loop_new(const struct alloc *alloc, const struct net_loop_events *events,
                              struct net_loop **ret, struct fkv_error *error);
-void net_loop_free(struct net_loop *loop); /* all watches must be closed */
+/* All watches must be closed. Messages that were posted and haven't run are run first: what they
+ * carry is never lost. */
+void net_loop_free(struct net_loop *loop);
 
 /* Runs until net_loop_stop. */
 void net_loop_run(struct net_loop *loop);

@@ -110,7 +110,7 @@ static enum fkv_status server_start(const struct fkv_server_config *config,
                                     start_host *start, struct fkv_server **ret,
                                     struct fkv_error *error)
 {
-    struct fkv_server *server;
+    struct fkv_server *server = NULL;
     enum fkv_status status = server_new(config, alloc, clock, &server, error);
     if (status != FKV_OK)
         return status;

@@ -111,6 +111,11 @@ bool wire_call_is_finished(const struct wire_call *call)
     return call->is_finished;
 }
 
+enum fkv_status wire_call_status(const struct wire_call *call)
+{
+    return call->status;
+}
+
 static bool refer_all(struct wire_headers *to, const struct wire_headers *from)
 {
     for (size_t i = 0; i < from->count; i++)

@@ -149,6 +149,9 @@ void wire_call_send(struct wire_call *call, const struct wire_source *source);
 void wire_call_finish(struct wire_call *call, enum fkv_status status, const char *message);
 bool wire_call_is_finished(const struct wire_call *call);
 
+/* Server: how the call was finished; FKV_OK before. */
+enum fkv_status wire_call_status(const struct wire_call *call);
+
 /* ---- client ---- */
 
 struct wire_request {

@@ -72,6 +72,8 @@ static void a_missing_key_is_named(void **state)
     assert_int_equal(fkv_delete(client, "no", 2, &error), FKV_NOT_FOUND);
     struct fkv_table_info info;
     assert_int_equal(fkv_info(client, "no", 2, &info, &error), FKV_NOT_FOUND);
+    flow_settle(&flow);
+    assert_int_equal(host_stats(flow.server->host).calls_failed, 3);
     assert_ok(put(client, "yes", &small));
     flow_done(&flow);
 }
