@@ -33,7 +33,8 @@ struct ipc_layout {
 };
 
 /* The layout of a column of this field. `as_values` asks for that of a dictionary's values: the
- * field's own type, without its dictionary encoding. V4 unions and run-ends list a validity buffer, V5's don't. */
+ * field's own type, without its dictionary encoding. In V4 all types but null list a validity
+ * buffer, in V5 unions and run-end encoded columns don't. */
 struct ipc_layout ipc_layout_of(const struct ipc_field *field, enum ipc_version version,
                                 bool as_values);
 

@@ -340,7 +340,7 @@ def main():
     for codec in ("lz4", "zstd"):
         write_arrays(codec, everything, compression=codec)
     v4 = ipc.MetadataVersion.V4
-    write_arrays("v4", primitives() | nested() | dictionaries(), metadata_version=v4)
+    write_arrays("v4", primitives() | nested() | run_ends() | dictionaries(), metadata_version=v4)
     write_arrays("v4_union", unions(), metadata_version=v4)
     write("metadata", metadata())
     write("dictionary_delta", changing_dictionary(["a", "b"], ["a", "b", "c"],
