@@ -36,6 +36,8 @@ void file_source_init(struct file_source *source, const struct alloc *alloc, int
 void file_source_done(struct file_source *source)
 {
     buf_done(&source->header);
+    block_unref(source->last);
+    source->last = NULL;
     if (source->fd >= 0)
         close(source->fd);
     source->fd = -1;
@@ -218,6 +220,21 @@ static enum fkv_status read_into(struct file_source *source, struct block **bloc
     return status;
 }
 
+/* The last body's block for another one of about its size, else a new one. */
+static struct block *take_block(struct file_source *source, size_t size)
+{
+    struct block *last = source->last;
+    source->last = NULL;
+    if (last != NULL && block_is_mine(last) && size <= source->last_size &&
+        size >= source->last_size / 2) {
+        last->size = size;
+        return last;
+    }
+    block_unref(last);
+    source->last_size = size;
+    return block_new(source->alloc, size);
+}
+
 static enum fkv_status read_body(struct file_source *source, uint64_t length, struct block **ret,
                                  struct fkv_error *error)
 {
@@ -228,15 +245,18 @@ static enum fkv_status read_body(struct file_source *source, uint64_t length, st
     if (length > left_in(source) || length > SIZE_MAX / 2)
         return cut_off(source, (size_t)length, error);
     size_t first = source->is_regular || length < trusted_bytes ? (size_t)length : trusted_bytes;
-    struct block *block = block_new(source->alloc, first);
+    struct block *block = take_block(source, first);
     if (block == NULL)
         return status_no_memory(error, first);
     enum fkv_status status = read_into(source, &block, (size_t)length, error);
-    if (status == FKV_OK)
-        *ret = block;
-    else
+    if (status != FKV_OK) {
         block_unref(block);
-    return status;
+        return status;
+    }
+    if (length == first)
+        source->last = block_ref(block);
+    *ret = block;
+    return FKV_OK;
 }
 
 enum fkv_status file_source_message(struct file_source *source, struct file_message *ret,

@@ -17,7 +17,9 @@ struct file_source {
     uint64_t offset;  /* of the next read */
     uint8_t ahead[8]; /* not regular: bytes looked at, to be read first */
     size_t ahead_size;
-    struct buf header; /* of the message read last */
+    struct buf header;  /* of the message read last */
+    struct block *last; /* the body read last, in warm memory: used again when no array needs it */
+    size_t last_size;   /* what it has room for */
 };
 
 /* One message: its header is valid until the next one, `body` is the caller's reference or NULL. */
