@@ -172,9 +172,8 @@ bool wire_session_is_over(struct wire_session *session)
 {
     if (session->output.bytes > 0)
         return false;
-    return session->has_failed ||
-           (!session->awaits_peer && list_empty(&session->attention) &&
-            !wire_h2_wants_anything(session));
+    return session->has_failed || (!session->awaits_peer && list_empty(&session->attention) &&
+                                   !wire_h2_wants_anything(session));
 }
 
 void wire_session_drain(struct wire_session *session)

@@ -51,7 +51,7 @@ static bool add_number(struct wire_headers *trailers, const char *name, int numb
 static bool add_message(struct wire_headers *trailers, struct slice message)
 {
     struct buf buf;
-    buf_init(&buf, trailers->alloc, message_bytes_max * 3);
+    buf_init(&buf, trailers->alloc, message_bytes_max * 3 + 1); /* and a NUL while it is written */
     bool done = text_percent(&buf, message) &&
                 wire_headers_add(trailers, slice_text("grpc-message"), buf_slice(&buf));
     buf_done(&buf);

@@ -19,8 +19,8 @@ enum ending {
     END_NORMAL,
     END_CLIENT_CANCELS,
     END_SERVER_CANCELS,
-    END_SERVER_REFUSES,        /* an error before any message */
-    END_SERVER_FAILS,          /* an error after some */
+    END_SERVER_REFUSES, /* an error before any message */
+    END_SERVER_FAILS,   /* an error after some */
     END_CLIENT_SOURCE_FAILS,
     END_SERVER_RECEIVER_FAILS,
     END_CLIENT_RECEIVER_FAILS,

@@ -130,8 +130,7 @@ static void large_messages(void **state)
 static void waits_and_holds(void **state)
 {
     (void)state;
-    struct shape shape = {
-        .limits = wire_limits_default, .size_most = 200 << 10, .is_shaky = true};
+    struct shape shape = {.limits = wire_limits_default, .size_most = 200 << 10, .is_shaky = true};
     shape.pipe.read_bytes_max = 5000;
     for (uint64_t seed = 1; seed <= 12; seed++)
         run_shape(&shape, seed, 40);
@@ -141,8 +140,7 @@ static void waits_and_holds(void **state)
 static void small_windows(void **state)
 {
     (void)state;
-    struct shape shape = {
-        .limits = wire_limits_default, .size_most = 100 << 10, .is_shaky = true};
+    struct shape shape = {.limits = wire_limits_default, .size_most = 100 << 10, .is_shaky = true};
     shape.limits.stream_window_bytes = 3000;
     shape.limits.connection_window_bytes = 70000;
     shape.limits.output_bytes_max = 4000;
