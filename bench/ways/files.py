@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A file written by one process and read by another: Feather (Arrow IPC, uncompressed: the fastest)
-or Parquet (snappy; no dictionaries, for the values don't repeat), by the file's extension. Nothing is
-flushed to the disk, so this is the page cache's speed; reading gives a table in memory, not a map."""
+"""A file written by one process and read by another: Feather (Arrow IPC, uncompressed, the fastest)
+or Parquet (snappy; no dictionaries, for the values don't repeat), by the file's extension. Nothing
+is flushed to the disk, so this is the page cache's speed; reading gives a table in memory, not a
+map of the file."""
 
 import time
 
@@ -31,7 +32,8 @@ def run_writer(arguments):
         write(table, arguments.file)
 
     first = harness.time_call(put)
-    harness.print_result(put={"first": first, "loops": harness.time_loops(put, arguments)})
+    loops = harness.time_loops(put, first, arguments)
+    harness.print_result(put={"first": first, "loops": loops})
 
 
 def run_reader(arguments):
@@ -40,7 +42,7 @@ def run_reader(arguments):
     first = time.perf_counter() - start
     harness.check_equal(got, harness.load_table(arguments.table))
     del got
-    loops = harness.time_loops(lambda: read(arguments.file), arguments)
+    loops = harness.time_loops(lambda: read(arguments.file), first, arguments)
     harness.print_result(get={"first": first, "loops": loops})
 
 

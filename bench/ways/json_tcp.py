@@ -8,8 +8,8 @@ processes read one clock, so `send` is what is left of a call after the sender's
 own stages.
 
     message: LENGTH (32 bytes, big-endian), JSON text
-    request: "P" + message, answered by the seconds of its parse; "G", answered by the seconds of its
-    convert and a message
+    request: "P" + message, answered by the seconds of its parse; "G", answered by the seconds of
+    its convert and a message
 """
 
 import json

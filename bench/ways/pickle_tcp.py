@@ -2,8 +2,8 @@
 """Pickle protocol 5 over a TCP socket.
 
 The table's buffers travel out of band (PEP 574): the pickle holds schema and structure only, the
-buffers are sent from where they are and received into fresh Arrow buffers of their exact size, which
-the unpickled table then uses as they are. So each byte is copied by the kernel only.
+buffers are sent from where they are and received into fresh Arrow buffers of their exact size,
+which the unpickled table then uses as they are. So only the kernel copies bytes.
 
     message: COUNT (8 bytes), COUNT lengths (8 bytes each), the pickle, the buffers
     request: "P" + message, answered by one byte; "G", answered by a message
