@@ -4,7 +4,7 @@ set(FKV_SANITIZE "" CACHE STRING "Sanitizers to build with: address,undefined or
 add_library(fkv_options INTERFACE)
 target_compile_options(fkv_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
-  -Wno-format-truncation)
+  $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>)
 target_compile_definitions(fkv_options INTERFACE
   _GNU_SOURCE FKV_VERSION="${PROJECT_VERSION}")
 target_include_directories(fkv_options INTERFACE
