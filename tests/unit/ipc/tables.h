@@ -132,6 +132,42 @@ static inline size_t table_each(const char *folder, const char *ending,
     return count;
 }
 
+enum { table_messages_max = 200 };
+
+/* A stream's messages, each with its body in a block of its own. */
+struct table_messages {
+    struct slice bytes;
+    struct slice headers[table_messages_max];
+    struct block *bodies[table_messages_max];
+    size_t count;
+};
+
+/* Takes the bytes over. */
+static inline void table_messages_init(struct table_messages *m, struct slice bytes)
+{
+    struct fkv_error error = {0};
+    *m = (struct table_messages){.bytes = bytes};
+    struct slice rest = m->bytes;
+    while (rest.size >= 8 && load_le32(rest.data + 4) != 0) {
+        struct ipc_message message;
+        assert_true(m->count < table_messages_max);
+        uint32_t length = load_le32(slice_take(&rest, 8).data + 4);
+        struct slice header = slice_take(&rest, length);
+        assert_ok(ipc_message_decode(header, &IPC_LIMITS_DEFAULT, &message, &error));
+        struct slice body = slice_take(&rest, (size_t)message.body_length);
+        m->headers[m->count] = header;
+        m->bodies[m->count] = block_new(alloc_system(), body.size);
+        memcpy(m->bodies[m->count++]->data, body.data, body.size);
+    }
+}
+
+static inline void table_messages_done(struct table_messages *m)
+{
+    for (size_t i = 0; i < m->count; i++)
+        block_unref(m->bodies[i]);
+    free((void *)(uintptr_t)m->bytes.data);
+}
+
 /* Golden files of Arrow's own, where they are at hand. */
 static inline const char *table_golden(void)
 {

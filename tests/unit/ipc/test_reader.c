@@ -1,39 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tables.h"
 
-enum { messages_max = 200 };
-
-/* A stream's messages, each with its body in a block of its own. */
-struct messages {
-    struct slice bytes;
-    struct slice headers[messages_max];
-    struct block *bodies[messages_max];
-    size_t count;
-};
-
-static void messages_load(struct messages *m, const char *path)
+static void messages_open(struct table_messages *m, const char *path)
 {
-    struct fkv_error error = {0};
-    *m = (struct messages){.bytes = table_load(path)};
-    struct slice rest = m->bytes;
-    while (rest.size >= 8 && load_le32(rest.data + 4) != 0) {
-        struct ipc_message message;
-        assert_true(m->count < messages_max);
-        uint32_t length = load_le32(slice_take(&rest, 8).data + 4);
-        struct slice header = slice_take(&rest, length);
-        assert_ok(ipc_message_decode(header, &IPC_LIMITS_DEFAULT, &message, &error));
-        struct slice body = slice_take(&rest, (size_t)message.body_length);
-        m->headers[m->count] = header;
-        m->bodies[m->count] = block_new(alloc_system(), body.size);
-        memcpy(m->bodies[m->count++]->data, body.data, body.size);
-    }
-}
-
-static void messages_done(struct messages *m)
-{
-    for (size_t i = 0; i < m->count; i++)
-        block_unref(m->bodies[i]);
-    free((void *)(uintptr_t)m->bytes.data);
+    table_messages_init(m, table_load(path));
 }
 
 static struct ipc_reader *new_reader(void)
@@ -42,7 +12,7 @@ static struct ipc_reader *new_reader(void)
 }
 
 /* Reads on up to the next batch. */
-static void read_batch(struct ipc_reader *reader, const struct messages *m, size_t *next,
+static void read_batch(struct ipc_reader *reader, const struct table_messages *m, size_t *next,
                        struct ArrowArray *ret)
 {
     struct fkv_error error = {0};
@@ -67,19 +37,19 @@ static void arrays_outlive_the_reader(void **state)
 {
     (void)state;
     struct fkv_error error = {0};
-    struct messages m;
+    struct table_messages m;
     struct ArrowArray first, second;
     struct ArrowSchema schema;
     struct buf before, after;
     size_t next = 0;
-    messages_load(&m, "tests/golden/ipc/replaced.stream");
+    messages_open(&m, "tests/golden/ipc/replaced.stream");
     struct ipc_reader *reader = new_reader();
     read_batch(reader, &m, &next, &first);
     assert_ok(ipc_reader_schema(reader, &schema, &error));
     text_of(&schema, &first, &before);
     read_batch(reader, &m, &next, &second);
     ipc_reader_free(reader);
-    messages_done(&m);
+    table_messages_done(&m);
     second.release(&second);
     text_of(&schema, &first, &after);
     assert_true(slice_equal(buf_slice(&before), buf_slice(&after)));
@@ -94,16 +64,16 @@ static void children_outlive_their_parent(void **state)
 {
     (void)state;
     struct fkv_error error = {0};
-    struct messages m;
+    struct table_messages m;
     struct ArrowArray array;
     struct ArrowSchema schema;
     size_t next = 0;
-    messages_load(&m, TABLES_EVERY_TYPE);
+    messages_open(&m, TABLES_EVERY_TYPE);
     struct ipc_reader *reader = new_reader();
     read_batch(reader, &m, &next, &array);
     assert_ok(ipc_reader_schema(reader, &schema, &error));
     ipc_reader_free(reader);
-    messages_done(&m);
+    table_messages_done(&m);
     for (int64_t i = 0; i < array.n_children; i += 7) {
         struct ArrowArray child = *array.children[i];
         struct ArrowSchema child_schema = *schema.children[i];
@@ -127,10 +97,10 @@ static void children_outlive_their_parent(void **state)
 static void arrays_are_views_of_the_body(void **state)
 {
     (void)state;
-    struct messages m;
+    struct table_messages m;
     struct ArrowArray array;
     size_t next = 0;
-    messages_load(&m, TABLES_EVERY_TYPE);
+    messages_open(&m, TABLES_EVERY_TYPE);
     struct ipc_reader *reader = new_reader();
     read_batch(reader, &m, &next, &array);
     const struct block *body = m.bodies[next - 1];
@@ -143,7 +113,7 @@ static void arrays_are_views_of_the_body(void **state)
     assert_true(inside > array.n_children / 2);
     array.release(&array);
     ipc_reader_free(reader);
-    messages_done(&m);
+    table_messages_done(&m);
 }
 
 /* A body at an odd address is copied, so that values are aligned. */
@@ -151,13 +121,13 @@ static void copies_bodies_that_lie_crookedly(void **state)
 {
     (void)state;
     struct fkv_error error = {0};
-    struct messages m;
+    struct table_messages m;
     struct ArrowArray straight, crooked;
     struct ArrowSchema schema;
     struct buf expected, found;
     size_t next = 0;
     bool is_batch;
-    messages_load(&m, TABLES_EVERY_TYPE);
+    messages_open(&m, TABLES_EVERY_TYPE);
     struct ipc_reader *reader = new_reader();
     read_batch(reader, &m, &next, &straight);
     struct block *body = m.bodies[next - 1], *shifted = block_new(alloc_system(), body->size + 1);
@@ -177,18 +147,18 @@ static void copies_bodies_that_lie_crookedly(void **state)
     crooked.release(&crooked);
     schema.release(&schema);
     ipc_reader_free(reader);
-    messages_done(&m);
+    table_messages_done(&m);
 }
 
 static void asks_for_the_schema_first(void **state)
 {
     (void)state;
     struct fkv_error error = {0};
-    struct messages m;
+    struct table_messages m;
     struct ArrowSchema schema;
     struct ArrowArray array;
     bool is_batch;
-    messages_load(&m, "tests/golden/ipc/replaced.stream");
+    messages_open(&m, "tests/golden/ipc/replaced.stream");
     struct ipc_reader *reader = new_reader();
     assert_int_equal(ipc_reader_schema(reader, &schema, &error), FKV_FAILED_PRECONDITION);
     assert_int_not_equal(ipc_reader_end(reader, &error), FKV_OK);
@@ -200,7 +170,7 @@ static void asks_for_the_schema_first(void **state)
         ipc_reader_message(reader, m.headers[0], m.bodies[0], &is_batch, &array, &error),
         FKV_FAILED_PRECONDITION);
     ipc_reader_free(reader);
-    messages_done(&m);
+    table_messages_done(&m);
 }
 
 /* --- tables made by hand --- */
