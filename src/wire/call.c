@@ -190,7 +190,7 @@ void wire_call_on_reset(struct wire_call *call, uint32_t code)
     char message[100];
     bool is_server = call->session->role == WIRE_SERVER;
     if (is_server && call->has_sent_trailers) {
-        wire_call_close(call, call->status, "");
+        wire_call_close(call, FKV_OK, "");
         return;
     }
     snprintf(message, sizeof message, "the %s reset the stream (%s)",

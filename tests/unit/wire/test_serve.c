@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A server's session against clients that do everything wrong, or unusually. */
+#include "unit/wire/frames.h"
+
+struct fixture {
+    struct test_alloc memory;
+    struct wire_session *session;
+    struct answer answer;
+    struct buf in;
+    struct wire_call *call; /* the last one */
+    unsigned calls, messages, ends, closes;
+    enum fkv_status status;
+    uint64_t timeout_ns;
+    unsigned to_send; /* messages of 10 bytes */
+    bool waits_then;
+    bool finishes_at_once;
+    bool had_ended_when_closed;
+};
+
+static enum fkv_status on_message_end(void *context, struct wire_call *call,
+                                      struct fkv_error *error)
+{
+    (void)call;
+    (void)error;
+    ((struct fixture *)context)->messages++;
+    return FKV_OK;
+}
+
+static enum wire_pull next_message(void *context, struct wire_call *call, struct wire_out *out,
+                                   struct fkv_error *error)
+{
+    (void)call;
+    (void)error;
+    struct fixture *f = context;
+    if (f->to_send == 0)
+        return f->waits_then ? WIRE_PULL_WAIT : WIRE_PULL_END;
+    f->to_send--;
+    wire_out_begin(out);
+    wire_out_copy(out, slice_text("0123456789"));
+    wire_out_end(out);
+    return WIRE_PULL_MESSAGE;
+}
+
+static void on_end(void *context, struct wire_call *call)
+{
+    struct fixture *f = context;
+    f->ends++;
+    const struct wire_source source = {next_message, f};
+    wire_call_send(call, &source);
+}
+
+static void on_closed(void *context, struct wire_call *call, enum fkv_status status,
+                      const char *message)
+{
+    (void)call;
+    assert_non_null(message);
+    struct fixture *f = context;
+    f->closes++;
+    f->status = status;
+    f->call = NULL;
+    f->had_ended_when_closed = f->ends > 0;
+}
+
+static const struct wire_receiver receiver = {
+    .on_message_end = on_message_end, .on_end = on_end, .on_closed = on_closed};
+
+static void on_call(void *context, struct wire_call *call)
+{
+    struct fixture *f = context;
+    f->calls++;
+    f->call = call;
+    f->timeout_ns = wire_call_timeout_ns(call);
+    wire_call_accept(call, &receiver, f);
+    if (f->finishes_at_once)
+        wire_call_finish(call, FKV_UNIMPLEMENTED, "no");
+}
+
+static void begin(struct fixture *f, const struct wire_limits *limits)
+{
+    *f = (struct fixture){0};
+    test_alloc_init(&f->memory, 0);
+    buf_init(&f->in, alloc_system(), 64 << 20);
+    answer_init(&f->answer);
+    const struct wire_events events = {on_call, f};
+    struct fkv_error error;
+    assert_ok(wire_session_new(&f->memory.alloc, WIRE_SERVER, limits, &events, NULL, &f->session,
+                               &error));
+    add_preface(&f->in);
+}
+
+static void end(struct fixture *f)
+{
+    wire_session_free(f->session);
+    assert_int_equal(f->memory.live, 0);
+    answer_done(&f->answer);
+    buf_done(&f->in);
+}
+
+static enum fkv_status feed(struct fixture *f, struct fkv_error *error)
+{
+    enum fkv_status status = wire_session_feed(f->session, buf_slice(&f->in), error);
+    buf_clear(&f->in);
+    return status;
+}
+
+static void feed_well(struct fixture *f)
+{
+    struct fkv_error error;
+    assert_ok(feed(f, &error));
+}
+
+#define REQUEST(...)                                                                              \
+    (const char *const[])                                                                         \
+    {                                                                                             \
+        ":method", "POST", ":scheme", "http", ":path", "/s/m", ":authority", "x", "content-type", \
+            "application/grpc", __VA_ARGS__ NULL                                                  \
+    }
+
+static void closes_on_other_protocols(void **state)
+{
+    (void)state;
+    static const char *const openings[] = {"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+                                           "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello....",
+                                           "PRI * HTTP/2.0\r\n\r\nSM\r\n\rx", "\n"};
+    for (size_t i = 0; i < sizeof openings / sizeof openings[0]; i++) {
+        for (size_t step = 1; step < 100; step += 98) {
+            struct fixture f;
+            begin(&f, &wire_limits_default);
+            struct fkv_error error;
+            enum fkv_status status = FKV_OK;
+            struct slice rest = slice_text(openings[i]);
+            while (rest.size > 0)
+                status = wire_session_feed(f.session, slice_take(&rest, step), &error);
+            assert_int_equal(status, FKV_UNAVAILABLE);
+            assert_non_null(strstr(error.message, "doesn't speak HTTP/2"));
+            take_answer(&f.answer, f.session);
+            assert_true(wire_session_is_over(f.session));
+            end(&f);
+        }
+    }
+}
+
+static void answers_requests_that_are_no_grpc(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &wire_limits_default);
+    static const char *const get[] = {":method", "GET",        ":scheme", "http", ":path",
+                                      "/",       ":authority", "x",       NULL};
+    add_headers(&f.in, END_STREAM, 1, get);
+    static const char *const html[] = {
+        ":method", "POST",       ":scheme", "http",         ":path",
+        "/",       ":authority", "x",       "content-type", "application/grpcweb",
+        NULL};
+    add_headers(&f.in, 0, 3, html);
+    feed_well(&f);
+    const char *text = take_answer(&f.answer, f.session);
+    assert_non_null(strstr(text, "HEADERS+ 1 :status=405\n"));
+    assert_non_null(strstr(text, "HEADERS+ 3 :status=415\nRST_STREAM 3 0\n"));
+    assert_int_equal(f.calls, 0);
+    end(&f);
+}
+
+static void answers_what_grpc_forbids(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *value, *answer;
+    } rows[] = {
+        {"grpc-encoding", "gzip", "grpc-accept-encoding=identity grpc-status=12"},
+        {"grpc-timeout", "5x", "grpc-status=13"},
+        {"some-bin", "@", "grpc-status=13"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fixture f;
+        begin(&f, &wire_limits_default);
+        add_headers(&f.in, END_STREAM, 1, REQUEST(rows[i].name, rows[i].value, ));
+        feed_well(&f);
+        const char *text = take_answer(&f.answer, f.session);
+        assert_non_null(strstr(text, "HEADERS+ 1 :status=200 content-type=application/grpc"));
+        assert_non_null(strstr(text, rows[i].answer));
+        assert_non_null(strstr(text, "x-arrow-status="));
+        assert_int_equal(f.calls, 0);
+        end(&f);
+    }
+}
+
+static void takes_unusual_requests(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &wire_limits_default);
+    add_headers(&f.in, END_STREAM, 1,
+                REQUEST("grpc-encoding", "identity", "grpc-timeout", "100m", "blanks", "  x  ", ));
+    feed_well(&f);
+    assert_int_equal(f.calls, 1);
+    assert_int_equal(f.timeout_ns, 100000000);
+    assert_true(slice_is(wire_metadata_get(wire_call_metadata(f.call), "blanks"), "x"));
+    expect_answer(&f.answer, f.session,
+                  "HEADERS+ 1 :status=200 content-type=application/grpc grpc-status=0\n");
+    assert_int_equal(f.status, FKV_OK);
+    end(&f);
+}
+
+static void bad_messages_end_the_call(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t size;
+        int flags;
+        const char *answer;
+    } rows[] = {
+        {"\1\0\0\0\1x", 6, 0, "grpc-status=13"},
+        {"\0\0\0\7\1x", 6, 0, "grpc-status=8"},
+        {"\0\0\0\0\2x", 6, END_STREAM, "grpc-status=13"},
+    };
+    struct wire_limits limits = wire_limits_default;
+    limits.message_bytes_max = 1000;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fixture f;
+        begin(&f, &limits);
+        add_headers(&f.in, 0, 1, REQUEST());
+        add_frame(&f.in, DATA, rows[i].flags, 1, rows[i].bytes, rows[i].size);
+        add_frame(&f.in, PING, 0, 0, "12345678", 8); /* the connection lives on */
+        feed_well(&f);
+        const char *text = take_answer(&f.answer, f.session);
+        assert_non_null(strstr(text, rows[i].answer));
+        assert_non_null(strstr(text, "PING+ 0 12345678"));
+        assert_int_equal(strstr(text, "RST_STREAM 1 0\n") != NULL, rows[i].flags == 0);
+        assert_int_equal(f.messages, 0);
+        assert_int_equal(f.ends, 0);
+        assert_int_equal(f.closes, 1);
+        end(&f);
+    }
+}
+
+static void long_header_list_ends_only_the_call(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct wire_limits limits = wire_limits_default;
+    limits.header_bytes_max = 1000;
+    begin(&f, &limits);
+    static const char value[] = "a value of some length, to fill the list of the header fields up";
+    add_headers(&f.in, END_STREAM, 1,
+                REQUEST("a", value, "b", value, "c", value, "d", value, "e", value, "f", value, "g",
+                        value, "h", value, "i", value, "j", value, ));
+    add_headers(&f.in, END_STREAM, 3, REQUEST());
+    feed_well(&f);
+    const char *text = take_answer(&f.answer, f.session);
+    assert_non_null(strstr(text, "HEADERS+ 1 :status=200 content-type=application/grpc "
+                                 "grpc-status=8"));
+    assert_non_null(strstr(text, "HEADERS+ 3 :status=200 content-type=application/grpc "
+                                 "grpc-status=0\n"));
+    assert_int_equal(f.calls, 1);
+    end(&f);
+}
+
+static void early_end_resets_without_error(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &wire_limits_default);
+    f.finishes_at_once = true;
+    add_headers(&f.in, 0, 1, REQUEST());
+    feed_well(&f);
+    const char *text = take_answer(&f.answer, f.session);
+    assert_non_null(strstr(text, "grpc-status=12"));
+    assert_non_null(strstr(text, "\nRST_STREAM 1 0\n"));
+    assert_int_equal(f.status, FKV_OK);               /* the answer was sent */
+    add_frame(&f.in, DATA, END_STREAM, 1, "late", 4); /* was on its way */
+    feed_well(&f);
+    end(&f);
+}
+
+/* Rust's client drops a put as soon as it has the answer; what was ended stays ended. */
+static void end_before_reset_counts(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &wire_limits_default);
+    add_headers(&f.in, 0, 1, REQUEST());
+    add_frame(&f.in, DATA, END_STREAM, 1, "\0\0\0\0\1x", 6);
+    add_number_frame(&f.in, RST_STREAM, 1, 8);
+    feed_well(&f);
+    assert_int_equal(f.messages, 1);
+    assert_int_equal(f.closes, 1);
+    assert_true(f.had_ended_when_closed);
+    assert_int_equal(f.status, FKV_CANCELLED);
+    end(&f);
+}
+
+static void refuses_streams_over_the_limit(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct wire_limits limits = wire_limits_default;
+    limits.streams_max = 2;
+    begin(&f, &limits);
+    for (uint32_t stream = 1; stream <= 5; stream += 2)
+        add_headers(&f.in, 0, stream, REQUEST());
+    feed_well(&f);
+    expect_answer(&f.answer, f.session, "RST_STREAM 5 7\n");
+    assert_int_equal(f.calls, 2);
+    /* A client that has acknowledged the limit and goes over it breaks the protocol. */
+    add_frame(&f.in, SETTINGS, ACK, 0, "", 0);
+    add_headers(&f.in, 0, 7, REQUEST());
+    struct fkv_error error;
+    assert_int_equal(feed(&f, &error), FKV_UNAVAILABLE);
+    expect_answer(&f.answer, f.session, "GOAWAY 0 1\n");
+    end(&f);
+}
+
+static void violation_ends_the_session(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct fkv_error error;
+    begin(&f, &wire_limits_default);
+    add_frame(&f.in, DATA, 0, 0, "x", 1);
+    assert_int_equal(feed(&f, &error), FKV_UNAVAILABLE);
+    assert_non_null(strstr(error.message, "PROTOCOL_ERROR"));
+    add_frame(&f.in, PING, 0, 0, "12345678", 8);
+    assert_int_equal(feed(&f, &error), FKV_UNAVAILABLE);
+    const char *text = take_answer(&f.answer, f.session);
+    assert_non_null(strstr(text, "GOAWAY 0 1\n"));
+    assert_null(strstr(text, "PING"));
+    assert_true(wire_session_is_over(f.session));
+    assert_false(wire_session_has_output(f.session));
+    end(&f);
+}
+
+/* Answers that nobody reads must not pile up. */
+static void bounds_a_flood_of_pings(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct fkv_error error;
+    struct wire_limits limits = wire_limits_default;
+    limits.output_bytes_max = 20000;
+    begin(&f, &limits);
+    enum fkv_status status = FKV_OK;
+    for (int i = 0; i < 500 && status == FKV_OK; i++) {
+        for (int k = 0; k < 100; k++)
+            add_frame(&f.in, PING, 0, 0, "12345678", 8);
+        status = feed(&f, &error);
+    }
+    assert_int_equal(status, FKV_UNAVAILABLE);
+    assert_true(take_answer(&f.answer, f.session) != NULL && f.answer.bytes.size < 60000);
+    end(&f);
+}
+
+/* Streams opened and reset as fast as it goes (CVE-2023-44487). */
+static void bounds_a_flood_of_resets(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct fkv_error error;
+    begin(&f, &wire_limits_default);
+    enum fkv_status status = FKV_OK;
+    uint32_t stream = 1;
+    for (; stream < 100000 && status == FKV_OK; stream += 2) {
+        add_headers(&f.in, END_STREAM, stream, REQUEST());
+        add_number_frame(&f.in, RST_STREAM, stream, 8);
+        status = feed(&f, &error);
+    }
+    assert_int_equal(status, FKV_UNAVAILABLE);
+    assert_true(stream > 2 * 5000); /* but a busy client may drop thousands of calls */
+    assert_int_equal(f.closes, f.calls);
+    end(&f);
+}
+
+/* With no window the messages wait, but the news of an error doesn't. */
+static void error_passes_a_closed_window(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &wire_limits_default);
+    f.to_send = 3;
+    f.waits_then = true;
+    add_frame(&f.in, SETTINGS, 0, 0, "\0\4\0\0\0\x14", 6); /* INITIAL_WINDOW_SIZE 20 */
+    add_headers(&f.in, END_STREAM, 1, REQUEST());
+    feed_well(&f);
+    take_answer(&f.answer, f.session);
+    assert_int_equal(f.answer.data_bytes, 20);
+    wire_call_finish(f.call, FKV_ABORTED, "enough");
+    const char *text = take_answer(&f.answer, f.session);
+    assert_null(strstr(text, "HEADERS")); /* queued messages go first */
+    add_number_frame(&f.in, WINDOW, 1, 30);
+    feed_well(&f);
+    text = take_answer(&f.answer, f.session);
+    assert_non_null(strstr(text, "grpc-status=10"));
+    assert_int_equal(f.answer.data_bytes, 30);
+    end(&f);
+
+    begin(&f, &wire_limits_default);
+    f.to_send = 1;
+    f.waits_then = true;
+    add_frame(&f.in, SETTINGS, 0, 0, "\0\4\0\0\0\x0f", 6);
+    add_headers(&f.in, END_STREAM, 1, REQUEST());
+    feed_well(&f);
+    take_answer(&f.answer, f.session);
+    wire_call_finish(f.call, FKV_ABORTED, "enough");
+    expect_answer(&f.answer, f.session, "HEADERS+ 1 grpc-status=10");
+    assert_int_equal(f.closes, 1);
+    end(&f);
+}
+
+/* Peers count tiny DATA frames. */
+static void short_messages_share_frames(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &wire_limits_default);
+    f.to_send = 4000;
+    add_headers(&f.in, END_STREAM, 1, REQUEST());
+    feed_well(&f);
+    take_answer(&f.answer, f.session);
+    assert_int_equal(f.answer.data_bytes, 4000 * 15);
+    assert_int_equal(f.answer.data_frames, 4); /* of at most 16,384 bytes, the peer's limit */
+    assert_int_equal(f.answer.longest_data, 16384);
+    end(&f);
+}
+
+static void answers_pings_while_calls_wait(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &wire_limits_default);
+    f.waits_then = true;
+    add_headers(&f.in, END_STREAM, 1, REQUEST());
+    feed_well(&f);
+    take_answer(&f.answer, f.session);
+    add_frame(&f.in, PING, 0, 0, "abcdefgh", 8);
+    feed_well(&f);
+    assert_true(wire_session_has_output(f.session));
+    expect_answer(&f.answer, f.session, "PING+ 0 abcdefgh\n");
+    assert_false(wire_session_has_output(f.session));
+    wire_call_flush_headers(f.call);
+    expect_answer(&f.answer, f.session, "HEADERS 1 :status=200 content-type=application/grpc\n");
+    wire_call_resume(f.call);
+    assert_string_equal(take_answer(&f.answer, f.session), "");
+    f.waits_then = false;
+    wire_call_resume(f.call);
+    expect_answer(&f.answer, f.session, "HEADERS+ 1 grpc-status=0\n");
+    end(&f);
+}
+
+static void sends_headers_and_trailers_of_the_call(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &wire_limits_default);
+    f.waits_then = true;
+    add_headers(&f.in, END_STREAM, 1, REQUEST());
+    add_headers(&f.in, END_STREAM, 3, REQUEST());
+    feed_well(&f);
+    wire_call_header(f.call, "H-bin", slice_of("\0\1", 2));
+    wire_call_trailer(f.call, "t", slice_text("v"));
+    wire_call_flush_headers(f.call);
+    expect_answer(&f.answer, f.session,
+                  "HEADERS 3 :status=200 content-type=application/grpc h-bin=AAE\n");
+    wire_call_trailer(f.call, "bad", slice_text("a\nb"));
+    assert_true(wire_call_is_finished(f.call));
+    expect_answer(&f.answer, f.session, "HEADERS+ 3 t=v grpc-status=13");
+    end(&f);
+}
+
+int main(void)
+{
+    RUN_TESTS(
+        cmocka_unit_test(closes_on_other_protocols),
+        cmocka_unit_test(answers_requests_that_are_no_grpc),
+        cmocka_unit_test(answers_what_grpc_forbids), cmocka_unit_test(takes_unusual_requests),
+        cmocka_unit_test(bad_messages_end_the_call),
+        cmocka_unit_test(long_header_list_ends_only_the_call),
+        cmocka_unit_test(early_end_resets_without_error), cmocka_unit_test(end_before_reset_counts),
+        cmocka_unit_test(refuses_streams_over_the_limit),
+        cmocka_unit_test(violation_ends_the_session), cmocka_unit_test(bounds_a_flood_of_pings),
+        cmocka_unit_test(bounds_a_flood_of_resets), cmocka_unit_test(error_passes_a_closed_window),
+        cmocka_unit_test(short_messages_share_frames),
+        cmocka_unit_test(answers_pings_while_calls_wait),
+        cmocka_unit_test(sends_headers_and_trailers_of_the_call));
+}
