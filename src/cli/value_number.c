@@ -87,8 +87,8 @@ void value_half(struct buf *out, uint16_t bits)
         if (reads_back_as_half(strtod(text, NULL), bits))
             break;
     }
-    if (fabs(value) >= 1 || value == 0) /* 6e+04 is short, and not how anyone writes 60000 */
-        snprintf(text, sizeof text, "%.15g", strtod(text, NULL));
+    if (trunc(value) == value) /* 65500 would read back as 65504, but who would know */
+        snprintf(text, sizeof text, "%.0f", value);
     append_number(out, text);
 }
 
