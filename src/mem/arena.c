@@ -38,7 +38,8 @@
  * mark of the window that has begun comes first. */
 enum { idle_windows = 4 };
 
-enum { punch_step_most = 16 << 20, punch_step_least = 1 << 20 };
+/* Punching 4 MiB takes about a millisecond; whoever waits for room may have to wait for that. */
+enum { punch_step_most = 4 << 20, punch_step_least = 1 << 20 };
 
 #define MAP_FACTOR 16
 #define MAP_BYTES_LEAST (UINT64_C(1) << 30)

@@ -77,7 +77,7 @@ void arena_discharge(struct arena *arena, size_t bytes);
 void arena_note_table(struct arena *arena, uint64_t bytes, uint64_t now_ns);
 
 /* Gives back warm memory over the bound, and all that was idle too long. Slow (0.2 s a GiB), so for
- * a helper thread; takes the lock for one step of at most 16 MiB at a time. */
+ * a helper thread; the lock is open while it punches. */
 void arena_trim(struct arena *arena, uint64_t now_ns);
 
 struct arena_stats arena_stats(struct arena *arena);

@@ -17,7 +17,7 @@ void draft_done(struct draft *draft)
         arena_give(heap->arena, &draft->extents[i]);
     heap_free(heap, draft->extents, draft->extent_capacity * sizeof *draft->extents);
     heap_free(heap, draft->entries, draft->entry_capacity * sizeof *draft->entries);
-    heap_free(heap, draft->packed, draft->packed_size);
+    heap_free_aligned(heap, draft->packed, draft->packed_size);
     draft_init(draft, heap);
 }
 
@@ -103,13 +103,13 @@ static enum fkv_status reserve_packed(struct draft *draft, size_t more, struct f
     size_t size = draft->packed_size == 0 ? draft_packed_least : draft->packed_size;
     while (size < draft->packed_used + more)
         size *= 2;
-    uint8_t *packed = heap_get(draft->heap, size, error);
+    uint8_t *packed = heap_get_aligned(draft->heap, size, error);
     if (packed == NULL)
         return FKV_RESOURCE_EXHAUSTED;
     if (draft->packed_used > 0)
         memcpy(packed, draft->packed, draft->packed_used);
     draft_rebase(draft->entries, draft->entry_count, draft->packed, draft->packed_used, packed);
-    heap_free(draft->heap, draft->packed, draft->packed_size);
+    heap_free_aligned(draft->heap, draft->packed, draft->packed_size);
     draft->packed = packed;
     draft->packed_size = size;
     return FKV_OK;

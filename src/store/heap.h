@@ -13,17 +13,17 @@ struct heap {
     struct arena *arena;
 };
 
-/* What an allocation of `size` bytes is charged with. */
+/* What an allocation of `size` bytes is charged with, and an aligned one. */
 size_t heap_cost(size_t size);
+size_t heap_aligned_cost(size_t size);
 
-/* Aligned to block_alignment. NULL: RESOURCE_EXHAUSTED. */
-void *heap_get(struct heap *heap, size_t size, struct fkv_error *error);
-
-/* realloc(3) of memory from here or NULL, not aligned. NULL: RESOURCE_EXHAUSTED, `pointer` is as it
- * was. */
+/* realloc(3) of memory from here or NULL. NULL: RESOURCE_EXHAUSTED, `pointer` is as it was. */
 void *heap_resize(struct heap *heap, void *pointer, size_t old_size, size_t size,
                   struct fkv_error *error);
-
 void heap_free(struct heap *heap, void *pointer, size_t size); /* NULL is allowed */
+
+/* Aligned to block_alignment; to be freed by the second one. NULL: RESOURCE_EXHAUSTED. */
+void *heap_get_aligned(struct heap *heap, size_t size, struct fkv_error *error);
+void heap_free_aligned(struct heap *heap, void *pointer, size_t size); /* NULL is allowed */
 
 #endif

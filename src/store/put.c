@@ -42,7 +42,7 @@ enum fkv_status store_put_begin(struct store *store, struct slice key, struct sl
     if (status != FKV_OK)
         return status;
     size_t size = sizeof(struct store_put) + key.size + descriptor.size;
-    struct store_put *put = heap_get(&store->heap, size, error);
+    struct store_put *put = heap_get_aligned(&store->heap, size, error);
     if (put == NULL)
         return FKV_RESOURCE_EXHAUSTED;
     memset(put, 0, sizeof *put);
@@ -65,7 +65,7 @@ static void put_free(struct store_put *put)
     struct store *store = put->store;
     draft_done(&put->draft);
     schemas_unref(&store->schemas, put->schema);
-    heap_free(&store->heap, put, put->size);
+    heap_free_aligned(&store->heap, put, put->size);
     atomic_fetch_sub(&store->puts_open, 1);
 }
 

@@ -35,7 +35,7 @@ static struct schema *find(struct schemas *schemas, uint64_t hash, struct slice 
 static struct schema *add(struct schemas *schemas, uint64_t hash, struct slice bytes,
                           struct fkv_error *error)
 {
-    struct schema *schema = heap_get(schemas->heap, sizeof *schema + bytes.size, error);
+    struct schema *schema = heap_resize(schemas->heap, NULL, 0, sizeof *schema + bytes.size, error);
     if (schema == NULL)
         return NULL;
     schema->refs = 0;

@@ -1,14 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/status.h"
 #include "store/internal.h"
-
-/* A table's share of the map's buckets: 8 to 16 bytes. */
-enum { bucket_cost = 16 };
-
-static size_t home_cost(size_t size)
-{
-    return heap_cost(size) + bucket_cost;
-}
 
 static void table_free(struct block *block)
 {
@@ -18,9 +9,7 @@ static void table_free(struct block *block)
     for (size_t i = 0; i < table->extent_count; i++)
         arena_give(heap->arena, &table->extents[i]);
     schemas_unref(&store->schemas, table->schema);
-    size_t cost = home_cost(table->home_size);
-    alloc_free(heap->alloc, table);
-    arena_discharge(heap->arena, cost);
+    heap_free_aligned(heap, table, table->home_size);
     atomic_fetch_sub(&store->tables, 1);
 }
 
@@ -77,7 +66,7 @@ static void fill(struct table *table, const struct table_parts *parts, struct la
         copy(home + layout.descriptor, parts->descriptor.data, parts->descriptor.size);
     public->schema = draft_message(&entries[0]).header;
     public->messages = draft->entry_count;
-    public->memory_bytes = home_cost(layout.size);
+    public->memory_bytes = heap_aligned_cost(layout.size);
     for (size_t i = 0; i < table->extent_count; i++)
     public->memory_bytes += table->extents[i].charged;
 }
@@ -85,16 +74,10 @@ static void fill(struct table *table, const struct table_parts *parts, struct la
 enum fkv_status table_new(struct store *store, const struct table_parts *parts, struct table **ret,
                           struct fkv_error *error)
 {
-    struct heap *heap = &store->heap;
     struct layout layout = layout_of(parts);
-    enum fkv_status status = arena_charge(heap->arena, home_cost(layout.size), error);
-    if (status != FKV_OK)
-        return status;
-    struct table *table = alloc_aligned(heap->alloc, block_alignment, layout.size);
-    if (table == NULL) {
-        arena_discharge(heap->arena, home_cost(layout.size));
-        return status_no_memory(error, layout.size);
-    }
+    struct table *table = heap_get_aligned(&store->heap, layout.size, error);
+    if (table == NULL)
+        return FKV_RESOURCE_EXHAUSTED;
     *table = (struct table){.store = store, .schema = parts->schema, .home_size = layout.size};
     struct store_table *public = &table->public;
     block_init(&public->block, table, layout.size, table_free);
