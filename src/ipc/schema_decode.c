@@ -140,6 +140,9 @@ static void decode_schema(struct decoder *d, struct ipc_fb_table table, struct i
     schema->metadata = decode_metadata(d, table, SCHEMA_METADATA);
     ipc_fb_vector(fb, table, SCHEMA_FEATURES, 8); /* informational; its bytes are replayed */
     struct ipc_fb_vector columns = ipc_fb_vector(fb, table, SCHEMA_FIELDS, 4);
+    if (columns.data == NULL)
+        ipc_fb_fail(fb, FKV_INVALID_ARGUMENT,
+                    "the schema has no list of fields, expected one, be it empty");
     schema->column_count = columns.count;
     decode_fields(d, columns, 1);
 }

@@ -10,9 +10,10 @@
  * Official writers lay buffers out in the order of the list ("end-to-end", says the format), so
  * that "none overlaps" needs no more than that each begins at or behind the end of the one before.
  *
- * A null_count of -1 is refused, though Arrow C++ in memory calls that "not counted yet": no
- * official writer writes it, and arrow-rs and arrow-java would take the column for one without
- * nulls. */
+ * A null_count of -1 is refused, though Arrow C++ in memory calls that "not counted yet": the
+ * format knows only the number counted, no official stream or Flight writer writes it (arrow-java
+ * does when a caller turns counting off), and arrow-rs would take the column for one without nulls.
+ */
 #include "ipc/verify.h"
 
 #include <assert.h>

@@ -67,7 +67,7 @@ def primitives():
 
 
 def binaries():
-    texts = ["a", None, "", "longer than the twelve bytes of a view", "äöü€"]
+    texts = ["a", None, "", "longer than the twelve bytes of a view", "\xe4\xf6\xfc\u20ac"]
     blobs = [b"\x00", None, b"", b"\xff" * 40, b"abc"]
     long = [("%d " % i) * 30 for i in range(5)]
     return {
@@ -206,7 +206,8 @@ def extensions():
 
 def metadata():
     schema = pa.schema([
-        pa.field("äöü \N{SNOWMAN}", pa.int32(), nullable=False, metadata={b"k": b"v", b"": b""}),
+        pa.field("\xe4\xf6\xfc \N{SNOWMAN}", pa.int32(), nullable=False,
+                 metadata={b"k": b"v", b"": b""}),
         pa.field("", pa.int32(), metadata={b"bytes": bytes(range(256))}),
         pa.field("twice", pa.int32()), pa.field("twice", pa.int32()),
     ], metadata={b"table": b"metadata", b"empty": b""})

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "harness/ipc_stream.h"
+#include "ipc/flatbuf.h"
 #include "ipc/message.h"
 #include "ipc/schema.h"
 
@@ -378,6 +379,28 @@ static void only_schemas(void **state)
     buf_done(&header);
 }
 
+/* Arrow C++ refuses it and arrow-rs breaks. */
+static void fields_must_be_listed(void **state)
+{
+    (void)state;
+    struct fkv_error error = {0};
+    struct ipc_schema *schema;
+    struct ipc_fb_builder builder;
+    struct buf header;
+    buf_init(&header, alloc_system(), 4096);
+    size_t root = ipc_fb_build(&builder, &header);
+    struct ipc_fb_slot message[] = {ipc_fb_scalar(2, IPC_V5, 0),
+                                    ipc_fb_scalar(1, IPC_KIND_SCHEMA, 0), ipc_fb_offset()};
+    ipc_fb_add_table(&builder, root, message, 3);
+    ipc_fb_add_table(&builder, message[2].at, NULL, 0);
+    assert_ok(ipc_fb_end(&builder, &error));
+    assert_int_equal(
+        ipc_schema_decode(alloc_system(), buf_slice(&header), &limits, &schema, &error),
+        FKV_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "no list of fields"));
+    buf_done(&header);
+}
+
 static void memory_short(void **state)
 {
     (void)state;
@@ -404,10 +427,10 @@ static void memory_short(void **state)
 
 int main(void)
 {
-    RUN_TESTS(cmocka_unit_test(round_trips), cmocka_unit_test(types_are_spelled_as_pyarrow_does),
-              cmocka_unit_test(text_stops_at_the_limit),
-              cmocka_unit_test(refuses_impossible_fields),
-              cmocka_unit_test(shared_dictionaries_agree),
-              cmocka_unit_test(no_dictionary_in_itself), cmocka_unit_test(limits_hold),
-              cmocka_unit_test(only_schemas), cmocka_unit_test(memory_short));
+    RUN_TESTS(
+        cmocka_unit_test(round_trips), cmocka_unit_test(types_are_spelled_as_pyarrow_does),
+        cmocka_unit_test(text_stops_at_the_limit), cmocka_unit_test(refuses_impossible_fields),
+        cmocka_unit_test(shared_dictionaries_agree), cmocka_unit_test(no_dictionary_in_itself),
+        cmocka_unit_test(limits_hold), cmocka_unit_test(only_schemas),
+        cmocka_unit_test(fields_must_be_listed), cmocka_unit_test(memory_short));
 }

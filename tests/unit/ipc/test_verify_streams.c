@@ -158,7 +158,7 @@ static void change_header(uint8_t *header, size_t size, size_t variant)
 }
 
 /* At most so many variants of a message, spread evenly: all of small ones. */
-enum { variants_max = 1500 };
+enum { variants_max = 400 };
 
 struct tally {
     size_t accepted;
