@@ -125,11 +125,12 @@ static enum fkv_status read_schema(struct file_reader *r, struct fkv_error *erro
     struct file_message message;
     bool is_end = false, is_batch = false;
     enum fkv_status status = file_source_message(&r->source, &message, &is_end, error);
+    if (status == FKV_OK && is_end)
+        status = status_set(error, FKV_INVALID_ARGUMENT, "it ends before a schema");
+    if (status == FKV_INVALID_ARGUMENT)
+        status_prefix(error, status, "not an Arrow IPC stream or file, or a broken one");
     if (status != FKV_OK)
         return status;
-    if (is_end)
-        return status_set(error, FKV_INVALID_ARGUMENT,
-                          "not an Arrow IPC stream or file: it ends before a schema");
     struct ArrowArray none;
     status = ipc_reader_message(r->reader, message.header, message.body, &is_batch, &none, error);
     block_unref(message.body);

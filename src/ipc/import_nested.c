@@ -151,18 +151,19 @@ static enum fkv_status cut_union(const struct importer *im, const struct window 
                                  struct span spans[type_ids_max])
 {
     const int8_t *ids = (const int8_t *)w->array->buffers[0] + w->start;
-    const int32_t *offsets = (const int32_t *)w->array->buffers[1] + w->start;
+    const uint8_t *offsets = (const uint8_t *)w->array->buffers[1] + w->start * 4;
     uint8_t child_of[type_ids_max];
     map_type_ids(w->field, child_of);
     for (int64_t i = 0; i < w->length; i++) {
-        if (ids[i] < 0 || child_of[ids[i]] == w->field->child_count || offsets[i] < 0)
+        int64_t offset = import_integer(offsets, 4, i);
+        if (ids[i] < 0 || child_of[ids[i]] == w->field->child_count || offset < 0)
             return import_wrong(im, w->field, "has an unknown type id or a negative offset");
-        span_add(&spans[child_of[ids[i]]], offsets[i], (int64_t)offsets[i] + 1);
+        span_add(&spans[child_of[ids[i]]], offset, offset + 1);
     }
-    struct block *block = block_new(im->alloc, (size_t)w->length * sizeof *offsets);
+    struct block *block = block_new(im->alloc, (size_t)w->length * 4);
     for (int64_t i = 0; block != NULL && i < w->length; i++) {
-        int32_t rebased = offsets[i] - (int32_t)spans[child_of[ids[i]]].first;
-        import_integer_set(block->data, sizeof *offsets, i, rebased);
+        int64_t offset = import_integer(offsets, 4, i);
+        import_integer_set(block->data, 4, i, offset - spans[child_of[ids[i]]].first);
     }
     ipc_batch_add_block(im->batch, block);
     return FKV_OK;

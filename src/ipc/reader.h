@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IPC messages to the Arrow C Data interface. The reader keeps the dictionary state in force;
- * arrays are views of the message bodies wherever the layout allows it (copied: deltas appended to
- * dictionaries, decompressed buffers, offsets that must be made to begin at 8-byte alignment).
- * Every array keeps what it points into alive and may outlive the reader; it may be released on any
- * thread. One reader, one thread. */
+ * arrays are views of the message bodies (copied: deltas appended to dictionaries, decompressed
+ * buffers, and bodies that don't lie at a multiple of 8). Every array keeps what it points into
+ * alive and may outlive the reader; it may be released on any thread, its children too when moved
+ * out. One reader, one thread. */
 #ifndef IPC_READER_H
 #define IPC_READER_H
 
@@ -13,7 +13,8 @@
 struct ipc_reader;
 
 /* Beyond what verify.h promises: follow offsets, indices, run ends, type ids, views and UTF-8 of
- * every value, and refuse what would make a reader leave its buffers. */
+ * every value, and refuse what would make a consumer leave its buffers (check.h). Dictionaries that
+ * deltas are appended to are checked so without the flag too. */
 enum { IPC_READER_CHECK_VALUES = 1 };
 
 struct ipc_reader *ipc_reader_new(const struct alloc *alloc, const struct ipc_limits *limits,
@@ -22,7 +23,9 @@ void ipc_reader_free(struct ipc_reader *reader);
 
 /* Takes the next message; verifies as verify.h does. The reader takes its own references on `body`
  * (NULL for an empty one). For a record batch *ret_array is filled and *ret_is_batch true; schema
- * and dictionary messages give false. UNIMPLEMENTED for big-endian tables. */
+ * and dictionary messages give false. UNIMPLEMENTED for big-endian tables, and for unions of
+ * metadata version V4 that are null by themselves. After a failure (FAILED_PRECONDITION then) the
+ * reader takes no more messages. */
 enum fkv_status ipc_reader_message(struct ipc_reader *reader, struct slice header,
                                    struct block *body, bool *ret_is_batch,
                                    struct ArrowArray *ret_array, struct fkv_error *error);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Arrow C Data interface to IPC messages, by reference: a message is a header (flatbuffer) and
  * a list of pieces of the caller's own buffers with padding between them. Copied are only what a
- * slice makes unavoidable: bitmaps that don't begin at a byte, offsets that don't begin at 0 and
- * the like, as an array's `offset` asks.
+ * slice makes unavoidable (import.h), and compressed buffers.
  *
  *     ipc_writer_push(w, &array);          takes the array over
  *     while (ipc_writer_next(w, &message)) dictionaries that changed first, then the batch
  *         send it
  *
- * Dictionaries: the first batch is preceded by all of them; later ones are sent again (as
- * replacements; a dictionary that only grew: as a delta when asked for) only when they changed.
+ * Dictionaries get their ids in the order of their fields. The first batch is preceded by all of
+ * them, inner ones first; later ones are sent again (as replacements; a dictionary that only grew:
+ * as a delta when asked for) only when they changed, with all that hold a replaced one inside. The
+ * writer keeps the array that a dictionary last came with, to compare.
  * Metadata version V5. One writer, one thread; a message's pieces stay valid as long as their
  * owners, whatever happens to the writer. */
 #ifndef IPC_WRITER_H
