@@ -72,6 +72,10 @@ static enum fkv_status add_compressed(struct body *b, struct slice bytes)
         ipc_batch_add_buffer(b->batch, bytes, b->block);
         return FKV_OK;
     }
+    if (size == 0) { /* Arrow Java gives empty buffers a length, and no frame */
+        ipc_batch_add_buffer(b->batch, slice_of(ipc_zeros, 0), NULL);
+        return FKV_OK;
+    }
     struct block *block;
     enum fkv_status status = ipc_decompress(b->reader->compression, b->message->codec, bytes,
                                             (uint64_t)size, &block, b->error);
@@ -98,7 +102,7 @@ static enum fkv_status add_buffer(struct body *b, bool is_dropped)
 }
 
 /* Version V4 gave a validity bitmap to types that have none in V5 and in the C Data interface
- * (unions). It is dropped, unless it says that something is null. */
+ * (unions, run-end encoded columns). It is dropped, unless it says that something is null. */
 static enum fkv_status check_old_nulls(struct body *b, const struct ipc_field *field,
                                        struct ipc_node node)
 {

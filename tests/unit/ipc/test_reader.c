@@ -247,6 +247,37 @@ static void empty_columns_have_buffers(void **state)
     ipc_reader_free(reader);
 }
 
+/* Arrow Java writes the length 0 and nothing behind it. */
+static void empty_buffers_may_have_a_length(void **state)
+{
+    (void)state;
+    static const uint8_t body[16] = {0};
+    struct fkv_error error = {0};
+    struct ArrowArray array;
+    struct ipc_field field = {.name = slice_text("i"),
+                              .type = IPC_TYPE_INT,
+                              .bit_width = 32,
+                              .is_signed = true,
+                              .subtree = 1};
+    struct ipc_node node = {0, 0};
+    struct ipc_buffer buffers[] = {{0, 8}, {8, 8}};
+    for (int codec = IPC_CODEC_LZ4; codec <= IPC_CODEC_ZSTD; codec++) {
+        struct ipc_message_parts parts = {.kind = IPC_KIND_BATCH,
+                                          .version = IPC_V5,
+                                          .codec = (enum ipc_codec)codec,
+                                          .body_length = sizeof body,
+                                          .nodes = &node,
+                                          .node_count = 1,
+                                          .buffers = buffers,
+                                          .buffer_count = 2};
+        struct ipc_reader *reader = reader_of(&field, 1, IPC_V5);
+        assert_ok(give(reader, &parts, slice_of(body, sizeof body), &array, &error));
+        assert_null(array.children[0]->buffers[0]);
+        array.release(&array);
+        ipc_reader_free(reader);
+    }
+}
+
 /* Metadata version V4 let unions be null by themselves, which nothing today can say. */
 static void refuses_nulls_of_old_unions(void **state)
 {
@@ -455,6 +486,7 @@ int main(void)
               cmocka_unit_test(copies_bodies_that_lie_crookedly),
               cmocka_unit_test(asks_for_the_schema_first),
               cmocka_unit_test(empty_columns_have_buffers),
+              cmocka_unit_test(empty_buffers_may_have_a_length),
               cmocka_unit_test(refuses_nulls_of_old_unions),
               cmocka_unit_test(checks_indices_against_the_dictionary_in_force),
               cmocka_unit_test(appends_many_deltas), cmocka_unit_test(never_appends_what_is_broken),
