@@ -42,13 +42,8 @@ class ServerProcess:
         assert ready, f"not a ready line: {line!r}; log: {self.log_text()}"
         return ready.group(1)
 
-    @property
-    def location(self):
-        """pyarrow resolves localhost itself; the port is the real one."""
-        return self.uri
-
     def connect(self, **options):
-        return fl.connect(self.location, **options)
+        return fl.connect(self.uri, **options)
 
     def log_text(self):
         return self.log_path.read_text(errors="replace")

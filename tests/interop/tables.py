@@ -77,14 +77,15 @@ def nested():
         yield pa.array(LISTS, make(pa.int32()))
         yield pa.array([["a", None], [], None, ["b"] * 3, ["c"], [""], ["\u00fc"]],
                        make(pa.field("word", pa.string_view())))
-    yield pa.array([[1, 2], None, [3, None], [5, 6], [7, 8], [9, 0], [0, 0]], pa.list_(pa.int16(), 2))
+    pairs = [[1, 2], None, [3, None], [5, 6], [7, 8], [9, 0], [0, 0]]
+    yield pa.array(pairs, pa.list_(pa.int16(), 2))
     yield pa.array([[], None, [], [], [], [], []], pa.list_(pa.int16(), 0))
     yield pa.array([{"a": 1, "b": "x"}, None, {"a": None, "b": "y"}] * 2 + [{}],
                    pa.struct([("a", pa.int32()), ("b", pa.large_string())]))
     yield pa.array([{}, None, {}, {}, {}, {}, {}], pa.struct([]))
-    pairs = [[("a", 1), ("b", None)], [], None, [("c", 3)], [("d", 4)], [("e", 5)], []]
-    yield pa.array(pairs, pa.map_(pa.string(), pa.int32()))
-    yield pa.array(pairs, pa.map_(pa.string(), pa.int32(), keys_sorted=True))
+    maps = [[("a", 1), ("b", None)], [], None, [("c", 3)], [("d", 4)], [("e", 5)], []]
+    yield pa.array(maps, pa.map_(pa.string(), pa.int32()))
+    yield pa.array(maps, pa.map_(pa.string(), pa.int32(), keys_sorted=True))
     deep = pa.int8()
     value = 1
     for _ in range(20):
@@ -110,8 +111,9 @@ def dictionaries():
         yield pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 3, 2, 1, 0], make()), words)
     index = pa.array([0, 1, None, 2, 2, 1, 0], pa.int16())
     yield pa.DictionaryArray.from_arrays(index, words, ordered=True)
-    for values in (pa.array([1.5, None, 3.0]), pa.array([[1], [], [2, 3]]), words.cast("string_view"),
-                   pa.array([{"a": 1}, {"a": 2}, None]), pa.array([b"ab", b"cd", b"ef"], pa.binary(2))):
+    for values in (pa.array([1.5, None, 3.0]), pa.array([[1], [], [2, 3]]),
+                   words.cast("string_view"), pa.array([{"a": 1}, {"a": 2}, None]),
+                   pa.array([b"ab", b"cd", b"ef"], pa.binary(2))):
         yield pa.DictionaryArray.from_arrays(index, values)
     inner = pa.DictionaryArray.from_arrays(pa.array([0, 1, 0], pa.int8()), pa.array(["in", "out"]))
     yield pa.DictionaryArray.from_arrays(index, pa.StructArray.from_arrays([inner], ["word"]))
@@ -122,11 +124,11 @@ def dictionaries():
 
 
 def run_ends():
-    ends = [2, 3, 7]
     for make in (pa.int16, pa.int32, pa.int64):
-        yield pa.RunEndEncodedArray.from_arrays(pa.array(ends, make()), pa.array([1, None, 3]))
-    yield pa.RunEndEncodedArray.from_arrays(pa.array(ends, pa.int32()), pa.array(["a", "b", None]))
-    runs = pa.RunEndEncodedArray.from_arrays(pa.array(ends, pa.int32()), pa.array([[1], None, [2, 3]]))
+        ends = pa.array([2, 3, 7], make())
+        yield pa.RunEndEncodedArray.from_arrays(ends, pa.array([1, None, 3]))
+    yield pa.RunEndEncodedArray.from_arrays(ends, pa.array(["a", "b", None]))
+    runs = pa.RunEndEncodedArray.from_arrays(ends, pa.array([[1], None, [2, 3]]))
     yield runs
     yield pa.StructArray.from_arrays([runs, pa.array(LISTS)], ["runs", "lists"])
 
@@ -135,7 +137,8 @@ def extensions():
     yield pa.ExtensionArray.from_storage(Celsius(3), pa.array([1, 2, None, 4, 5, 6, 7], pa.int32()))
     ids = [uuid.UUID(int=i).bytes for i in range(6)]
     yield pa.ExtensionArray.from_storage(pa.uuid(), pa.array(ids + [None], pa.binary(16)))
-    yield pa.ExtensionArray.from_storage(pa.json_(), pa.array(["{}", "1", None, "[]", "2", "3", "4"]))
+    documents = pa.array(["{}", "1", None, "[]", "2", "3", "4"])
+    yield pa.ExtensionArray.from_storage(pa.json_(), documents)
     yield pa.ExtensionArray.from_storage(pa.bool8(), pa.array([0, 1, None, 1, 0, 5, -1], pa.int8()))
     tensor = pa.fixed_shape_tensor(pa.float32(), [2, 2])
     storage = pa.array([[1, 2, 3, 4]] * 7, pa.list_(pa.float32(), 4))

@@ -91,7 +91,8 @@ UPLOAD_AND_WAIT = """
 import sys, time
 import numpy as np, pyarrow as pa, pyarrow.flight as fl
 batch = pa.record_batch([pa.array(np.zeros((1 << 20) // 8))], names=["a"])
-writer, _ = fl.connect(sys.argv[1]).do_put(fl.FlightDescriptor.for_command(sys.argv[2]), batch.schema)
+descriptor = fl.FlightDescriptor.for_command(sys.argv[2])
+writer, _ = fl.connect(sys.argv[1]).do_put(descriptor, batch.schema)
 for _ in range(int(sys.argv[3])):
     writer.write_batch(batch)
 print("sent", flush=True)
@@ -101,8 +102,8 @@ time.sleep(600)
 
 def kill_in_mid_put(server, key, mib):
     """A process sends `mib` batches of 1 MiB, and is killed once the server has them in a put."""
-    client = subprocess.Popen([sys.executable, "-c", UPLOAD_AND_WAIT, server.location, key, str(mib)],
-                              stdout=subprocess.PIPE)
+    command = [sys.executable, "-c", UPLOAD_AND_WAIT, server.uri, key, str(mib)]
+    client = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         assert client.stdout.readline() == b"sent\n"
         assert server.wait_for_stats(lambda stats: stats["puts_open"] == 1)["puts_open"] == 1

@@ -20,12 +20,12 @@ def one_column(array):
     return pa.record_batch([array], names=["column"])
 
 
-@pytest.mark.parametrize("i", range(len(tables.ARRAYS)), ids=lambda i: str(tables.ARRAYS[i].type)[:60])
-def test_every_type(client, i):
+@pytest.mark.parametrize("array", tables.ARRAYS, ids=lambda array: str(array.type)[:60])
+def test_every_type(client, array):
     """Whole, empty and as slices that begin at odd places."""
-    whole = one_column(tables.ARRAYS[i])
+    whole = one_column(array)
     batches = [whole, whole.slice(0, 0), whole.slice(1), whole.slice(3, 2), whole.slice(6)]
-    round_trip(client, f"type {i}", whole.schema, batches)
+    round_trip(client, "every type", whole.schema, batches)
 
 
 @pytest.mark.parametrize("options", [

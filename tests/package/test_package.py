@@ -36,9 +36,10 @@ def declared_functions():
     return set(re.findall(r"^FKV_API[^(;]*?(\w+)\(", text, re.M))
 
 
-@pytest.mark.parametrize("library, options", [("libflightkv.so", ["-D"]), ("libflightkv.a", ["-g"])])
-def test_exactly_what_the_headers_declare_is_exported(prefix, library, options):
-    listed = run("nm", *options, "--defined-only", "--format=posix", str(prefix / "lib" / library))
+@pytest.mark.parametrize("library, kind", [("libflightkv.so", "-D"), ("libflightkv.a", "-g")])
+def test_exactly_what_the_headers_declare_is_exported(prefix, library, kind):
+    file = str(prefix / "lib" / library)
+    listed = run("nm", kind, "--defined-only", "--format=posix", file)
     symbols = {line.split()[0] for line in listed.splitlines() if " " in line}
     assert symbols == declared_functions()
 
