@@ -8,8 +8,8 @@
     bench/demo.py --help           more options; each can be given as a variable, too
 
 What happens, in this order:
-1. A table of 64 float64 columns of normal random numbers is made as a Parquet file in build/demo,
-   and held in memory as Arrow batches of 131,072 rows.
+1. A table of 64 float64 columns of normal random numbers is made as a Parquet file in
+   build/demo, and held in memory as Arrow batches of 131,072 rows.
 2. Rounds. In each, in random order, every one of these puts the table and gets it back: libflightkv's
    client and pyarrow's client to a flightkv server, pyarrow's client to a pyarrow server that keeps
    tables in a dict, and a bare TCP socket (bench/ceiling).
@@ -18,14 +18,14 @@ What happens, in this order:
 4. A table, a plot and the raw timings.
 
 How it is made fair, and why so:
-- Each server and each client is a process of its own, and only one of each is alive at a time, so
-  that nobody works beside the one who is measured and memory stays within 6 times the table (12 GiB
-  at 2 GiB). A server that isn't measured would hold up to 2 tables.
-- So servers are started again each turn, and a fresh process pays for every page that it touches the
-  first time: one to two seconds a GiB, more than the copy itself. That is why the first put and
-  the first get of a turn are kept apart and not part of a loop. Those of the first round, where
-  every client has a fresh server, are shown as "first"; in later rounds, both flightkv clients use
-  one server, which saves a restart.
+- Each server and each client is a process of its own, and only one of each is alive at a time,
+  so that nobody works beside the one who is measured and memory stays within 6 times the table
+  (12 GiB at 2 GiB). A server that isn't measured would hold up to 2 tables.
+- So servers are started again each turn, and a fresh process pays for every page that it touches
+  the first time: one to two seconds a GiB, more than the copy itself. That is why the first put
+  and the first get of a turn are kept apart and not part of a loop. Those of the first round,
+  where every client has a fresh server, are shown as "first"; in later rounds, both flightkv
+  clients use one server, which saves a restart.
 - The table lives once in memory, in a memfd that pyarrow's clients map. So they need no time to
   read it, the pages are the same for all, and nothing of it is in the clients' own memory.
 - Loops that are to be compared must be neighbours in time: a machine's speed wanders by a third
@@ -87,9 +87,9 @@ def parse_arguments():
                         "default: the largest of 2GiB, 1GiB, 512MiB, 256MiB that has room")
     parser.add_argument("--full", action="store_true", default=bool(variable("FULL")),
                         help="5 loops of 10 calls for every way (FULL=1)")
-    parser.add_argument("--loops", type=int, default=int(variable("LOOPS", 5)),
+    parser.add_argument("--loops", type=int, default=variable("LOOPS", "5"),
                         help="loops, which are rounds (LOOPS); default: 5")
-    parser.add_argument("--calls", type=int, default=int(variable("CALLS", 10)),
+    parser.add_argument("--calls", type=int, default=variable("CALLS", "10"),
                         help="calls in a loop (CALLS); default: 10")
     parser.add_argument("--json-size", default=variable("JSON_SIZE", "64MiB"),
                         help="of the table that goes as JSON (JSON_SIZE); default: 64MiB")

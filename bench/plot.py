@@ -37,7 +37,7 @@ def text(x, y, string, size=13, anchor="start", color=INK, bold=False):
 def nice_step(most):
     """A round step that gives 4 to 8 of them."""
     step = 10 ** math.floor(math.log10(most))
-    return next(step * f for f in (0.125, 0.25, 0.5, 1) if most / (step * f) <= 8)
+    return next(step * f for f in (0.125, 0.25, 0.5, 1, 2) if most / (step * f) <= 8)
 
 
 def legend(y):
@@ -139,7 +139,8 @@ def svg_shape(shape):
         return f'<circle cx="{shape["x"]:.1f}" cy="{shape["y"]:.1f}" r="5" fill="{color}"/>'
     weight = ' font-weight="bold"' if shape["bold"] else ""
     return (f'<text x="{shape["x"]:.1f}" y="{shape["y"]:.1f}" font-size="{shape["size"]}" '
-            f'text-anchor="{shape["anchor"]}" fill="{color}"{weight}>{escape(shape["string"])}</text>')
+            f'text-anchor="{shape["anchor"]}" fill="{color}"{weight}>'
+            f'{escape(shape["string"])}</text>')
 
 
 def svg(drawing):

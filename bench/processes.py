@@ -65,8 +65,8 @@ def run(command, **options):
 
 
 class Progress:
-    """Says on a terminal what is running, for how long and how much is left; elsewhere nothing. What
-    is left is reckoned from planned seconds, scaled by how they turned out so far."""
+    """Says on a terminal what is running, for how long and how much is left; elsewhere nothing.
+    What is left is reckoned from planned seconds, scaled by how they turned out so far."""
 
     def __init__(self, out=sys.stderr):
         self.out = out if out.isatty() else None

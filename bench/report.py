@@ -92,8 +92,8 @@ def table_of(ways, size):
 
 
 def table(results):
-    text = (f"{size_text(results['bytes'])}: {results['rows']:,} rows, {results['columns']} float64 "
-            f"columns, batches of {results['batch_rows']:,} rows\n\n"
+    text = (f"{size_text(results['bytes'])}: {results['rows']:,} rows, {results['columns']} "
+            f"float64 columns, batches of {results['batch_rows']:,} rows\n\n"
             + table_of(results["ways"], results["bytes"]))
     small = results["small"]
     if small["ways"]:
