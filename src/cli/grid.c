@@ -121,7 +121,8 @@ struct fit {
     size_t right;
 };
 
-/* Takes columns from both sides in turn, so long as they fit beside "...". */
+/* Takes columns from both sides in turn, so long as they fit beside "..."; the left is one ahead,
+ * for what stands there says what the row is. */
 static void fit_columns(const struct grid *grid, const struct grid_style *style, struct fit *fit)
 {
     size_t all = 0;
@@ -136,7 +137,7 @@ static void fit_columns(const struct grid *grid, const struct grid_style *style,
     size_t used = dots_width;
     fit->left = 0;
     while (fit->left + fit->right < grid->columns) {
-        bool is_left = fit->left <= fit->right;
+        bool is_left = fit->left <= fit->right + (fit->left > 1);
         size_t column = is_left ? fit->left : grid->columns - 1 - fit->right;
         size_t wanted = fit->widths[column] + gap_width;
         if (used + wanted > style->width && fit->left > 0)
@@ -182,7 +183,7 @@ static void print_cell(FILE *out, const struct cell *cell, size_t width, bool is
         size = width_cut(slice_of(cell->text, cell->size), room, &shown);
         shown += width < dots_width ? width : dots_width;
     }
-    bool is_dim = cell->kind == CELL_DIM && style->has_color;
+    bool is_dim = cell->kind == CELL_DIM && style->has_color && cell->size > 0;
     if (is_right)
         print_blanks(out, width - shown);
     if (is_dim)

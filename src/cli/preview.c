@@ -18,7 +18,8 @@
 #include "cli/width.h"
 
 enum { schema_head_lines = 10, schema_tail_lines = 5 };
-enum { cell_width_usual = 40, cell_bytes_max = 1 << 16, schema_bytes_max = 16 << 20 };
+enum { type_width_max = 24, cell_width_usual = 40 };
+enum { cell_bytes_max = 1 << 16, schema_bytes_max = 16 << 20 };
 
 struct held {
     struct ArrowArray batch;
@@ -63,6 +64,19 @@ static void add_gap(struct preview *preview)
         grid_dim_cell(preview->grid, slice_text("..."));
 }
 
+/* The schema above has it whole: a long type shall not make a narrow column wide. */
+static void add_type(struct preview *preview, const struct ArrowSchema *column)
+{
+    size_t shown;
+    buf_clear(&preview->cell);
+    type_text(&preview->cell, column);
+    if (width_of(buf_slice(&preview->cell)) > type_width_max) {
+        preview->cell.size = width_cut(buf_slice(&preview->cell), type_width_max - 3, &shown);
+        buf_text(&preview->cell, "...");
+    }
+    grid_dim_cell(preview->grid, buf_slice(&preview->cell));
+}
+
 static void add_header(struct preview *preview)
 {
     grid_align_right(preview->grid, 0);
@@ -76,11 +90,8 @@ static void add_header(struct preview *preview)
             grid_align_right(preview->grid, (size_t)i + 1);
     }
     grid_dim_cell(preview->grid, slice_text(""));
-    for (int64_t i = 0; i < preview->schema.n_children; i++) {
-        buf_clear(&preview->cell);
-        type_text(&preview->cell, preview->schema.children[i]);
-        grid_dim_cell(preview->grid, buf_slice(&preview->cell));
-    }
+    for (int64_t i = 0; i < preview->schema.n_children; i++)
+        add_type(preview, preview->schema.children[i]);
     grid_rule(preview->grid);
 }
 

@@ -54,7 +54,7 @@ static void draw_bar(FILE *out, double fraction, size_t width)
 static void draw(const struct progress *progress, double fraction, uint64_t bytes,
                  uint64_t elapsed_ns)
 {
-    char size[text_figure_size], rate[text_figure_size], left[text_figure_size];
+    char size[text_figure_size], rate[text_figure_size];
     double seconds = (double)elapsed_ns / 1e9;
     size_t terminal = terminal_width(progress->out, 80);
     size_t taken = strlen(progress->verb) + figures_width;
@@ -64,9 +64,10 @@ static void draw(const struct progress *progress, double fraction, uint64_t byte
         draw_bar(progress->out, fraction, width < bar_width_max ? width : bar_width_max);
     fprintf(progress->out, " %s, %s/s", text_size(size, bytes),
             text_size(rate, (uint64_t)((double)bytes / seconds)));
-    if (fraction > 0.001)
-        fprintf(progress->out, ", %s left",
-                text_duration(left, (uint64_t)((double)elapsed_ns * (1 - fraction) / fraction)));
+    if (fraction > 0.001) {
+        unsigned left_s = (unsigned)(seconds * (1 - fraction) / fraction + 0.5);
+        fprintf(progress->out, ", %u:%02u left", left_s / 60, left_s % 60);
+    }
     fflush(progress->out);
 }
 

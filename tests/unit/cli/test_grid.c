@@ -85,9 +85,9 @@ static void fits_a_width(void **state)
     assert_six((struct grid_style){.width = 33}, "aaaa  bbbb  cccc  ...  eeee  ffff\n"
                                                  "----  ----  ----  ---  ----  ----\n"
                                                  "   1     1     1  ...     1     1\n");
-    assert_six((struct grid_style){.width = 32}, "aaaa  bbbb  ...  eeee  ffff\n"
-                                                 "----  ----  ---  ----  ----\n"
-                                                 "   1     1  ...     1     1\n");
+    assert_six((struct grid_style){.width = 32}, "aaaa  bbbb  cccc  ...  ffff\n"
+                                                 "----  ----  ----  ---  ----\n"
+                                                 "   1     1     1  ...     1\n");
     assert_six((struct grid_style){.width = 15}, "aaaa  ...  ffff\n"
                                                  "----  ---  ----\n"
                                                  "   1  ...     1\n");
