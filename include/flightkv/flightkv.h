@@ -73,7 +73,7 @@ typedef bool (*fkv_progress_callback)(void *context, const struct fkv_progress *
 
 struct fkv_put_options {
     size_t size;
-    uint64_t timeout_ms; /* 0: the client's */
+    uint64_t timeout_ms;  /* 0: the client's */
     bool path_descriptor; /* name the table by a PATH descriptor of one segment, not by a CMD */
     fkv_progress_callback progress;
     void *progress_context;
@@ -107,8 +107,8 @@ struct fkv_get_options {
  * calls on it give FAILED_PRECONDITION. NOT_FOUND when there is no such key. Errors later on:
  * fkv_stream_error. */
 FKV_API enum fkv_status fkv_get(struct fkv_client *client, const void *key, size_t key_size,
-                                const struct fkv_get_options *options,
-                                struct ArrowArrayStream *ret, struct fkv_error *error);
+                                const struct fkv_get_options *options, struct ArrowArrayStream *ret,
+                                struct fkv_error *error);
 
 /* The full error behind a failed get_schema or get_next of a stream that this library made.
  * Returns its status (FKV_OK when it didn't fail; FKV_UNKNOWN for a foreign stream). */
@@ -178,7 +178,8 @@ struct fkv_server;
 FKV_API enum fkv_status fkv_server_start(const struct fkv_server_config *config,
                                          struct fkv_server **ret, struct fkv_error *error);
 
-/* The listeners' URIs with their real ports; NULL behind the last one. Valid as long as the server. */
+/* The listeners' URIs with their real ports; NULL behind the last one. Valid as long as the server.
+ */
 FKV_API const char *fkv_server_uri(const struct fkv_server *server, size_t index);
 
 /* No more accepting; calls in flight end, at most for "drain-timeout"; then everything is freed. */

@@ -24,23 +24,23 @@ extern "C" {
 #endif
 
 /* X(name, gRPC code, Arrow C++ StatusCode, short text) */
-#define FKV_STATUS_MAP(X)                                            \
-    X(OK, 0, 0, "ok")                                                \
-    X(CANCELLED, 1, 8, "cancelled")                                  \
-    X(UNKNOWN, 2, 9, "unknown error")                                \
-    X(INVALID_ARGUMENT, 3, 4, "invalid argument")                    \
-    X(DEADLINE_EXCEEDED, 4, 5, "deadline exceeded")                  \
-    X(NOT_FOUND, 5, 2, "not found")                                  \
-    X(ALREADY_EXISTS, 6, 45, "already exists")                       \
-    X(PERMISSION_DENIED, 7, 5, "permission denied")                  \
-    X(RESOURCE_EXHAUSTED, 8, 6, "resource exhausted")                \
-    X(FAILED_PRECONDITION, 9, 4, "failed precondition")              \
-    X(ABORTED, 10, 5, "aborted")                                     \
-    X(OUT_OF_RANGE, 11, 4, "out of range")                           \
-    X(UNIMPLEMENTED, 12, 10, "unimplemented")                        \
-    X(INTERNAL, 13, 9, "internal error")                             \
-    X(UNAVAILABLE, 14, 5, "unavailable")                             \
-    X(DATA_LOSS, 15, 5, "data loss")                                 \
+#define FKV_STATUS_MAP(X)                               \
+    X(OK, 0, 0, "ok")                                   \
+    X(CANCELLED, 1, 8, "cancelled")                     \
+    X(UNKNOWN, 2, 9, "unknown error")                   \
+    X(INVALID_ARGUMENT, 3, 4, "invalid argument")       \
+    X(DEADLINE_EXCEEDED, 4, 5, "deadline exceeded")     \
+    X(NOT_FOUND, 5, 2, "not found")                     \
+    X(ALREADY_EXISTS, 6, 45, "already exists")          \
+    X(PERMISSION_DENIED, 7, 5, "permission denied")     \
+    X(RESOURCE_EXHAUSTED, 8, 6, "resource exhausted")   \
+    X(FAILED_PRECONDITION, 9, 4, "failed precondition") \
+    X(ABORTED, 10, 5, "aborted")                        \
+    X(OUT_OF_RANGE, 11, 4, "out of range")              \
+    X(UNIMPLEMENTED, 12, 10, "unimplemented")           \
+    X(INTERNAL, 13, 9, "internal error")                \
+    X(UNAVAILABLE, 14, 5, "unavailable")                \
+    X(DATA_LOSS, 15, 5, "data loss")                    \
     X(UNAUTHENTICATED, 16, 5, "unauthenticated")
 
 enum fkv_status {

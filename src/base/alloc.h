@@ -26,6 +26,7 @@ void *alloc_array(const struct alloc *alloc, size_t count, size_t size); /* zero
 void *alloc_resize(const struct alloc *alloc, void *pointer, size_t size);
 void *alloc_aligned(const struct alloc *alloc, size_t alignment, size_t size);
 void alloc_free(const struct alloc *alloc, void *pointer);
-char *alloc_text(const struct alloc *alloc, const char *text, size_t size); /* NUL-terminated copy */
+char *alloc_text(const struct alloc *alloc, const char *text,
+                 size_t size); /* NUL-terminated copy */
 
 #endif

@@ -4,7 +4,9 @@
 #include <assert.h>
 
 /* The bytes follow the head in one allocation. */
-enum { head_size = (sizeof(struct block) + block_alignment - 1) / block_alignment * block_alignment };
+enum {
+    head_size = (sizeof(struct block) + block_alignment - 1) / block_alignment * block_alignment
+};
 
 static void block_free_heap(struct block *block)
 {

@@ -12,11 +12,11 @@ struct list {
     struct list *next;
 };
 
-#define list_entry(node, type, member) ((type *)((char *)(node) - offsetof(type, member)))
+#define list_entry(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))
 
 /* The body may unlink the current node, and none else. */
-#define list_each(node, head)                                                              \
-    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);         \
+#define list_each(node, head)                                                         \
+    for (struct list *node = (head)->next, *node##_next = node->next; node != (head); \
          node = node##_next, node##_next = node->next)
 
 static inline void list_init(struct list *list)

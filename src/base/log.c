@@ -35,7 +35,8 @@ static void put_value(struct line *line, const char *value)
 {
     bool plain = *value != '\0';
     for (const char *c = value; *c != '\0'; c++)
-        plain = plain && (unsigned char)*c > ' ' && *c != '"' && *c != '=' && *c != '\\' && *c != 127;
+        plain =
+            plain && (unsigned char)*c > ' ' && *c != '"' && *c != '=' && *c != '\\' && *c != 127;
     if (plain) {
         put_text(line, value);
         return;

@@ -36,7 +36,7 @@ struct map {
     size_t count;
 };
 
-#define map_entry(node, type, member) ((type *)((char *)(node) - offsetof(type, member)))
+#define map_entry(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))
 
 bool map_init(struct map *map, const struct alloc *alloc);
 void map_done(struct map *map); /* the nodes are the caller's */

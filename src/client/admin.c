@@ -6,15 +6,6 @@
 #include "client/client.h"
 #include "ipc/reader.h"
 
-#ifndef FKV_VERSION
-#error "FKV_VERSION is set by the build"
-#endif
-
-const char *fkv_version(void)
-{
-    return FKV_VERSION;
-}
-
 /* ---- list and info ---- */
 
 enum { info_memory_max = 256 << 20 };
@@ -126,8 +117,8 @@ static enum fkv_status on_info(void *context, struct slice message, bool *ret_mo
     struct informing *informing = context;
     if (informing->is_there)
         return status_set(error, FKV_INTERNAL, "the server sent two infos, expected one");
-    enum fkv_status status = table_info(informing->alloc, message, &informing->key,
-                                        &informing->info, error);
+    enum fkv_status status =
+        table_info(informing->alloc, message, &informing->key, &informing->info, error);
     informing->is_there = status == FKV_OK;
     return status;
 }

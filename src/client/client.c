@@ -66,6 +66,15 @@ static enum fkv_status connect_client(struct fkv_client *client, struct fkv_erro
 
 /* ---- opening and closing ---- */
 
+#ifndef FKV_VERSION
+#error "FKV_VERSION is set by the build"
+#endif
+
+const char *fkv_version(void)
+{
+    return FKV_VERSION;
+}
+
 static void set_authority(struct fkv_client *client)
 {
     bool is_v6 = strchr(client->uri.host, ':') != NULL;
@@ -144,8 +153,7 @@ void fkv_client_cancel(struct fkv_client *client)
 /* ---- one call ---- */
 
 enum fkv_status client_call_open(struct fkv_client *client, struct client_call *call,
-                                 const struct client_call_options *options,
-                                 struct fkv_error *error)
+                                 const struct client_call_options *options, struct fkv_error *error)
 {
     if (client->stream != NULL)
         return status_set(error, FKV_FAILED_PRECONDITION,

@@ -60,7 +60,7 @@ struct client_call {
 
 struct client_call_options {
     const char *path;
-    uint64_t timeout_ms; /* 0: the client's */
+    uint64_t timeout_ms;                  /* 0: the client's */
     const struct wire_receiver *receiver; /* its on_closed must call client_call_closed */
     void *context;
     struct wire_source source;

@@ -38,8 +38,8 @@ static enum ipc_codec codec_of(enum fkv_compression compression)
 }
 
 enum fkv_status fkv_ipc_write(struct ArrowArrayStream *stream, int fd,
-                              const struct fkv_ipc_write_options *options,
-                              struct fkv_progress *ret, struct fkv_error *error)
+                              const struct fkv_ipc_write_options *options, struct fkv_progress *ret,
+                              struct fkv_error *error)
 {
     static const struct fkv_ipc_write_options defaults = {.size = sizeof defaults};
     if (options == NULL)
@@ -47,10 +47,10 @@ enum fkv_status fkv_ipc_write(struct ArrowArrayStream *stream, int fd,
     const struct ipc_writer_options writer = {.codec = codec_of(options->compression)};
     struct reporting reporting = {options->progress, options->progress_context};
     struct ipc_write_result written;
-    enum fkv_status status = ipc_file_write(
-        alloc_system(), stream, fd,
-        options->format == FKV_IPC_FILE ? IPC_FILE_FILE : IPC_FILE_STREAM, &writer, report,
-        &reporting, &written, error);
+    enum fkv_status status =
+        ipc_file_write(alloc_system(), stream, fd,
+                       options->format == FKV_IPC_FILE ? IPC_FILE_FILE : IPC_FILE_STREAM, &writer,
+                       report, &reporting, &written, error);
     if (status == FKV_OK && ret != NULL)
         *ret = (struct fkv_progress){written.rows, written.batches, written.bytes};
     return status;

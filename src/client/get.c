@@ -25,7 +25,7 @@ struct client_stream {
     struct block *body;
     size_t body_filled;
     bool has_schema;
-    struct list ready; /* struct ready */
+    struct list ready;      /* struct ready */
     enum fkv_status status; /* of the stream, once it has failed */
     struct fkv_error error;
 };

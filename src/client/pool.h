@@ -14,7 +14,7 @@
 struct client_pool;
 
 struct client_pool *client_pool_new(const struct alloc *alloc); /* NULL: out of memory */
-void client_pool_close(struct client_pool *pool); /* NULL is allowed */
+void client_pool_close(struct client_pool *pool);               /* NULL is allowed */
 
 /* A block of `size` bytes (block->size), uninitialised; NULL when out of memory. */
 struct block *client_pool_get(struct client_pool *pool, size_t size);

@@ -106,8 +106,7 @@ static enum fkv_status make_writer(struct put *put, struct fkv_client *client,
     if (code != 0)
         return stream_error(put->stream, code, error);
     const struct ipc_writer_options options = {.codec = IPC_CODEC_NONE, .dictionary_deltas = false};
-    enum fkv_status status =
-        ipc_writer_new(client->alloc, &schema, &options, &put->writer, error);
+    enum fkv_status status = ipc_writer_new(client->alloc, &schema, &options, &put->writer, error);
     schema.release(&schema);
     return status;
 }
@@ -115,8 +114,8 @@ static enum fkv_status make_writer(struct put *put, struct fkv_client *client,
 static enum fkv_status run_put(struct put *put, struct fkv_client *client, const void *key,
                                size_t key_size, struct fkv_error *error)
 {
-    enum fkv_status status = client_encode_key(key, key_size, put->options->path_descriptor,
-                                               &put->descriptor, error);
+    enum fkv_status status =
+        client_encode_key(key, key_size, put->options->path_descriptor, &put->descriptor, error);
     if (status == FKV_OK)
         status = make_writer(put, client, error);
     if (status != FKV_OK)

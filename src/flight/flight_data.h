@@ -33,8 +33,14 @@ struct flight_data_handler {
     enum fkv_status (*on_body_bytes)(void *context, struct slice bytes, struct fkv_error *error);
 };
 
-enum flight_data_state { FLIGHT_DATA_TAG, FLIGHT_DATA_LENGTH, FLIGHT_DATA_GATHER, FLIGHT_DATA_BODY,
-                         FLIGHT_DATA_SKIP, FLIGHT_DATA_SKIP_VARINT };
+enum flight_data_state {
+    FLIGHT_DATA_TAG,
+    FLIGHT_DATA_LENGTH,
+    FLIGHT_DATA_GATHER,
+    FLIGHT_DATA_BODY,
+    FLIGHT_DATA_SKIP,
+    FLIGHT_DATA_SKIP_VARINT
+};
 
 /* One reader serves a stream of messages; its buffers are reused. */
 struct flight_data_reader {

@@ -77,9 +77,8 @@ static void pb_free(void *context, void *pointer)
 
 /* ---- the generated code's way in and out ---- */
 
-static enum fkv_status unpack(struct flight_memory *memory,
-                              const ProtobufCMessageDescriptor *type, struct slice bytes,
-                              void *ret_message, struct fkv_error *error)
+static enum fkv_status unpack(struct flight_memory *memory, const ProtobufCMessageDescriptor *type,
+                              struct slice bytes, void *ret_message, struct fkv_error *error)
 {
     ProtobufCAllocator allocator = {pb_alloc, pb_free, memory};
     static const uint8_t nothing[1];
@@ -145,8 +144,8 @@ static enum fkv_status descriptor_from(struct flight_memory *memory, const Pb__D
                           "descriptor type %d is none of PATH (1) and CMD (2)", (int)pb->type);
     struct slice *path = flight_memory_get(memory, pb->n_path * sizeof *path);
     if (path == NULL)
-        return status_set(error, FKV_RESOURCE_EXHAUSTED, "a descriptor of %zu path segments is too large",
-                          pb->n_path);
+        return status_set(error, FKV_RESOURCE_EXHAUSTED,
+                          "a descriptor of %zu path segments is too large", pb->n_path);
     for (size_t i = 0; i < pb->n_path; i++)
         path[i] = from_pb(pb->path[i]);
     *ret = (struct flight_descriptor){.type = (enum flight_descriptor_type)pb->type,
@@ -201,8 +200,8 @@ static enum fkv_status endpoint_from(struct flight_memory *memory, const Pb__End
 {
     struct slice *locations = flight_memory_get(memory, pb->n_location * sizeof *locations);
     if (locations == NULL)
-        return status_set(error, FKV_RESOURCE_EXHAUSTED, "an endpoint of %zu locations is too large",
-                          pb->n_location);
+        return status_set(error, FKV_RESOURCE_EXHAUSTED,
+                          "an endpoint of %zu locations is too large", pb->n_location);
     for (size_t i = 0; i < pb->n_location; i++) {
         locations[i] = from_pb(pb->location[i]->uri);
         enum fkv_status status = check_utf8(locations[i], "a location's URI", error);
@@ -258,7 +257,8 @@ struct endpoint_parts {
     Pb__Timestamp expiration;
 };
 
-static Pb__Endpoint *endpoint_to(struct flight_memory *memory, const struct flight_endpoint *endpoint)
+static Pb__Endpoint *endpoint_to(struct flight_memory *memory,
+                                 const struct flight_endpoint *endpoint)
 {
     struct endpoint_parts *parts = flight_memory_get(memory, sizeof *parts);
     Pb__Location *locations =
@@ -315,8 +315,9 @@ enum fkv_status flight_info_encode(const struct flight_info *info, struct buf *b
     struct flight_memory memory;
     flight_memory_init(&memory, buf->alloc, SIZE_MAX);
     Pb__Info pb;
-    enum fkv_status status = info_to(&memory, info, &pb) ? pack(&pb.base, buf, error)
-                                                         : status_no_memory(error, memory.used_bytes);
+    enum fkv_status status = info_to(&memory, info, &pb)
+                                 ? pack(&pb.base, buf, error)
+                                 : status_no_memory(error, memory.used_bytes);
     flight_memory_done(&memory);
     return status;
 }

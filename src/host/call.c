@@ -178,9 +178,8 @@ static enum fkv_status on_gathered_bytes(void *context, struct wire_call *wire, 
     (void)wire;
     struct host_call *call = context;
     call->heard_ns = now_ns(call);
-    return buf_append(&call->request, bytes.data, bytes.size)
-               ? FKV_OK
-               : status_no_memory(error, bytes.size);
+    return buf_append(&call->request, bytes.data, bytes.size) ? FKV_OK
+                                                              : status_no_memory(error, bytes.size);
 }
 
 static enum fkv_status on_gathered_end(void *context, struct wire_call *wire,

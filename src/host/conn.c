@@ -99,9 +99,8 @@ static enum fkv_status conn_init(struct host_conn *conn, struct net_transport *t
     struct host_worker *worker = conn->worker;
     const struct wire_events events = {on_wire_call, conn};
     struct wire_session *session = NULL;
-    enum fkv_status status = wire_session_new(worker->alloc, WIRE_SERVER,
-                                              &worker->host->options.wire, &events, NULL, &session,
-                                              error);
+    enum fkv_status status = wire_session_new(
+        worker->alloc, WIRE_SERVER, &worker->host->options.wire, &events, NULL, &session, error);
     if (status != FKV_OK) {
         net_close(transport);
         return status;
@@ -141,8 +140,8 @@ enum fkv_status host_conn_open(struct host_worker *worker, struct net_transport 
     list_push(&worker->conns, &conn->link);
     atomic_fetch_add(&counters->connections_total, 1);
     status = conn_init(conn, transport, error);
-    if (status == FKV_OK && !timers_start(&worker->timers, &conn->timer,
-                                          conn->moved_ns + look_again_ns_at_most))
+    if (status == FKV_OK &&
+        !timers_start(&worker->timers, &conn->timer, conn->moved_ns + look_again_ns_at_most))
         status = status_no_memory(error, sizeof(void *));
     if (status != FKV_OK)
         conn_free(conn);
@@ -162,6 +161,5 @@ void host_conns_drain(struct host_worker *worker)
 
 void host_conns_close(struct host_worker *worker)
 {
-    list_each(node, &worker->conns)
-        conn_free(list_entry(node, struct host_conn, link));
+    list_each(node, &worker->conns) conn_free(list_entry(node, struct host_conn, link));
 }

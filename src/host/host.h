@@ -8,9 +8,10 @@
  * A worker can also be made without a loop, for tests: host_worker_adopt gives it a connection over
  * any transport, host_worker_tick winds its clock on.
  *
- * Time-outs. A connection that has not spoken HTTP/2 within `handshake_ns` is closed; one with calls
- * open on which no byte moves for `stall_ns`; one without calls after `idle_ns`. A call ends with
- * DEADLINE_EXCEEDED at the client's own deadline, or when its request stops coming for `upload_ns`. */
+ * Time-outs. A connection that has not spoken HTTP/2 within `handshake_ns` is closed; one with
+ * calls open on which no byte moves for `stall_ns`; one without calls after `idle_ns`. A call ends
+ * with DEADLINE_EXCEEDED at the client's own deadline, or when its request stops coming for
+ * `upload_ns`. */
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
 

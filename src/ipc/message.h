@@ -7,7 +7,8 @@
 
 #include "ipc/schema.h"
 
-enum ipc_kind { IPC_KIND_SCHEMA = 1, IPC_KIND_DICTIONARY = 2, IPC_KIND_BATCH = 3 }; /* MessageHeader */
+/* As MessageHeader in Message.fbs. */
+enum ipc_kind { IPC_KIND_SCHEMA = 1, IPC_KIND_DICTIONARY = 2, IPC_KIND_BATCH = 3 };
 enum ipc_codec { IPC_CODEC_NONE = -1, IPC_CODEC_LZ4 = 0, IPC_CODEC_ZSTD = 1 };
 
 struct ipc_node {
@@ -29,7 +30,7 @@ struct ipc_message {
     /* IPC_KIND_BATCH and IPC_KIND_DICTIONARY */
     int64_t rows;
     enum ipc_codec codec;
-    const uint8_t *nodes;   /* node_count x 16 bytes, little-endian */
+    const uint8_t *nodes; /* node_count x 16 bytes, little-endian */
     uint32_t node_count;
     const uint8_t *buffers; /* buffer_count x 16 bytes */
     uint32_t buffer_count;

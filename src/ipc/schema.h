@@ -4,7 +4,7 @@
  *
  *     schema a: struct<x: int32, y: list<item: utf8>>, b: float64
  *     index   0 a   1 x   2 y   3 item   4 b
- *     subtree   4     1     2     1        1      (fields from here on that belong to it, itself included)
+ *     subtree   4     1     2     1        1      (fields that belong to it, itself included)
  *
  * A dictionary-encoded field has the type and children of its *values*, as in Schema.fbs; in a
  * record batch it is a column of indices without children (layout.h), and its values come in
@@ -87,16 +87,16 @@ struct ipc_field {
     } dictionary;
 
     /* What the type has beside its name; the members not named by the type are 0. */
-    int32_t bit_width;     /* INT, DECIMAL, TIME */
-    bool is_signed;        /* INT */
-    int32_t unit;          /* FLOATING_POINT precision; DATE, TIME, TIMESTAMP, DURATION, INTERVAL unit */
-    int32_t precision;     /* DECIMAL */
-    int32_t scale;         /* DECIMAL */
-    int32_t byte_width;    /* FIXED_SIZE_BINARY */
-    int32_t list_size;     /* FIXED_SIZE_LIST */
-    bool keys_sorted;      /* MAP */
-    int32_t union_mode;    /* UNION */
-    const int32_t *type_ids; /* UNION: child_count of them, 0 to 127, all different; never NULL there */
+    int32_t bit_width; /* INT, DECIMAL, TIME */
+    bool is_signed;    /* INT */
+    int32_t unit; /* DATE, TIME, TIMESTAMP, DURATION, INTERVAL; FLOATING_POINT's precision */
+    int32_t precision;  /* DECIMAL */
+    int32_t scale;      /* DECIMAL */
+    int32_t byte_width; /* FIXED_SIZE_BINARY */
+    int32_t list_size;  /* FIXED_SIZE_LIST */
+    bool keys_sorted;   /* MAP */
+    int32_t union_mode; /* UNION */
+    const int32_t *type_ids; /* UNION, never NULL there: child_count, 0 to 127, all different */
     struct slice timezone; /* TIMESTAMP; size 0 = none */
 
     struct ipc_metadata metadata;
@@ -109,9 +109,9 @@ struct ipc_schema {
     struct block *bytes; /* the message that the slices point into */
     enum ipc_version version;
     enum ipc_endianness endianness;
-    struct ipc_field *fields; /* pre-order */
-    uint32_t field_count;     /* all, nested ones too */
-    uint32_t column_count;    /* top level */
+    struct ipc_field *fields;  /* pre-order */
+    uint32_t field_count;      /* all, nested ones too */
+    uint32_t column_count;     /* top level */
     uint32_t dictionary_count; /* different ids */
     struct ipc_metadata metadata;
     void *memory; /* one allocation for pairs and type ids */
@@ -121,8 +121,8 @@ struct ipc_schema {
  * The bytes are copied. INVALID_ARGUMENT says what was wrong with which field;
  * RESOURCE_EXHAUSTED when a limit of ipc/limits.h is passed or memory is short.
  * Checked beside the structure: depth, field count, UTF-8 of names and time zones; the children
- * each type needs (list 1, map 1 struct of 2, run-end encoded 2, ...); every parameter's range; that
- * fields sharing a dictionary id agree on their value type. Metadata may be any bytes: pyarrow
+ * each type needs (list 1, map 1 struct of 2, run-end encoded 2, ...); every parameter's range;
+ * that fields sharing a dictionary id agree on their value type. Metadata may be any bytes: pyarrow
  * writes pickled objects there. */
 enum fkv_status ipc_schema_decode(const struct alloc *alloc, struct slice header,
                                   const struct ipc_limits *limits, struct ipc_schema **ret,

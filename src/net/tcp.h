@@ -14,12 +14,14 @@ enum fkv_status net_tcp_connect(const struct alloc *alloc, const struct net_uri 
                                 uint64_t timeout_ns, struct net_transport **ret,
                                 struct fkv_error *error);
 
-/* A transport on an accepted socket, driven by `loop`; takes the descriptor over, also on failure. */
+/* A transport on an accepted socket, driven by `loop`; takes the descriptor over, also on failure.
+ */
 enum fkv_status net_tcp_accepted(const struct alloc *alloc, struct net_loop *loop, int fd,
                                  struct net_transport **ret, struct fkv_error *error);
 
 /* Listening sockets of one URI: "localhost" gives one each for 127.0.0.1 and ::1 where the machine
- * has IPv6, on the same port. Port 0 picks a free one. UNAVAILABLE when taken: names the address. */
+ * has IPv6, on the same port. Port 0 picks a free one. UNAVAILABLE when taken: names the address.
+ */
 enum { net_listen_max = 4 };
 struct net_listen {
     int fds[net_listen_max]; /* non-blocking, close-on-exec; the caller closes them */

@@ -11,10 +11,8 @@ enum fkv_status cache_init(struct cache *cache, const struct alloc *alloc,
                            const struct clock *clock, const struct fkv_server_config *config,
                            struct fkv_error *error)
 {
-    *cache = (struct cache){.alloc = alloc,
-                            .clock = clock,
-                            .config = config,
-                            .started_ns = clock_now_ns(clock)};
+    *cache = (struct cache){
+        .alloc = alloc, .clock = clock, .config = config, .started_ns = clock_now_ns(clock)};
     cache->ipc_limits = (struct ipc_limits){
         .depth_max = (uint32_t)config->ipc_depth_max,
         .fields_max = (uint32_t)config->ipc_fields_max,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cache service: what the RPCs share. Read-only after the start but for the store and the arena,
- * which are thread-safe. */
+/* The cache service: what the RPCs share. Read-only after the start but for the store and the
+ * arena, which are thread-safe. */
 #ifndef SERVER_CACHE_H
 #define SERVER_CACHE_H
 

@@ -8,7 +8,14 @@
 #include "base/status.h"
 #include "base/text.h"
 
-enum option_type { OPTION_URI, OPTION_SWITCH, OPTION_COUNT, OPTION_SIZE, OPTION_DURATION, OPTION_LEVEL };
+enum option_type {
+    OPTION_URI,
+    OPTION_SWITCH,
+    OPTION_COUNT,
+    OPTION_SIZE,
+    OPTION_DURATION,
+    OPTION_LEVEL
+};
 
 struct option {
     struct fkv_server_option shown;
@@ -20,7 +27,7 @@ struct option {
 };
 
 #define MEMBER(name) offsetof(struct fkv_server_config, name)
-#define S(seconds) ((uint64_t)(seconds) * NS_PER_S)
+#define S(seconds) ((uint64_t)(seconds)*NS_PER_S)
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)
 #define GIB(n) ((uint64_t)(n) << 30)
@@ -28,6 +35,7 @@ struct option {
 /* The largest message that gRPC's 4-byte length can announce. */
 #define GRPC_MESSAGE_MOST UINT64_C(0xffffffff)
 
+/* clang-format off */
 static const struct option options[] = {
     {{"listen", "URI", FKV_DEFAULT_URI,
       "Listen on grpc+tcp://HOST:PORT; port 0 picks a free one; may be given several times",
@@ -70,7 +78,7 @@ static const struct option options[] = {
     {{"decompressed-bytes", "SIZE", "16 GiB",
       "Refuse a compressed batch that claims to become larger", "Limits"},
      OPTION_SIZE, MEMBER(decompressed_bytes_max), GIB(16), KIB(1), UINT64_C(1) << 46},
-    {{"handshake-timeout", "TIME", "10s", "Close a connection that hasn't spoken HTTP/2 within TIME",
+    {{"handshake-timeout", "TIME", "10s", "Close a connection that speaks no HTTP/2 within TIME",
       "Timeouts"},
      OPTION_DURATION, MEMBER(handshake_timeout_ns), S(10), 0, S(86400)},
     {{"upload-timeout", "TIME", "120s", "End a put that sends nothing for TIME; 0 waits for ever",
@@ -88,6 +96,7 @@ static const struct option options[] = {
     {{"log-level", "LEVEL", "info", "Log from LEVEL on: debug, info, warn or error", "Logging"},
      OPTION_LEVEL, MEMBER(log_level), LOG_INFO, LOG_DEBUG, LOG_ERROR},
 };
+/* clang-format on */
 
 enum { option_count = sizeof options / sizeof options[0] };
 
@@ -127,8 +136,8 @@ void fkv_server_config_free(struct fkv_server_config *config)
 static enum fkv_status refuse_value(const struct option *option, const char *value,
                                     const char *expected, struct fkv_error *error)
 {
-    return status_set(error, FKV_INVALID_ARGUMENT, "--%s: '%s' is not %s", option->shown.name, value,
-                      expected);
+    return status_set(error, FKV_INVALID_ARGUMENT, "--%s: '%s' is not %s", option->shown.name,
+                      value, expected);
 }
 
 static enum fkv_status set_uri(struct fkv_server_config *config, const struct option *option,

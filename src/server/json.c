@@ -72,11 +72,12 @@ static enum fkv_status take_member(const char *name, const json_t *value, struct
     if (ret_key->size > 0)
         return status_set(error, FKV_INVALID_ARGUMENT, "the key is given twice");
     struct slice text = slice_of(json_string_value(value), json_string_length(value));
-    bool is_good = is_text ? buf_append(ret_key, text.data, text.size)
-                           : text_unbase64(ret_key, text);
+    bool is_good =
+        is_text ? buf_append(ret_key, text.data, text.size) : text_unbase64(ret_key, text);
     if (!is_good)
-        return status_set(error, FKV_INVALID_ARGUMENT, is_text ? "the key is longer than %zu bytes"
-                          : "member 'key_b64' is not base64 of at most %zu bytes",
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          is_text ? "the key is longer than %zu bytes"
+                                  : "member 'key_b64' is not base64 of at most %zu bytes",
                           ret_key->limit_bytes);
     return FKV_OK;
 }

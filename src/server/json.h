@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The JSON that actions take and give. json.c is the only file of this layer that includes jansson. */
+/* The JSON that actions take and give. json.c is the only file of this layer that includes jansson.
+ */
 #ifndef SERVER_JSON_H
 #define SERVER_JSON_H
 

@@ -19,13 +19,28 @@ struct action_call {
     bool has_result;
 };
 
-#define TEXT(label, value) {.name = label, .type = MEMBER_TEXT, .text = slice_text(value)}
-#define COUNT(label, value) {.name = label, .type = MEMBER_COUNT, .count = (value)}
-#define BOOL(label, value) {.name = label, .type = MEMBER_BOOL, .count = (value)}
-#define REAL(label, value) {.name = label, .type = MEMBER_REAL, .real = (value)}
-#define KEY(value) {.type = MEMBER_KEY, .text = (value)}
-#define WRITE(action, error, ...)                                                            \
-    json_write((const struct json_member[]){__VA_ARGS__},                                    \
+#define TEXT(label, value)                                            \
+    {                                                                 \
+        .name = label, .type = MEMBER_TEXT, .text = slice_text(value) \
+    }
+#define COUNT(label, value)                                   \
+    {                                                         \
+        .name = label, .type = MEMBER_COUNT, .count = (value) \
+    }
+#define BOOL(label, value)                                   \
+    {                                                        \
+        .name = label, .type = MEMBER_BOOL, .count = (value) \
+    }
+#define REAL(label, value)                                  \
+    {                                                       \
+        .name = label, .type = MEMBER_REAL, .real = (value) \
+    }
+#define KEY(value)                          \
+    {                                       \
+        .type = MEMBER_KEY, .text = (value) \
+    }
+#define WRITE(action, error, ...)                                                              \
+    json_write((const struct json_member[]){__VA_ARGS__},                                      \
                sizeof((const struct json_member[]){__VA_ARGS__}) / sizeof(struct json_member), \
                &(action)->result, error)
 
@@ -72,21 +87,20 @@ static enum fkv_status run_stats(struct action_call *action, struct fkv_error *e
         return status;
     struct store_stats store = store_stats(action->cache->store);
     struct host_stats host = host_stats(action->host);
-    return WRITE(action, error, TEXT("version", fkv_version()),
-                 REAL("uptime_s", uptime_s(action->cache)),
-                 COUNT("workers", action->cache->config->workers), COUNT("keys", store.keys),
-                 COUNT("tables", store.tables), COUNT("table_bytes", store.table_bytes),
-                 COUNT("memory_limit_bytes", store.memory.budget_bytes),
-                 COUNT("memory_used_bytes", store.memory.used_bytes),
-                 COUNT("memory_warm_bytes", store.memory.warm_bytes),
-                 COUNT("resident_bytes", resident_bytes()), COUNT("puts", store.puts),
-                 COUNT("puts_open", store.puts_open), COUNT("puts_aborted", store.puts_aborted),
-                 COUNT("hits", store.hits), COUNT("misses", store.misses),
-                 COUNT("deletes", store.deletes), COUNT("connections", host.connections_open),
-                 COUNT("connections_total", host.connections_total),
-                 COUNT("connections_refused", host.connections_refused),
-                 COUNT("calls", host.calls_open), COUNT("calls_total", host.calls_total),
-                 COUNT("calls_failed", host.calls_failed));
+    return WRITE(
+        action, error, TEXT("version", fkv_version()), REAL("uptime_s", uptime_s(action->cache)),
+        COUNT("workers", action->cache->config->workers), COUNT("keys", store.keys),
+        COUNT("tables", store.tables), COUNT("table_bytes", store.table_bytes),
+        COUNT("memory_limit_bytes", store.memory.budget_bytes),
+        COUNT("memory_used_bytes", store.memory.used_bytes),
+        COUNT("memory_warm_bytes", store.memory.warm_bytes),
+        COUNT("resident_bytes", resident_bytes()), COUNT("puts", store.puts),
+        COUNT("puts_open", store.puts_open), COUNT("puts_aborted", store.puts_aborted),
+        COUNT("hits", store.hits), COUNT("misses", store.misses), COUNT("deletes", store.deletes),
+        COUNT("connections", host.connections_open),
+        COUNT("connections_total", host.connections_total),
+        COUNT("connections_refused", host.connections_refused), COUNT("calls", host.calls_open),
+        COUNT("calls_total", host.calls_total), COUNT("calls_failed", host.calls_failed));
 }
 
 /* ---- about a key ---- */

@@ -95,13 +95,12 @@ static enum fkv_status take_header(struct put *put, const struct flight_data_rea
         return status_set(error, FKV_INVALID_ARGUMENT,
                           "data_body has %llu bytes, but the message's bodyLength is %lld",
                           (unsigned long long)size, (long long)put->message.body_length);
-    const struct store_message message = {.kind = (uint8_t)put->message.kind,
-                                          .rows = put->message.kind == IPC_KIND_BATCH
-                                                      ? put->message.rows
-                                                      : 0,
-                                          .header = header,
-                                          .app_metadata = buf_slice(&data->app_metadata),
-                                          .has_app_metadata = data->has_app_metadata};
+    const struct store_message message = {
+        .kind = (uint8_t)put->message.kind,
+        .rows = put->message.kind == IPC_KIND_BATCH ? put->message.rows : 0,
+        .header = header,
+        .app_metadata = buf_slice(&data->app_metadata),
+        .has_app_metadata = data->has_app_metadata};
     return store_put_message(put->store, &message, (size_t)size, &put->body, error);
 }
 

@@ -3,8 +3,9 @@
  * wire_session_next; both roles. gRPC over HTTP/2:
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  *
- *     feed -> frames -> calls -> messages -> receiver (on_message, on_bytes, on_message_end, on_end)
- *     next <- frames <- window and frame size of the peer <- source (pulled, message by message)
+ *     feed -> frames -> calls -> messages -> receiver (on_message, on_bytes, on_message_end,
+ * on_end) next <- frames <- window and frame size of the peer <- source (pulled, message by
+ * message)
  *
  * Back-pressure is the absence of a call. Incoming: while a call is held (wire_call_hold) the peer
  * gets no more credit for it than its window. Outgoing: a source is asked for its next message only
@@ -32,14 +33,15 @@ struct wire_out;
 enum wire_role { WIRE_CLIENT, WIRE_SERVER };
 
 struct wire_limits {
-    uint32_t streams_max;             /* MAX_CONCURRENT_STREAMS; more are refused (REFUSED_STREAM) */
-    uint32_t header_bytes_max;        /* MAX_HEADER_LIST_SIZE, as RFC 9113 counts; more: 431 / RESOURCE_EXHAUSTED */
-    uint32_t frame_bytes_max;         /* MAX_FRAME_SIZE that we take: 16,384 to 16,777,215 */
-    uint32_t send_frame_bytes_max;    /* longest DATA frame that we send, whatever the peer takes */
-    uint32_t stream_window_bytes;     /* receive credit of a stream */
+    uint32_t streams_max;          /* MAX_CONCURRENT_STREAMS; more are refused (REFUSED_STREAM) */
+    uint32_t header_bytes_max;     /* MAX_HEADER_LIST_SIZE, as RFC 9113 counts; more: 431 /
+                                      RESOURCE_EXHAUSTED */
+    uint32_t frame_bytes_max;      /* MAX_FRAME_SIZE that we take: 16,384 to 16,777,215 */
+    uint32_t send_frame_bytes_max; /* longest DATA frame that we send, whatever the peer takes */
+    uint32_t stream_window_bytes;  /* receive credit of a stream */
     uint32_t connection_window_bytes; /* receive credit of the connection */
     uint64_t message_bytes_max;       /* a gRPC message received; a receiver may be stricter */
-    uint32_t output_bytes_max;        /* queued for the socket before sources are no longer pulled */
+    uint32_t output_bytes_max; /* queued for the socket before sources are no longer pulled */
 };
 
 extern const struct wire_limits wire_limits_default;
@@ -97,7 +99,8 @@ struct wire_source {
 void wire_out_begin(struct wire_out *out);
 void wire_out_copy(struct wire_out *out, struct slice bytes);
 uint8_t *wire_out_space(struct wire_out *out, size_t size); /* to be filled; NULL on failure */
-void wire_out_ref(struct wire_out *out, struct slice bytes, struct block *owner); /* takes a reference; NULL: static bytes */
+void wire_out_ref(struct wire_out *out, struct slice bytes,
+                  struct block *owner); /* takes a reference; NULL: static bytes */
 void wire_out_end(struct wire_out *out);
 
 /* ---- calls, both roles ---- */

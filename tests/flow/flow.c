@@ -83,15 +83,14 @@ void flow_done(struct flow *flow)
     flow->server = NULL;
 }
 
-enum fkv_status flow_try_client(struct flow *flow, struct fkv_client **ret,
-                                struct fkv_error *error)
+enum fkv_status flow_try_client(struct flow *flow, struct fkv_client **ret, struct fkv_error *error)
 {
     assert_true(flow->link_count < flow_clients_max);
     struct flow_link *link = &flow->links[flow->link_count];
     *link = (struct flow_link){.flow = flow};
     const struct client_connector connector = {connect_pipe, link};
-    enum fkv_status status = client_open(flow->alloc, &flow->clock, &connector,
-                                         "grpc+tcp://pipe:1", NULL, &link->client, error);
+    enum fkv_status status = client_open(flow->alloc, &flow->clock, &connector, "grpc+tcp://pipe:1",
+                                         NULL, &link->client, error);
     if (status != FKV_OK) {
         forget_connection(link);
         return status;
@@ -217,8 +216,8 @@ static enum wire_pull next_raw(void *context, struct wire_call *wire, struct wir
     struct buf descriptor;
     buf_init(&descriptor, alloc_system(), SIZE_MAX);
     if (raw->next++ == 0)
-        assert_int_equal(
-            client_encode_key(raw->key.data, raw->key.size, false, &descriptor, error), FKV_OK);
+        assert_int_equal(client_encode_key(raw->key.data, raw->key.size, false, &descriptor, error),
+                         FKV_OK);
     const struct flight_data_head head = {.descriptor = buf_slice(&descriptor),
                                           .header = message->header,
                                           .app_metadata = message->app_metadata,
@@ -288,8 +287,7 @@ static enum fkv_status on_raw_body(void *context, uint64_t size, struct fkv_erro
     return FKV_OK;
 }
 
-static enum fkv_status on_raw_body_bytes(void *context, struct slice bytes,
-                                         struct fkv_error *error)
+static enum fkv_status on_raw_body_bytes(void *context, struct slice bytes, struct fkv_error *error)
 {
     (void)error;
     assert_true(buf_append(&((struct raw_call *)context)->body, bytes.data, bytes.size));

@@ -24,7 +24,7 @@ struct flow {
     const struct alloc *alloc;
     struct clock clock;
     uint64_t now_ns;
-    uint64_t step_ns; /* by which each step of the server winds the clock on */
+    uint64_t step_ns;             /* by which each step of the server winds the clock on */
     struct net_pipe_options pipe; /* the shape of connections made from now on */
     struct fkv_server *server;
     struct flow_link links[flow_clients_max];

@@ -18,8 +18,9 @@ void stream_cut(struct slice stream, struct cut_stream *ret);
 
 /* Calls `use` for every *.stream below the folder, sorted by name; gives how many there were. A
  * missing folder has none. */
-size_t streams_each(const char *folder, void (*use)(void *context, const char *path,
-                                                    struct slice stream), void *context);
+size_t streams_each(const char *folder,
+                    void (*use)(void *context, const char *path, struct slice stream),
+                    void *context);
 
 /* The folders: the project's own streams, and further ones from FKV_GOLDEN or beside the
  * repository, where they are present. */

@@ -223,8 +223,8 @@ bool table_is_one_of(struct ArrowArrayStream *stream, const struct table_rule *r
             break;
         if (rule == NULL)
             rule = find_rule(&batch, rules, count);
-        is_right = is_right && rule != NULL && number < rule->batches &&
-                   batch_is(&batch, rule, number);
+        is_right =
+            is_right && rule != NULL && number < rule->batches && batch_is(&batch, rule, number);
         batch.release(&batch);
         number++;
     }

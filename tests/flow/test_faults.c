@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every allocation of a whole scenario fails in turn: server, client, connection, put, replace, get,
- * list, delete. Each call then succeeds or says RESOURCE_EXHAUSTED (or that the connection broke
- * over it); nothing leaks, and no table is ever seen in half. */
+/* Every allocation of a whole scenario fails in turn: server, client, connection, put, replace,
+ * get, list, delete. Each call then succeeds or says RESOURCE_EXHAUSTED (or that the connection
+ * broke over it); nothing leaks, and no table is ever seen in half. */
 #include "flow/flow.h"
 #include "flow/tables.h"
 

@@ -78,8 +78,8 @@ static bool put_stream(struct hostile *hostile, const char *what, struct slice s
 {
     struct fkv_error error = {0};
     stream_cut(stream, hostile->cut);
-    enum fkv_status status = raw_put(hostile->client, "k", hostile->cut->messages,
-                                     hostile->cut->count, &error);
+    enum fkv_status status =
+        raw_put(hostile->client, "k", hostile->cut->messages, hostile->cut->count, &error);
     if (status == FKV_OK) {
         hostile->accepted++;
         assert_same_back(hostile, what);

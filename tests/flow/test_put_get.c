@@ -12,11 +12,9 @@ static enum fkv_status put(struct fkv_client *client, const char *key,
     return fkv_put(client, key, strlen(key), &stream, NULL, NULL, &error);
 }
 
-static enum fkv_status get(struct fkv_client *client, const char *key,
-                           struct ArrowArrayStream *ret)
+static enum fkv_status get(struct fkv_client *client, const char *key, struct ArrowArrayStream *ret)
 {
-    const struct fkv_get_options options = {.size = sizeof options,
-                                            .flags = FKV_GET_CHECK_VALUES};
+    const struct fkv_get_options options = {.size = sizeof options, .flags = FKV_GET_CHECK_VALUES};
     return fkv_get(client, key, strlen(key), &options, ret, &error);
 }
 
@@ -89,7 +87,8 @@ static void keys_keep_their_rules(void **state)
     static const struct {
         size_t size;
         enum fkv_status status;
-    } rows[] = {{0, FKV_INVALID_ARGUMENT}, {1, FKV_OK}, {4096, FKV_OK}, {4097, FKV_INVALID_ARGUMENT}};
+    } rows[] = {
+        {0, FKV_INVALID_ARGUMENT}, {1, FKV_OK}, {4096, FKV_OK}, {4097, FKV_INVALID_ARGUMENT}};
     for (size_t i = 0; i < 4; i++) {
         struct ArrowArrayStream stream;
         table_stream(&small, &stream);
@@ -175,8 +174,8 @@ static void two_puts_of_one_key_are_each_whole(void **state)
     for (size_t i = 0; i < 4; i++)
         race.readers[i] = flow_client(&flow);
     assert_ok(put(first, "k", &small));
-    struct table_rule rule = {.seed = 70, .batches = 5, .rows = 300,
-                              .before_batch = first_batch, .context = &race};
+    struct table_rule rule = {
+        .seed = 70, .batches = 5, .rows = 300, .before_batch = first_batch, .context = &race};
     assert_ok(put(first, "k", &rule));
     read_all(&race, &rule);
     assert_int_equal(flow_stats(&flow).tables, 1);
@@ -219,8 +218,8 @@ static void a_killed_client_leaves_nothing(void **state)
     for (uint32_t at = 0; at <= 6; at++) {
         struct fkv_client *client = flow_client(&flow);
         struct breaking breaking = {&flow, client, at};
-        struct table_rule rule = {.seed = 1, .batches = 6, .rows = 20000,
-                                  .before_batch = break_at, .context = &breaking};
+        struct table_rule rule = {
+            .seed = 1, .batches = 6, .rows = 20000, .before_batch = break_at, .context = &breaking};
         assert_int_equal(put(client, "k", &rule), FKV_UNAVAILABLE);
         assert_as_before(&flow, &before);
         assert_holds(reader, "k", &small);
@@ -306,8 +305,11 @@ static void a_stalled_upload_ends(void **state)
     flow_init(&flow, alloc_system(), NULL);
     struct fkv_client *client = flow_client(&flow);
     struct store_stats before = flow_stats(&flow);
-    struct table_rule rule = {.seed = 1, .batches = 3, .rows = 100000,
-                              .before_batch = wait_two_minutes, .context = &flow};
+    struct table_rule rule = {.seed = 1,
+                              .batches = 3,
+                              .rows = 100000,
+                              .before_batch = wait_two_minutes,
+                              .context = &flow};
     assert_int_equal(put(client, "k", &rule), FKV_DEADLINE_EXCEEDED);
     assert_non_null(strstr(error.message, "upload-timeout"));
     flow_settle(&flow);

@@ -19,19 +19,19 @@
 #include "base/status.h"
 
 /* Runs all tests given; to be returned from main. */
-#define RUN_TESTS(...)                                                  \
-    do {                                                                \
-        const struct CMUnitTest tests_[] = {__VA_ARGS__};               \
-        return cmocka_run_group_tests(tests_, NULL, NULL);              \
+#define RUN_TESTS(...)                                     \
+    do {                                                   \
+        const struct CMUnitTest tests_[] = {__VA_ARGS__};  \
+        return cmocka_run_group_tests(tests_, NULL, NULL); \
     } while (0)
 
-#define assert_ok(call)                                                                   \
-    do {                                                                                  \
-        struct fkv_error *error_ = &(error);                                              \
-        error_->message[0] = '\0';                                                        \
-        enum fkv_status status_ = (call);                                                 \
-        if (status_ != FKV_OK)                                                            \
-            fail_msg("%s: %s (%s)", #call, fkv_status_text(status_), error_->message);    \
+#define assert_ok(call)                                                                \
+    do {                                                                               \
+        struct fkv_error *error_ = &(error);                                           \
+        error_->message[0] = '\0';                                                     \
+        enum fkv_status status_ = (call);                                              \
+        if (status_ != FKV_OK)                                                         \
+            fail_msg("%s: %s (%s)", #call, fkv_status_text(status_), error_->message); \
     } while (0)
 
 /* An allocator over the system's. `live` counts what isn't freed; the request number `fail_at`

@@ -156,6 +156,6 @@ int main(void)
 {
     RUN_TESTS(cmocka_unit_test(buf_keeps_its_limit), cmocka_unit_test(list_keeps_order),
               cmocka_unit_test(block_frees_on_last_unref),
-              cmocka_unit_test(map_scan_survives_growth),
-              cmocka_unit_test(map_finds_equal_hashes), cmocka_unit_test(timers_fire_when_due));
+              cmocka_unit_test(map_scan_survives_growth), cmocka_unit_test(map_finds_equal_hashes),
+              cmocka_unit_test(timers_fire_when_due));
 }

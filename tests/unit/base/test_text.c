@@ -100,11 +100,21 @@ static void globs(void **state)
         const char *pattern, *text;
         bool fits;
     } rows[] = {
-        {"*", "", true},         {"*", "abc", true},       {"a*c", "abbbc", true},
-        {"a*c", "abbbd", false}, {"?", "", false},         {"a?c", "abc", true},
-        {"[a-c]x", "bx", true},  {"[^a-c]x", "bx", false}, {"[]a]", "]", true},
-        {"[ab", "[ab", true},    {"\\*", "*", true},       {"\\*", "a", false},
-        {"*a*b*c", "xaybzc", true}, {"", "", true},        {"", "a", false},
+        {"*", "", true},
+        {"*", "abc", true},
+        {"a*c", "abbbc", true},
+        {"a*c", "abbbd", false},
+        {"?", "", false},
+        {"a?c", "abc", true},
+        {"[a-c]x", "bx", true},
+        {"[^a-c]x", "bx", false},
+        {"[]a]", "]", true},
+        {"[ab", "[ab", true},
+        {"\\*", "*", true},
+        {"\\*", "a", false},
+        {"*a*b*c", "xaybzc", true},
+        {"", "", true},
+        {"", "a", false},
         {"[a-]", "-", true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

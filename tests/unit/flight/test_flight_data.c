@@ -59,8 +59,8 @@ static enum fkv_status read_message(struct seen *seen, struct slice message, siz
 }
 
 /* descriptor "dd", header "hhh", app_metadata "", unknown varint 9, body "bbbb" */
-static const uint8_t whole[] = {0x0a, 2,    'd', 'd', 0x12, 3,   'h', 'h', 'h', 0x1a, 0,  0x48,
-                                0xac, 0x02, 0xc2, 0x3e, 4,   'b', 'b', 'b', 'b'};
+static const uint8_t whole[] = {0x0a, 2,    'd',  'd',  0x12, 3, 'h', 'h', 'h', 0x1a, 0,
+                                0x48, 0xac, 0x02, 0xc2, 0x3e, 4, 'b', 'b', 'b', 'b'};
 
 static void reads_in_pieces_of_any_size(void **state)
 {
@@ -123,19 +123,22 @@ static void refuses_what_is_not_flight_data(void **state)
         {"field 0", "\x02\x00", 2, FKV_INVALID_ARGUMENT},
         {"header as varint", "\x10\x01", 2, FKV_INVALID_ARGUMENT},
         {"group", "\x4b", 1, FKV_INVALID_ARGUMENT},
-        {"length past the end", "\x12\x05"
-                                "hh",
+        {"length past the end",
+         "\x12\x05"
+         "hh",
          4, FKV_INVALID_ARGUMENT},
         {"cut in a tag", "\xc2", 1, FKV_INVALID_ARGUMENT},
         {"cut in a length", "\x12\x80", 2, FKV_INVALID_ARGUMENT},
         {"varint of 11 bytes", "\x48\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12,
          FKV_INVALID_ARGUMENT},
-        {"two bodies", "\xc2\x3e\x01"
-                       "b\xc2\x3e\x01"
-                       "b",
+        {"two bodies",
+         "\xc2\x3e\x01"
+         "b\xc2\x3e\x01"
+         "b",
          8, FKV_INVALID_ARGUMENT},
-        {"header behind the body", "\xc2\x3e\x01"
-                                   "b\x12\x01h",
+        {"header behind the body",
+         "\xc2\x3e\x01"
+         "b\x12\x01h",
          7, FKV_INVALID_ARGUMENT},
         {"length of 2^63", "\x12\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 11,
          FKV_INVALID_ARGUMENT},

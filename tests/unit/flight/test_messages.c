@@ -57,15 +57,14 @@ static void infos_round_trip(void **state)
     struct fixture f;
     fixture_init(&f);
     const struct slice locations[] = {slice_text("grpc+tcp://a:1"), slice_text("grpc+tcp://b:2")};
-    const struct flight_endpoint endpoints[] = {
-        {.ticket = slice_text("t0")},
-        {.ticket = slice_text("t1"),
-         .locations = locations,
-         .location_count = 2,
-         .has_expiration = true,
-         .expiration_s = 1700000000,
-         .expiration_ns = 5,
-         .app_metadata = slice_text("meta")}};
+    const struct flight_endpoint endpoints[] = {{.ticket = slice_text("t0")},
+                                                {.ticket = slice_text("t1"),
+                                                 .locations = locations,
+                                                 .location_count = 2,
+                                                 .has_expiration = true,
+                                                 .expiration_s = 1700000000,
+                                                 .expiration_ns = 5,
+                                                 .app_metadata = slice_text("meta")}};
     const struct flight_info info = {
         .schema = slice_text("schema"),
         .descriptor = {.type = FLIGHT_DESCRIPTOR_CMD, .cmd = slice_text("k")},
@@ -100,9 +99,8 @@ static void an_unknown_descriptor_type_is_refused(void **state)
     struct fixture f;
     fixture_init(&f);
     struct flight_descriptor back;
-    assert_int_equal(
-        flight_descriptor_decode(&f.memory, slice_text("\x08\x07"), &back, &error),
-        FKV_INVALID_ARGUMENT);
+    assert_int_equal(flight_descriptor_decode(&f.memory, slice_text("\x08\x07"), &back, &error),
+                     FKV_INVALID_ARGUMENT);
     assert_non_null(strstr(error.message, "7"));
     fixture_done(&f);
 }
@@ -116,8 +114,8 @@ static void decoding_keeps_its_memory_limit(void **state)
     for (size_t i = 0; i < segments; i++)
         buf_append(&f.buf, "\x1a\x00", 2); /* an empty path segment */
     struct flight_descriptor back;
-    assert_int_not_equal(
-        flight_descriptor_decode(&f.memory, buf_slice(&f.buf), &back, &error), FKV_OK);
+    assert_int_not_equal(flight_descriptor_decode(&f.memory, buf_slice(&f.buf), &back, &error),
+                         FKV_OK);
     assert_true(f.memory.used_bytes <= memory_limit);
     fixture_done(&f);
 }
@@ -146,13 +144,17 @@ static void schemas_are_encapsulated_and_back(void **state)
     assert_ok(flight_schema_message(buf_slice(&f.buf), &message, &error));
     assert_int_equal(message.size, 8);
     assert_true(slice_starts(message, "12345"));
-    assert_ok(flight_schema_message(slice_of("\x01\0\0\0x", 5), &message, &error)); /* old framing */
+    assert_ok(
+        flight_schema_message(slice_of("\x01\0\0\0x", 5), &message, &error)); /* old framing */
     assert_int_equal(message.size, 1);
     static const struct {
         const char *bytes;
         size_t size;
-    } bad[] = {{"", 0}, {"\xff\xff\xff\xff", 4}, {"\xff\xff\xff\xff\x09\0\0\0", 8},
-               {"\0\0\0\0", 4}, {"\x05\0\0\0abcd", 8}};
+    } bad[] = {{"", 0},
+               {"\xff\xff\xff\xff", 4},
+               {"\xff\xff\xff\xff\x09\0\0\0", 8},
+               {"\0\0\0\0", 4},
+               {"\x05\0\0\0abcd", 8}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(
             flight_schema_message(slice_of(bad[i].bytes, bad[i].size), &message, &error),

@@ -25,11 +25,13 @@ static void shown_defaults_are_in_force(void **state)
     (void)state;
     struct fkv_server_config defaults, set;
     server_config_init(&defaults);
-    static const char *const by_text[] = {"connections", "streams", "warm-idle",
-                                          "handshake-timeout", "upload-timeout", "stall-timeout",
-                                          "idle-timeout", "drain-timeout", "header-bytes",
-                                          "request-bytes", "schema-depth", "schema-fields",
-                                          "log-level", "decompressed-bytes",
+    static const char *const by_text[] = {"connections",        "streams",
+                                          "warm-idle",          "handshake-timeout",
+                                          "upload-timeout",     "stall-timeout",
+                                          "idle-timeout",       "drain-timeout",
+                                          "header-bytes",       "request-bytes",
+                                          "schema-depth",       "schema-fields",
+                                          "log-level",          "decompressed-bytes",
                                           "app-metadata-bytes", "ipc-header-bytes"};
     for (size_t i = 0; i < sizeof by_text / sizeof by_text[0]; i++) {
         size_t at = 0;
@@ -37,8 +39,8 @@ static void shown_defaults_are_in_force(void **state)
             at++;
         struct fkv_error error;
         server_config_init(&set);
-        assert_ok(fkv_server_config_set(&set, by_text[i], fkv_server_option(at)->default_value,
-                                        &error));
+        assert_ok(
+            fkv_server_config_set(&set, by_text[i], fkv_server_option(at)->default_value, &error));
         assert_memory_equal(&set, &defaults, sizeof set);
     }
 }
@@ -50,11 +52,16 @@ static void bad_values_are_named(void **state)
         const char *name, *value;
         enum fkv_status status;
     } rows[] = {
-        {"memory", "lots", FKV_INVALID_ARGUMENT},   {"memory", "1", FKV_INVALID_ARGUMENT},
-        {"memory", NULL, FKV_INVALID_ARGUMENT},     {"workers", "0", FKV_INVALID_ARGUMENT},
-        {"workers", "2x", FKV_INVALID_ARGUMENT},    {"workers", "-1", FKV_INVALID_ARGUMENT},
-        {"insecure", "maybe", FKV_INVALID_ARGUMENT}, {"log-level", "loud", FKV_INVALID_ARGUMENT},
-        {"listen", "nowhere", FKV_INVALID_ARGUMENT}, {"upload-timeout", "soon", FKV_INVALID_ARGUMENT},
+        {"memory", "lots", FKV_INVALID_ARGUMENT},
+        {"memory", "1", FKV_INVALID_ARGUMENT},
+        {"memory", NULL, FKV_INVALID_ARGUMENT},
+        {"workers", "0", FKV_INVALID_ARGUMENT},
+        {"workers", "2x", FKV_INVALID_ARGUMENT},
+        {"workers", "-1", FKV_INVALID_ARGUMENT},
+        {"insecure", "maybe", FKV_INVALID_ARGUMENT},
+        {"log-level", "loud", FKV_INVALID_ARGUMENT},
+        {"listen", "nowhere", FKV_INVALID_ARGUMENT},
+        {"upload-timeout", "soon", FKV_INVALID_ARGUMENT},
         {"nonsense", "1", FKV_NOT_FOUND},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -78,6 +85,6 @@ static void memory_has_a_default(void **state)
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(every_option_has_its_texts),
-              cmocka_unit_test(shown_defaults_are_in_force),
-              cmocka_unit_test(bad_values_are_named), cmocka_unit_test(memory_has_a_default));
+              cmocka_unit_test(shown_defaults_are_in_force), cmocka_unit_test(bad_values_are_named),
+              cmocka_unit_test(memory_has_a_default));
 }
