@@ -10,9 +10,9 @@
 What happens, in this order:
 1. A table of 64 float64 columns of normal random numbers is made as a Parquet file in
    build/demo, and held in memory as Arrow batches of 131,072 rows.
-2. Rounds. In each, in random order, every one of these puts the table and gets it back: libflightkv's
-   client and pyarrow's client to a flightkv server, pyarrow's client to a pyarrow server that keeps
-   tables in a dict, and a bare TCP socket (bench/ceiling).
+2. Rounds. In each, in random order, every one of these puts the table and gets it back:
+   libflightkv's client and pyarrow's client to a flightkv server, pyarrow's client to a pyarrow
+   server that keeps tables in a dict, and a bare TCP socket (bench/ceiling).
 3. The other ways, one after the other: Feather file, pickle 5 over TCP, Parquet file; then JSON
    over TCP and, at JSON's size, the first three again.
 4. A table, a plot and the raw timings.

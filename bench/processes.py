@@ -2,6 +2,7 @@
 """Servers and clients, each a process of its own, and the line that says what is running."""
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -72,7 +73,8 @@ class Progress:
         self.out = out if out.isatty() else None
         self.started = time.monotonic()
         self.planned = 0.0
-        self.done = 0.0
+        self.done = 0.0   # of what was planned
+        self.spent = 0.0  # on it
 
     def plan(self, seconds):
         self.planned += seconds
@@ -82,6 +84,7 @@ class Progress:
 
     def during(self, label, seconds, function):
         """Calls the function, with the line shown meanwhile."""
+        begin = time.monotonic()
         stop = threading.Event()
         watcher = threading.Thread(target=self.show, args=(label, seconds, stop), daemon=True)
         if self.out:
@@ -95,15 +98,16 @@ class Progress:
                 self.out.write("\r\033[K")
                 self.out.flush()
             self.done += seconds
+            self.spent += time.monotonic() - begin if seconds else 0
 
     def show(self, label, seconds, stop):
         begin = time.monotonic()
-        spent_before = self.elapsed()
-        pace = spent_before / self.done if self.done > 0 else 1.0
+        pace = self.spent / self.done if self.done > 0 else 1.0
         while not stop.wait(0.5):
             here = time.monotonic() - begin
             rest = (self.planned - self.done - seconds) * pace + max(seconds * pace - here, 1)
-            self.out.write(f"\r\033[K{clock(self.elapsed())}, about {clock(rest)} left: {label}")
+            text = f"{clock(self.elapsed())}, about {clock(rest)} left: {label}"
+            self.out.write("\r\033[K" + text[:shutil.get_terminal_size().columns - 1])
             self.out.flush()
 
 
