@@ -34,71 +34,81 @@ static void keys_are_checked(void **state)
 }
 
 /* Every kind of message, with and without each part. */
+static const struct {
+    struct store_message message;
+    size_t body_bytes;
+    const char *app_metadata;
+} rows[] = {
+    {{.kind = STORE_SCHEMA}, 0, "of the schema"},
+    {{.kind = STORE_DICTIONARY, .rows = 4}, 4096, NULL},
+    {{.kind = STORE_BATCH, .rows = 7}, 0, NULL},
+    {{.kind = STORE_BATCH, .rows = 7}, 1, NULL},
+    {{.kind = STORE_BATCH, .rows = 7}, 64, "a note"},
+    {{.kind = STORE_BATCH, .rows = 7}, 65, NULL},
+    {{.kind = STORE_METADATA}, 0, "nothing else"},
+    {{.kind = STORE_BATCH, .rows = 9}, 65535, NULL},
+    {{.kind = STORE_BATCH, .rows = 9}, 65536, ""},
+    {{.kind = STORE_BATCH, .rows = 9}, 70001, NULL},
+    {{.kind = STORE_BATCH, .rows = 9}, 3000001, NULL},
+    {{.kind = STORE_BATCH, .rows = 9}, 5, "the last"},
+};
+
+enum { row_count = sizeof rows / sizeof rows[0] };
+
+/* Three rows after another have equal headers. */
+static struct store_message row_message(size_t i)
+{
+    static const char *const headers[] = {"header 0", "header 1", "header 2", "header 3"};
+    struct store_message message = rows[i].message;
+    if (message.kind != STORE_METADATA)
+        message.header = slice_text(headers[i / 3]);
+    message.has_app_metadata = rows[i].app_metadata != NULL;
+    if (message.has_app_metadata)
+        message.app_metadata = slice_text(rows[i].app_metadata);
+    return message;
+}
+
+static void assert_row(struct store_message message, size_t i)
+{
+    struct store_message expected = row_message(i);
+    assert_int_equal(message.kind, expected.kind);
+    assert_int_equal(message.rows, expected.rows);
+    assert_int_equal(message.has_app_metadata, expected.has_app_metadata);
+    assert_true(slice_equal(message.header, expected.header));
+    assert_true(slice_equal(message.app_metadata, expected.app_metadata));
+    assert_body(message.body, i, rows[i].body_bytes);
+    assert_int_equal((uintptr_t)message.body.data % 64, 0);
+}
+
 static void messages_come_back_as_they_were(void **state)
 {
     (void)state;
     struct fkv_error error;
     struct fixture f = fixture_open(alloc_system(), 64 * MIB);
-    static const struct {
-        struct store_message message;
-        size_t body_bytes;
-    } rows[] = {
-        {{.kind = STORE_SCHEMA, .has_app_metadata = true}, 0},
-        {{.kind = STORE_DICTIONARY, .rows = 4}, 4096},
-        {{.kind = STORE_BATCH, .rows = 7}, 0},
-        {{.kind = STORE_BATCH, .rows = 7}, 1},
-        {{.kind = STORE_BATCH, .rows = 7, .has_app_metadata = true}, 64},
-        {{.kind = STORE_BATCH, .rows = 7}, 65},
-        {{.kind = STORE_METADATA, .has_app_metadata = true}, 0},
-        {{.kind = STORE_BATCH, .rows = 9}, 65535},
-        {{.kind = STORE_BATCH, .rows = 9, .has_app_metadata = true}, 65536},
-        {{.kind = STORE_BATCH, .rows = 9}, 70001},
-        {{.kind = STORE_BATCH, .rows = 9}, 3000001},
-        {{.kind = STORE_BATCH, .rows = 9, .has_app_metadata = true}, 5},
-    };
-    enum { row_count = sizeof rows / sizeof rows[0] };
     struct store_put *put = begin(&f, "key");
+    uint64_t body_bytes = 0;
     for (size_t i = 0; i < row_count; i++) {
-        char header[32], app[32];
-        struct store_message message = rows[i].message;
-        snprintf(header, sizeof header, "header %zu", i / 3);
-        snprintf(app, sizeof app, i == 8 ? "" : "app %zu", i);
-        if (message.kind != STORE_METADATA)
-            message.header = slice_text(header);
-        if (message.has_app_metadata)
-            message.app_metadata = slice_text(app);
+        const struct store_message message = row_message(i);
         assert_int_equal(store_put_count(put), i);
         assert_ok(put_message(put, &message, i, rows[i].body_bytes, 999, &error));
         assert_body(store_put_body(put), i, rows[i].body_bytes);
         for (size_t k = 0; k <= i; k++)
-            assert_body(store_put_at(put, k).body, k, rows[k].body_bytes);
+            assert_row(store_put_at(put, k), k);
+        body_bytes += rows[i].body_bytes;
     }
     struct store_table *table = NULL;
     assert_ok(store_put_commit(put, &table, &error));
     arena_validate(f.arena);
+    for (size_t i = 0; i < row_count; i++)
+        assert_row(store_table_message(table, i), i);
     assert_int_equal(table->messages, row_count);
     assert_int_equal(table->batches, 9);
     assert_int_equal(table->rows, 7 * 4 + 9 * 5);
+    assert_int_equal(table->body_bytes, body_bytes);
     assert_true(slice_is(table->key, "key"));
     assert_true(slice_is(table->descriptor, "form"));
     assert_true(slice_is(table->schema, "header 0"));
     assert_int_equal(strlen(table->etag), store_etag_size);
-    uint64_t body_bytes = 0;
-    for (size_t i = 0; i < row_count; i++) {
-        char header[32], app[32];
-        struct store_message message = store_table_message(table, i);
-        snprintf(header, sizeof header, "header %zu", i / 3);
-        snprintf(app, sizeof app, i == 8 ? "" : "app %zu", i);
-        assert_int_equal(message.kind, rows[i].message.kind);
-        assert_int_equal(message.rows, rows[i].message.rows);
-        assert_int_equal(message.has_app_metadata, rows[i].message.has_app_metadata);
-        assert_true(slice_is(message.header, message.kind == STORE_METADATA ? "" : header));
-        assert_true(slice_is(message.app_metadata, message.has_app_metadata ? app : ""));
-        assert_body(message.body, i, rows[i].body_bytes);
-        assert_int_equal((uintptr_t)message.body.data % 64, 0);
-        body_bytes += rows[i].body_bytes;
-    }
-    assert_int_equal(table->body_bytes, body_bytes);
     store_table_unref(table);
     fixture_close(&f);
 }

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { threads = 4, steps = 3000, shared_keys = 6, stable_keys = 100 };
+enum { threads = 4, steps = 1500, shared_keys = 6, stable_keys = 100 };
 
 struct worker {
     struct store *store;
@@ -32,11 +32,11 @@ static enum fkv_status append_batches(struct store_put *put, uint64_t seed, size
 
 static void put_one(struct worker *w, uint64_t dice)
 {
-    static const size_t sizes[] = {10, 900, 9000, 70000};
+    static const size_t sizes[] = {10, 900, 5000, 66000};
     char key[32], header[64];
     name_shared(key, dice);
     uint64_t seed = dice >> 8 & 15;
-    size_t batches = dice >> 16 & 7, body_bytes = sizes[dice >> 20 & 3];
+    size_t batches = dice >> 16 & 3, body_bytes = sizes[dice >> 20 & 3];
     snprintf(header, sizeof header, "%s,%u,%zu,%zu", key, (unsigned)seed, batches, body_bytes);
     struct store_put *put;
     if (store_put_begin(w->store, slice_text(key), slice_of(NULL, 0), &put, NULL) != FKV_OK)

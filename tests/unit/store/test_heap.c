@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fixture.h"
+
+#include "store/heap.h"
+
+static struct heap open_heap(const struct alloc *alloc)
+{
+    struct fkv_error error;
+    struct heap heap = {.alloc = alloc};
+    const struct arena_options options = {.budget_bytes = MIB};
+    assert_ok(arena_new(alloc_system(), &options, &heap.arena, &error));
+    return heap;
+}
+
+static uint64_t used(const struct heap *heap)
+{
+    return arena_stats(heap->arena).used_bytes;
+}
+
+static void close_heap(struct heap *heap)
+{
+    assert_int_equal(used(heap), 0);
+    arena_free(heap->arena);
+}
+
+static void aligned_memory_is_aligned(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct heap heap = open_heap(alloc_system());
+    static void *blocks[200];
+    for (size_t i = 0; i < 200; i++) {
+        blocks[i] = heap_get_aligned(&heap, i, &error);
+        assert_non_null(blocks[i]);
+        assert_int_equal((uintptr_t)blocks[i] % 64, 0);
+        memset(blocks[i], 1, i);
+    }
+    for (size_t i = 0; i < 200; i++)
+        heap_free_aligned(&heap, blocks[i], i);
+    heap_free_aligned(&heap, NULL, 100);
+    close_heap(&heap);
+}
+
+static void resizing_charges_the_difference(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct heap heap = open_heap(alloc_system());
+    char *text = heap_resize(&heap, NULL, 0, 100, &error);
+    assert_int_equal(used(&heap), heap_cost(100));
+    assert_true(heap_cost(100) >= 100 && heap_cost(100) < 150);
+    memcpy(text, "text", 5);
+    text = heap_resize(&heap, text, 100, 5000, &error);
+    assert_string_equal(text, "text");
+    assert_int_equal(used(&heap), heap_cost(5000));
+    heap_free(&heap, text, 5000);
+    heap_free(&heap, NULL, 5000);
+    close_heap(&heap);
+}
+
+static void refusals_leave_all_as_it_was(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct test_alloc t;
+    test_alloc_init(&t, 2);
+    t.fail_forever = true;
+    struct heap heap = open_heap(&t.alloc);
+    char *text = heap_resize(&heap, NULL, 0, 100, &error);
+    memcpy(text, "text", 5);
+    assert_null(heap_resize(&heap, text, 100, 200, &error)); /* the allocator refuses */
+    assert_int_equal(error.status, FKV_RESOURCE_EXHAUSTED);
+    assert_null(heap_get_aligned(&heap, 200, &error));
+    size_t requests = t.requests;
+    assert_null(heap_get_aligned(&heap, 2 * MIB, &error)); /* the budget does, before */
+    assert_int_equal(error.status, FKV_RESOURCE_EXHAUSTED);
+    assert_int_equal(t.requests, requests);
+    assert_string_equal(text, "text");
+    assert_int_equal(used(&heap), heap_cost(100));
+    heap_free(&heap, text, 100);
+    assert_int_equal(t.live, 0);
+    close_heap(&heap);
+}
+
+int main(void)
+{
+    RUN_TESTS(cmocka_unit_test(aligned_memory_is_aligned),
+              cmocka_unit_test(resizing_charges_the_difference),
+              cmocka_unit_test(refusals_leave_all_as_it_was));
+}
