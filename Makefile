@@ -42,8 +42,8 @@ unit: dev ## unit tests only; one of them: ctest --preset dev -R NAME
 interop: deps release ## stock pyarrow clients against the release build
 	$(call pytest,release,tests/interop)
 
-demo: deps release ## the measurement, at SIZE=2GiB at most, against other ways; FULL=1: 5 x 10 loops
-	build/release/flightkv demo $(if $(SIZE),--size $(SIZE)) $(if $(FULL),--full)
+demo: deps release ## put, get and other ways measured; SIZE=512MiB, FULL=1: 5 x 10 calls for all
+	.venv/bin/python bench/demo.py
 
 clean-demo: ## remove what the demo made
 	rm -rf build/demo
