@@ -109,8 +109,8 @@ static enum fkv_status copy(const struct options *options, struct fkv_error *err
                                       .private_data = &cutter};
     struct ipc_write_result result;
     bool is_whole = options->from == 0 && options->to == INT64_MAX;
-    return ipc_file_write(alloc, is_whole ? &cutter.source : &stream, STDOUT_FILENO, options->format,
-                          &options->writer, NULL, NULL, &result, error);
+    return ipc_file_write(alloc, is_whole ? &cutter.source : &stream, STDOUT_FILENO,
+                          options->format, &options->writer, NULL, NULL, &result, error);
 }
 
 int main(int argc, char **argv)
