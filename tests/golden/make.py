@@ -38,13 +38,13 @@ def save(name, data, schema=None):
         "".join(describe(field) + "\n" for field in schema))
 
 
-def write(name, batches, schema=None, **options):
+def write(name, batches, schema=None, custom_metadata=None, **options):
     """One stream of `batches`, record batches of one schema."""
     schema = batches[0].schema if schema is None else schema
     sink = pa.BufferOutputStream()
     with ipc.new_stream(sink, schema, options=ipc.IpcWriteOptions(**options)) as writer:
         for batch in batches:
-            writer.write_batch(batch)
+            writer.write_batch(batch, custom_metadata=custom_metadata)
     save(name, sink.getvalue().to_pybytes(), schema)
 
 
@@ -343,7 +343,7 @@ def main():
     v4 = ipc.MetadataVersion.V4
     write_arrays("v4", primitives() | nested() | run_ends() | dictionaries(), metadata_version=v4)
     write_arrays("v4_union", unions(), metadata_version=v4)
-    write("metadata", metadata())
+    write("metadata", metadata(), custom_metadata={b"batch": b"\xff", b"": b""})
     write("dictionary_delta", changing_dictionary(["a", "b"], ["a", "b", "c"],
                                                   ["a", "b", "c", "d", "e"]),
           emit_dictionary_deltas=True)
