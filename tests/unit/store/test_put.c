@@ -213,6 +213,10 @@ static void oversized_parts_are_refused(void **state)
     assert_string_equal(error.message,
                         "app_metadata has 268435456 bytes, expected at most 256.0 MiB");
     /* A body that can't fit, and one that can after all. */
+    message = (struct store_message){.kind = STORE_SCHEMA, .header = slice_text("schema")};
+    assert_int_equal(store_put_message(put, &message, 2 * MIB, &body, &error),
+                     FKV_RESOURCE_EXHAUSTED);
+    assert_int_equal(store_put_count(put), 0);
     assert_ok(put_schema(put, "schema", &error));
     message = (struct store_message){.kind = STORE_BATCH, .header = slice_text("batch")};
     assert_int_equal(store_put_message(put, &message, SIZE_MAX, &body, &error),
