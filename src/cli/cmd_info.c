@@ -31,6 +31,13 @@ static struct slice name_of(const struct ArrowSchema *column)
     return slice_text(column->name != NULL ? column->name : "");
 }
 
+static void write_type(struct buf *text, const struct ArrowSchema *column)
+{
+    type_text(text, column);
+    if (!(column->flags & ARROW_FLAG_NULLABLE))
+        buf_text(text, " not null");
+}
+
 static struct doc *schema_doc(const struct ArrowSchema *schema)
 {
     struct doc *array = doc_array();
@@ -58,7 +65,7 @@ static void print_columns_plain(const struct cli *cli, const struct ArrowSchema 
         buf_clear(&line);
         width_escape(&line, name_of(schema->children[i]), 0);
         buf_byte(&line, '\t');
-        type_text(&line, schema->children[i]);
+        write_type(&line, schema->children[i]);
         fprintf(cli->out, "column\t%s\n", buf_c_text(&line));
     }
     buf_done(&line);
@@ -66,21 +73,19 @@ static void print_columns_plain(const struct cli *cli, const struct ArrowSchema 
 
 static bool print_columns_pretty(const struct cli *cli, const struct ArrowSchema *schema)
 {
-    struct grid *grid = grid_new(3);
+    struct grid *grid = grid_new(2);
     struct buf text;
     buf_init(&text, alloc_system(), cell_bytes_max);
     for (int64_t i = 0; i < schema->n_children; i++) {
-        const struct ArrowSchema *column = schema->children[i];
         buf_clear(&text);
-        width_escape(&text, name_of(column), 0);
+        width_escape(&text, name_of(schema->children[i]), 0);
         grid_cell(grid, buf_slice(&text));
         buf_clear(&text);
-        type_text(&text, column);
+        write_type(&text, schema->children[i]);
         grid_cell(grid, buf_slice(&text));
-        grid_dim_cell(grid, slice_text(column->flags & ARROW_FLAG_NULLABLE ? "" : "not null"));
     }
     struct grid_style style = {.width = terminal_width(cli->out, 0), .has_color = cli->has_color};
-    fputc('\n', cli->out);
+    fputs(schema->n_children > 0 ? "\n" : "", cli->out);
     bool is_done = grid_print(grid, &style, cli->out);
     buf_done(&text);
     grid_free(grid);

@@ -108,7 +108,7 @@ static enum fkv_status open_ipc(int fd, const char *path, const struct stat *abo
                           "%s%s%s isn't Arrow IPC: it begins neither as a file (ARROW1) nor as a "
                           "stream",
                           quote, name, quote);
-    return status_prefix(error, status, "%s%s%s can't be read as Arrow IPC", quote, name, quote);
+    return status_prefix(error, status, "%s%s%s", quote, name, quote);
 }
 
 enum fkv_status table_source_open(const char *path, struct table_source *ret,
