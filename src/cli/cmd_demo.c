@@ -9,32 +9,25 @@
  * servers. */
 #include "cli/commands.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "cli/demo_dataset.h"
 #include "cli/demo_machine.h"
 #include "cli/demo_server.h"
 #include "cli/demo_table.h"
 #include "cli/demo_timing.h"
 #include "cli/json.h"
-#include "cli/numbers.h"
-#include "cli/transfer.h"
 
 static const char key[] = "speed-of-flight";
-static const char default_folder[] = "build/demo";
 
-enum { column_count = 64, count_max = 1000, folder_size = 512, path_size = 600, reason_size = 256 };
+enum { count_max = 1000 };
 
 struct demo {
     const struct cli *cli;
-    uint64_t size; /* of the table to make; 0: a file is given */
     struct demo_server server;
     struct fkv_client *client;
     struct demo_table table;
@@ -44,13 +37,11 @@ struct demo {
 };
 
 /* A line for a person who waits, gone with the next one. */
-static void show_doing(const struct demo *demo, const char *what, size_t done, size_t whole)
+static void show_doing(const struct demo *demo, size_t call, size_t calls)
 {
     if (!demo->cli->err_is_terminal)
         return;
-    fprintf(demo->cli->err, "\r\033[K%s", what);
-    if (whole > 0)
-        fprintf(demo->cli->err, " %zu of %zu", done, whole);
+    fprintf(demo->cli->err, "\r\033[KCall %zu of %zu", call, calls);
     fflush(demo->cli->err);
 }
 
@@ -58,142 +49,6 @@ static void hide_doing(const struct demo *demo)
 {
     if (demo->cli->err_is_terminal)
         fputs("\r\033[K", demo->cli->err);
-}
-
-/* ---- the dataset ---- */
-
-struct dataset {
-    char folder[folder_size];
-    char path[path_size];
-    bool is_temporary;
-};
-
-/* In `wanted`; else in build/demo where that exists; else in a folder that won't stay. */
-static int choose_folder(struct demo *demo, const char *wanted, struct dataset *ret)
-{
-    struct stat about;
-    bool has_default = stat(default_folder, &about) == 0 && S_ISDIR(about.st_mode);
-    const char *temporary = getenv("TMPDIR");
-    ret->is_temporary = wanted == NULL && !has_default;
-    if (ret->is_temporary)
-        snprintf(ret->folder, sizeof ret->folder, "%s/flightkv-demo-XXXXXX",
-                 temporary != NULL ? temporary : "/tmp");
-    else
-        snprintf(ret->folder, sizeof ret->folder, "%s", wanted != NULL ? wanted : default_folder);
-    if (ret->is_temporary && mkdtemp(ret->folder) == NULL)
-        return cli_error(demo->cli, CLI_FAILED, "cannot make the folder '%s': %s", ret->folder,
-                         strerror(errno));
-    return CLI_DONE;
-}
-
-static void name_dataset(struct dataset *dataset, uint64_t size)
-{
-    const uint64_t mib = 1 << 20;
-    bool is_whole = size % mib == 0;
-    snprintf(dataset->path, sizeof dataset->path, "%s/numbers-%" PRIu64 "%s.parquet",
-             dataset->folder, is_whole ? size / mib : size, is_whole ? "MiB" : "B");
-}
-
-static int generate(struct demo *demo, const struct dataset *dataset)
-{
-    struct fkv_error error;
-    struct ArrowArrayStream numbers;
-    struct table_sink sink;
-    struct transfer transfer;
-    struct numbers_options options = {.rows = (int64_t)(demo->size / (column_count * 8)),
-                                      .columns = column_count,
-                                      .batch_rows = numbers_batch_rows};
-    int exit_code = transfer_sink(demo->cli, dataset->path, NULL, &sink);
-    if (exit_code != CLI_DONE)
-        return exit_code;
-    sink.plain = true;
-    enum fkv_status status = numbers_stream(&options, &numbers, &error);
-    if (status == FKV_OK) {
-        transfer_begin(&transfer, demo->cli, "Generating", NULL);
-        transfer.rows = options.rows;
-        transfer.bytes = (int64_t)demo->size;
-        struct ArrowArrayStream stream = transfer_stream(&transfer, &numbers);
-        status = table_sink_write(&sink, &stream, transfer_progress, &transfer, NULL, &error);
-        transfer_end(&transfer);
-        if (status != FKV_OK)
-            exit_code = transfer_fail(&transfer, demo->cli, &error, cli_fail);
-    } else {
-        exit_code = cli_fail(demo->cli, &error);
-    }
-    table_sink_done(&sink);
-    return exit_code;
-}
-
-static int load(struct demo *demo, const char *path)
-{
-    struct fkv_error error;
-    struct table_source source;
-    struct transfer transfer;
-    if (table_source_open(path, &source, &error) != FKV_OK)
-        return cli_error(demo->cli, CLI_FAILED, "%s", error.message);
-    show_doing(demo, "Reading the file", 0, 0);
-    transfer_begin(&transfer, demo->cli, "Reading", NULL);
-    struct ArrowArrayStream stream = transfer_stream(&transfer, &source.stream);
-    enum fkv_status status = demo_table_collect(&stream, &demo->table, &error);
-    transfer_end(&transfer);
-    hide_doing(demo);
-    int exit_code = CLI_DONE;
-    if (status != FKV_OK)
-        exit_code = transfer_fail(&transfer, demo->cli, &error, cli_fail);
-    else if (demo->table.rows == 0)
-        exit_code = cli_error(demo->cli, CLI_FAILED, "'%s' holds no rows to measure with", path);
-    table_source_done(&source);
-    return exit_code;
-}
-
-static int generate_and_load(struct demo *demo, const struct dataset *dataset)
-{
-    bool is_there = access(dataset->path, R_OK) == 0;
-    if (!demo->cli->json)
-        fprintf(demo->cli->out, "%s %s\n", is_there ? "Using" : "Generating", dataset->path);
-    fflush(demo->cli->out);
-    int exit_code = is_there ? CLI_DONE : generate(demo, dataset);
-    if (exit_code == CLI_DONE)
-        exit_code = load(demo, dataset->path);
-    if (exit_code == CLI_DONE && demo_table_bytes(&demo->table) != demo->size)
-        exit_code = cli_error(demo->cli, CLI_FAILED,
-                              "'%s' isn't the table that its name says; remove it", dataset->path);
-    return exit_code;
-}
-
-static int choose_size(struct demo *demo, const char *folder)
-{
-    char size[text_figure_size], memory_text[text_figure_size], disk_text[text_figure_size];
-    char reason[reason_size];
-    uint64_t memory = demo_memory_available(), disk = demo_disk_free(folder);
-    demo->size = demo_choose_size(memory, disk, reason, sizeof reason);
-    if (demo->size == 0)
-        return cli_error(demo->cli, CLI_FAILED,
-                         "%s of memory and %s of disk are too little for the smallest size, "
-                         "256 MiB; name a smaller one by --size",
-                         text_size(memory_text, memory), text_size(disk_text, disk));
-    if (!demo->cli->json)
-        fprintf(demo->cli->out, "Size: %s, %s\n", text_size(size, demo->size), reason);
-    return CLI_DONE;
-}
-
-static int make_table(struct demo *demo, const char *wanted_folder)
-{
-    struct dataset dataset;
-    int exit_code = choose_folder(demo, wanted_folder, &dataset);
-    if (exit_code != CLI_DONE)
-        return exit_code;
-    if (demo->size == 0)
-        exit_code = choose_size(demo, dataset.folder);
-    if (exit_code == CLI_DONE) {
-        name_dataset(&dataset, demo->size);
-        exit_code = generate_and_load(demo, &dataset);
-    }
-    if (dataset.is_temporary) {
-        unlink(dataset.path);
-        rmdir(dataset.folder);
-    }
-    return exit_code;
 }
 
 /* ---- measuring ---- */
@@ -213,33 +68,32 @@ static enum fkv_status put(struct demo *demo, double *ret_s, struct fkv_error *e
     return status;
 }
 
-/* Keeps the whole table, as read_all does, and lets go of it inside the time. */
-static enum fkv_status get(struct demo *demo, double *ret_s, struct fkv_error *error)
+/* Keeps the whole table, as read_all does. */
+static enum fkv_status get_table(struct demo *demo, struct demo_table *ret, struct fkv_error *error)
 {
     struct ArrowArrayStream stream;
-    struct demo_table got;
-    double start = now_s();
     enum fkv_status status = fkv_get(demo->client, key, sizeof key - 1, NULL, &stream, error);
-    if (status == FKV_OK)
-        status = demo_table_collect(&stream, &got, error);
-    if (status == FKV_OK)
-        demo_table_done(&got);
+    return status == FKV_OK ? demo_table_collect(&stream, ret, error) : status;
+}
+
+/* Letting go of the table counts, as it does where a caller gets one after the other. */
+static enum fkv_status get(struct demo *demo, double *ret_s, struct fkv_error *error)
+{
+    struct demo_table got = {0};
+    double start = now_s();
+    enum fkv_status status = get_table(demo, &got, error);
+    demo_table_done(&got);
     *ret_s = now_s() - start;
     return status;
 }
 
 static enum fkv_status get_and_compare(struct demo *demo, double *ret_s, struct fkv_error *error)
 {
-    struct ArrowArrayStream stream;
-    struct demo_table got;
+    struct demo_table got = {0};
     double start = now_s();
-    enum fkv_status status = fkv_get(demo->client, key, sizeof key - 1, NULL, &stream, error);
-    if (status == FKV_OK)
-        status = demo_table_collect(&stream, &got, error);
+    enum fkv_status status = get_table(demo, &got, error);
     *ret_s = now_s() - start;
-    if (status != FKV_OK)
-        return status;
-    if (!demo_table_equal(&got, &demo->table))
+    if (status == FKV_OK && !demo_table_equal(&got, &demo->table))
         status = status_set(error, FKV_DATA_LOSS, "what came back differs from what went in");
     demo_table_done(&got);
     return status;
@@ -253,7 +107,7 @@ static enum fkv_status run_loops(struct demo *demo, struct demo_timing *timing, 
     enum fkv_status status = FKV_OK;
     size_t count = timing->loops * timing->calls;
     for (size_t i = 0; status == FKV_OK && i < count; i++) {
-        show_doing(demo, "Call", i + 1, count);
+        show_doing(demo, i + 1, count);
         status = call(demo, &timing->seconds[i], error);
     }
     hide_doing(demo);
@@ -352,18 +206,31 @@ static int start_server(struct demo *demo)
     return cli_fail(demo->cli, &error);
 }
 
+static int connect_client(struct demo *demo)
+{
+    struct cli cli = *demo->cli;
+    if (demo->server.pid > 0)
+        cli.server = demo->server.uri;
+    return cli_connect(&cli, &demo->client);
+}
+
+/* What of the command line says which table. */
+struct wish {
+    const char *file;
+    const char *folder;
+    uint64_t size;
+};
+
 /* The server process is started while this one is small. */
-static int run_demo(struct demo *demo, const char *file, const char *folder)
+static int run_demo(struct demo *demo, const struct wish *wish)
 {
     int exit_code = start_server(demo);
+    if (exit_code == CLI_DONE && wish->file != NULL)
+        exit_code = demo_dataset_read(demo->cli, wish->file, &demo->table);
+    else if (exit_code == CLI_DONE)
+        exit_code = demo_dataset_make(demo->cli, wish->size, wish->folder, &demo->table);
     if (exit_code == CLI_DONE)
-        exit_code = file != NULL ? load(demo, file) : make_table(demo, folder);
-    if (exit_code == CLI_DONE) {
-        struct cli cli = *demo->cli;
-        if (demo->server.pid > 0)
-            cli.server = demo->server.uri;
-        exit_code = cli_connect(&cli, &demo->client);
-    }
+        exit_code = connect_client(demo);
     if (exit_code == CLI_DONE)
         exit_code = measure(demo);
     fkv_client_close(demo->client);
@@ -390,38 +257,38 @@ static int parse_count(const struct cli *cli, const struct parsed *parsed, const
 
 static int parse_size(const struct cli *cli, const struct parsed *parsed, uint64_t *ret)
 {
-    const uint64_t row = column_count * sizeof(double);
     const char *text = parsed_value(parsed, "size");
     if (text == NULL)
         return CLI_DONE;
-    if (!text_parse_size(text, ret) || *ret < row)
+    if (!text_parse_size(text, ret) || *ret < demo_row_bytes)
         return cli_error(cli, CLI_USAGE,
                          "--size: '%s' isn't a size of at least one row, %d bytes; expected one "
                          "like \"2GiB\" or \"512MiB\"",
-                         text, (int)row);
-    *ret -= *ret % row;
+                         text, (int)demo_row_bytes);
+    *ret -= *ret % demo_row_bytes;
     return CLI_DONE;
 }
 
 static int run(struct cli *cli, const struct parsed *parsed)
 {
     struct demo demo = {.cli = cli};
+    struct wish wish = {.folder = parsed_value(parsed, "dir")};
     size_t loops, calls;
-    const char *file = parsed->argument_count > 0 ? parsed->arguments[0] : NULL;
-    if (file != NULL && (parsed_has(parsed, "size") || parsed_has(parsed, "dir")))
+    if (parsed->argument_count > 0)
+        wish.file = parsed->arguments[0];
+    if (wish.file != NULL && (parsed_has(parsed, "size") || wish.folder != NULL))
         return cli_error(cli, CLI_USAGE,
-                         "--size and --dir are for a table to be made, and '%s' is "
-                         "given",
-                         file);
+                         "--size and --dir are for a table to be made, and '%s' is given",
+                         wish.file);
     int exit_code = parse_count(cli, parsed, "loops", 5, &loops);
     if (exit_code == CLI_DONE)
         exit_code = parse_count(cli, parsed, "calls", 10, &calls);
     if (exit_code == CLI_DONE)
-        exit_code = parse_size(cli, parsed, &demo.size);
+        exit_code = parse_size(cli, parsed, &wish.size);
     if (exit_code != CLI_DONE)
         return exit_code;
     if (demo_timing_init(&demo.put, loops, calls) && demo_timing_init(&demo.get, loops, calls))
-        exit_code = run_demo(&demo, file, parsed_value(parsed, "dir"));
+        exit_code = run_demo(&demo, &wish);
     else
         exit_code = cli_no_memory(cli);
     demo_timing_done(&demo.put);
