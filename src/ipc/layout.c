@@ -103,7 +103,7 @@ struct ipc_layout ipc_layout_of(const struct ipc_field *field, enum ipc_version 
         return union_layout(field, version);
     layout = *layouts[field->type];
     if (field->type == IPC_TYPE_RUN_END_ENCODED && version == IPC_V4)
-        layout = children; /* as Arrow C++ and arrow-rs have it */
+        layout = children; /* as Arrow C++ and arrow-rs have it; arrow-java differs */
     layout.width = value_bytes(field);
     return layout;
 }
