@@ -26,6 +26,7 @@ struct host_call {
 
     struct timer deadline;
     struct timer upload;
+    struct timer turn; /* host_call_yield */
     uint64_t heard_ns; /* when the last byte of the request came */
 };
 
@@ -270,6 +271,7 @@ static void on_call_closed(void *context, struct wire_call *wire, enum fkv_statu
     struct host_worker *worker = call->worker;
     timers_stop(&worker->timers, &call->deadline);
     timers_stop(&worker->timers, &call->upload);
+    timers_stop(&worker->timers, &call->turn);
     if (call->stream != NULL && call->stream->on_closed != NULL)
         call->stream->on_closed(call->context, call);
     flight_data_reader_done(&call->data);
@@ -464,6 +466,21 @@ void host_call_stream(struct host_call *call, const struct host_stream *stream, 
 void host_call_resume(struct host_call *call)
 {
     wire_call_resume(call->wire);
+}
+
+static void on_next_turn(struct timer *timer, uint64_t now)
+{
+    (void)now;
+    struct host_call *call = list_entry(timer, struct host_call, turn);
+    wire_call_resume(call->wire);
+    wire_pump_wake(call->pump);
+}
+
+void host_call_yield(struct host_call *call)
+{
+    call->turn.fire = on_next_turn;
+    if (!timers_start(&call->worker->timers, &call->turn, now_ns(call)))
+        wire_call_resume(call->wire); /* out of memory: at once, then */
 }
 
 void host_call_fail(struct host_call *call, enum fkv_status status, const struct fkv_error *error)

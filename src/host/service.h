@@ -70,6 +70,10 @@ void host_call_stream(struct host_call *call, const struct host_stream *stream, 
 
 void host_call_resume(struct host_call *call);
 
+/* From inside `next`, before answering WIRE_PULL_WAIT: asks again in the loop's next turn, so that
+ * long work done piece by piece doesn't hold up the worker's other connections. */
+void host_call_yield(struct host_call *call);
+
 void host_call_fail(struct host_call *call, enum fkv_status status, const struct fkv_error *error);
 
 /* Memory for things that live as long as the call; NULL when out of it. */

@@ -99,6 +99,12 @@ void rpc_get_schema(void *context, struct host_call *call,
 
 enum { list_tables_at_once = 64 };
 
+/* Matching costs at most pattern x key steps; a literal key, all escaped, still fits. */
+enum { pattern_bytes_max = 2 * store_key_bytes_max };
+
+/* A pattern that fits few keys looks at many: so many pieces of the store at most in one turn. */
+enum { list_pieces_a_turn = 4 };
+
 struct listing {
     struct cache *cache;
     struct buf pattern;
@@ -154,9 +160,14 @@ static enum wire_pull next_listed(void *context, struct host_call *call, struct 
                                   struct fkv_error *error)
 {
     struct listing *listing = context;
+    unsigned pieces = 0;
     while (listing->next == listing->count) {
         if (listing->is_last)
             return WIRE_PULL_END;
+        if (pieces++ == list_pieces_a_turn) {
+            host_call_yield(call);
+            return WIRE_PULL_WAIT;
+        }
         listing->next = 0;
         listing->count = store_list(listing->cache->store, buf_slice(&listing->pattern),
                                     &listing->cursor, listing->tables, list_tables_at_once);
@@ -183,10 +194,14 @@ void rpc_list_flights(void *context, struct host_call *call, struct slice expres
         return;
     }
     listing->cache = context;
-    buf_init(&listing->pattern, alloc, SIZE_MAX); /* the request's own limit bounds it */
+    buf_init(&listing->pattern, alloc, pattern_bytes_max);
     host_call_stream(call, &list_stream, listing);
-    if (!buf_append(&listing->pattern, expression.data, expression.size)) {
+    if (expression.size > pattern_bytes_max)
+        status = status_set(&error, FKV_INVALID_ARGUMENT,
+                            "a pattern of %zu bytes, expected at most %d", expression.size,
+                            pattern_bytes_max);
+    else if (!buf_append(&listing->pattern, expression.data, expression.size))
         status = status_no_memory(&error, expression.size);
+    if (status != FKV_OK)
         host_call_fail(call, status, &error);
-    }
 }

@@ -438,6 +438,12 @@ static void lists_by_pattern(void **state)
     listed = (struct listed){0, 5};
     assert_ok(fkv_list(client, "*", count_table, &listed, &error));
     assert_int_equal(listed.count, 5);
+    listed = (struct listed){0, 1000};
+    assert_ok(fkv_list(client, "no key is like this", count_table, &listed, &error));
+    assert_int_equal(listed.count, 0);
+    static char pattern[8194];
+    memset(pattern, '?', sizeof pattern - 1);
+    assert_int_equal(fkv_list(client, pattern, count_table, &listed, &error), FKV_INVALID_ARGUMENT);
     struct fkv_table_info info;
     assert_ok(fkv_info(client, "a/0", 3, &info, &error));
     assert_int_equal(info.rows, 300);
