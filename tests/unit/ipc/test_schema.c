@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "harness/ipc_stream.h"
 #include "ipc/flatbuf.h"
 #include "ipc/message.h"
@@ -297,6 +298,77 @@ static void shared_dictionaries_agree(void **state)
     assert_non_null(strstr(error.message, "share dictionary -5"));
 }
 
+/* Two columns that share dictionary 1, of unions of int32 and dictionary 2. */
+static void shared_dictionaries_agree_deeply(void **state)
+{
+    (void)state;
+    static const int32_t ids[] = {3, 4}, other_ids[] = {4, 3};
+    const struct ipc_field values[] = {
+        {.type = IPC_TYPE_UNION,
+         .child_count = 2,
+         .subtree = 3,
+         .type_ids = ids,
+         .is_dictionary = true,
+         .dictionary = {1, 8, true, false}},
+        {NAMED("x"), INT32, .subtree = 1},
+        {NAMED("y"), INT32, .subtree = 1, .is_dictionary = true, .dictionary = {2, 8, true, false}},
+    };
+    for (int difference = 0; difference < 8; difference++) {
+        struct ipc_field fields[6];
+        struct ipc_field *second = fields + 3;
+        memcpy(fields, values, sizeof values);
+        memcpy(second, values, sizeof values);
+        switch (difference) {
+        case 0: /* names, nulls and the kind of indices may differ */
+            second[1].name = slice_text("z");
+            second[1].nullable = true;
+            second[0].dictionary.index_bits = 16;
+            break;
+        case 1:
+            second[0].type_ids = other_ids;
+            break;
+        case 2:
+            second[0].union_mode = IPC_DENSE;
+            break;
+        case 3:
+            second[1].bit_width = 64;
+            break;
+        case 4:
+            second[1] = (struct ipc_field){.type = IPC_TYPE_TIMESTAMP, .subtree = 1};
+            break;
+        case 5:
+            second[2].is_dictionary = false;
+            break;
+        case 6:
+            second[2].dictionary.id = 3;
+            break;
+        default:
+            second[2].dictionary.index_is_signed = false;
+        }
+        struct fkv_error error = {0};
+        struct ipc_schema *schema = NULL;
+        assert_int_equal(decode_fields(fields, 6, 2, &schema, &error),
+                         difference == 0 ? FKV_OK : FKV_INVALID_ARGUMENT);
+        ipc_schema_free(schema);
+    }
+}
+
+/* A long name isn't cut within a code point; here byte 64 is the second of two. */
+static void long_names_are_shown_cut(void **state)
+{
+    (void)state;
+    char name[101] = "";
+    memset(name, 'a', 63);
+    for (size_t i = 63; i < 99; i += 2)
+        memcpy(name + i, "\xc3\xa9", 2);
+    struct ipc_field field = {.name = slice_text(name), .subtree = 1};
+    struct fkv_error error = {0};
+    struct ipc_schema *schema;
+    assert_int_equal(decode_fields(&field, 1, 1, &schema, &error), FKV_INVALID_ARGUMENT);
+    assert_true(text_is_utf8(slice_text(error.message)));
+    assert_non_null(strstr(error.message, "aaa'"));
+}
+
 /* A dictionary whose values hold the same dictionary can't be. */
 static void no_dictionary_in_itself(void **state)
 {
@@ -427,10 +499,12 @@ static void memory_short(void **state)
 
 int main(void)
 {
-    RUN_TESTS(
-        cmocka_unit_test(round_trips), cmocka_unit_test(types_are_spelled_as_pyarrow_does),
-        cmocka_unit_test(text_stops_at_the_limit), cmocka_unit_test(refuses_impossible_fields),
-        cmocka_unit_test(shared_dictionaries_agree), cmocka_unit_test(no_dictionary_in_itself),
-        cmocka_unit_test(limits_hold), cmocka_unit_test(only_schemas),
-        cmocka_unit_test(fields_must_be_listed), cmocka_unit_test(memory_short));
+    RUN_TESTS(cmocka_unit_test(round_trips), cmocka_unit_test(types_are_spelled_as_pyarrow_does),
+              cmocka_unit_test(text_stops_at_the_limit),
+              cmocka_unit_test(refuses_impossible_fields),
+              cmocka_unit_test(shared_dictionaries_agree),
+              cmocka_unit_test(shared_dictionaries_agree_deeply),
+              cmocka_unit_test(long_names_are_shown_cut), cmocka_unit_test(no_dictionary_in_itself),
+              cmocka_unit_test(limits_hold), cmocka_unit_test(only_schemas),
+              cmocka_unit_test(fields_must_be_listed), cmocka_unit_test(memory_short));
 }
