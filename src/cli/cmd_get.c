@@ -17,12 +17,11 @@ struct get {
     struct transfer transfer;
 };
 
-/* How much there is is worth a call only for a bar that is seen. */
+/* How much there is: for the bar, and for the report. */
 static void learn_size(struct get *get)
 {
     struct fkv_table_info info;
-    if (!get->cli->err_is_terminal ||
-        fkv_info(get->client, get->key.data, get->key.size, &info, NULL) != FKV_OK)
+    if (fkv_info(get->client, get->key.data, get->key.size, &info, NULL) != FKV_OK)
         return;
     get->transfer.rows = info.rows;
     get->transfer.bytes = info.bytes;
@@ -60,6 +59,9 @@ static int get_to_sink(struct get *get, struct table_sink *sink)
         return transfer_fail(&get->transfer, get->cli, &error, is_open ? cli_fail : cli_fail_key);
     if (sink->path == NULL)
         return CLI_DONE;
+    /* The sink counts what it wrote; "bytes" is to be what put, ls and info say of the table. */
+    if ((uint64_t)get->transfer.rows == result.rows)
+        result.bytes = (uint64_t)get->transfer.bytes;
     return transfer_report(&get->transfer, get->cli, "Got", get->key, sink->path, &result);
 }
 

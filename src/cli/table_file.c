@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -122,7 +123,7 @@ enum fkv_status table_source_open(const char *path, struct table_source *ret,
         return status;
     if (table_format_of(path) == TABLE_PARQUET || begins_with(fd, &about, "PAR1")) {
         close(fd);
-        status = open_parquet(path, &source, error);
+        status = open_parquet(strcmp(path, "-") == 0 ? "/dev/stdin" : path, &source, error);
     } else {
         status = open_ipc(fd, path, &about, &source, error);
     }
@@ -246,6 +247,17 @@ static enum fkv_status write_parquet(const struct table_sink *sink, int fd,
     return formats_parquet_write(sink->formats, stream, fd, &options, ret, error);
 }
 
+/* Parquet hasn't every type that Arrow has; Arrow's sentence names the one, and not the way out. */
+static enum fkv_status parquet_refusal(enum fkv_status status, struct fkv_error *error)
+{
+    if (status != FKV_UNIMPLEMENTED && status != FKV_INVALID_ARGUMENT)
+        return status;
+    size_t used = strlen(error->message);
+    snprintf(error->message + used, sizeof error->message - used,
+             "; a name ending in .arrow writes Arrow IPC, which has every type");
+    return error->status = FKV_INVALID_ARGUMENT;
+}
+
 enum fkv_status table_sink_write(struct table_sink *sink, struct ArrowArrayStream *stream,
                                  fkv_progress_callback progress, void *progress_context,
                                  struct fkv_progress *ret, struct fkv_error *error)
@@ -267,5 +279,6 @@ enum fkv_status table_sink_write(struct table_sink *sink, struct ArrowArrayStrea
     if (status == FKV_OK)
         return output_commit(&output, error);
     output_abort(&output);
-    return status_prefix(error, status, "'%s' was not written", sink->path);
+    status_prefix(error, status, "'%s' was not written", sink->path);
+    return sink->format == TABLE_PARQUET ? parquet_refusal(status, error) : status;
 }

@@ -210,8 +210,11 @@ class FdSink : public arrow::io::OutputStream
         return arrow::Status::OK();
     }
 
+    /* An IOError that isn't this sink's is Parquet's word for a table that it can't hold. */
     enum fkv_status status() const
     {
+        if (errno_ == 0)
+            return FKV_INVALID_ARGUMENT;
         return errno_ == ENOSPC || errno_ == EDQUOT ? FKV_RESOURCE_EXHAUSTED : FKV_UNKNOWN;
     }
 

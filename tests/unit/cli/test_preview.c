@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Previews: which rows, over which batches, and of files with broken bytes. */
+#include "harness/test.h"
+
+#include <locale.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/numbers.h"
+#include "cli/preview.h"
+
+static char *text_of(const struct preview *preview)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    assert_true(preview_print(preview, out));
+    fclose(out);
+    return text;
+}
+
+/* The row numbers that a preview of one column shows, "..." for its gap, joined by blanks. */
+static char *rows_shown(int64_t rows, int64_t batch_rows, size_t shown)
+{
+    struct fkv_error error;
+    struct ArrowArrayStream stream;
+    struct preview *preview;
+    struct numbers_options numbers = {.rows = rows, .columns = 1, .batch_rows = batch_rows};
+    assert_ok(numbers_stream(&numbers, &stream, &error));
+    struct preview_options options = {.rows = shown};
+    assert_ok(preview_read(&stream, &options, NULL, NULL, &preview, &error));
+    char *text = text_of(preview);
+    preview_free(preview);
+
+    char *result = calloc(1, strlen(text) + 1), *end = result;
+    assert_non_null(result);
+    char *line = strstr(text, "---");
+    assert_non_null(line);
+    for (line = strchr(line, '\n') + 1; *line != '\n'; line = strchr(line, '\n') + 1) {
+        line += strspn(line, " ");
+        size_t size = strcspn(line, " ");
+        memcpy(end, line, size + 1); /* with the blank behind it */
+        end += size + 1;
+    }
+    free(text);
+    return result;
+}
+
+static void first_and_last_rows(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t rows, batch_rows;
+        size_t shown;
+        const char *expected;
+    } cases[] = {
+        {0, 1, 2, ""},
+        {1, 1, 2, "0 "},
+        {4, 4, 2, "0 1 2 3 "},
+        {4, 1, 2, "0 1 2 3 "},
+        {5, 5, 2, "0 1 ... 3 4 "},
+        {5, 1, 2, "0 1 ... 3 4 "},
+        {5, 2, 2, "0 1 ... 3 4 "},
+        {5, 3, 2, "0 1 ... 3 4 "},
+        {100, 7, 3, "0 1 2 ... 97 98 99 "},
+        {100, 1, 3, "0 1 2 ... 97 98 99 "},
+        {100, 99, 3, "0 1 2 ... 97 98 99 "},
+        {3, 2, 5, "0 1 2 "},
+        {3, 2, 0, "... "},
+        {1000, 1, 40, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *rows = rows_shown(cases[i].rows, cases[i].batch_rows, cases[i].shown);
+        if (cases[i].expected != NULL)
+            assert_string_equal(rows, cases[i].expected);
+        else
+            assert_non_null(strstr(rows, "38 39 ... 960 961 "));
+        free(rows);
+    }
+}
+
+static bool stop(void *context, const struct fkv_progress *progress)
+{
+    *(uint64_t *)context = progress->rows;
+    return progress->rows < 3;
+}
+
+static void stops_when_told(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct ArrowArrayStream stream;
+    struct preview *preview = NULL;
+    uint64_t rows = 0;
+    struct numbers_options numbers = {.rows = 10, .columns = 1, .batch_rows = 1};
+    assert_ok(numbers_stream(&numbers, &stream, &error));
+    struct preview_options options = {.rows = 5};
+    assert_int_equal(preview_read(&stream, &options, stop, &rows, &preview, &error), FKV_CANCELLED);
+    assert_int_equal(rows, 3);
+    assert_null(preview);
+}
+
+/* ---- broken bytes ---- */
+
+enum { file_bytes_max = 1 << 17, mutations = 400 };
+
+static size_t read_file(const char *path, uint8_t *bytes)
+{
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    size_t size = fread(bytes, 1, file_bytes_max, file);
+    assert_true(size > 0 && size < file_bytes_max);
+    fclose(file);
+    return size;
+}
+
+/* Shows the bytes as a table if they are one; that nothing is read outside of them is for the
+ * sanitizer to see. Gives whether it was shown. */
+static bool show(const uint8_t *bytes, size_t size)
+{
+    struct fkv_error error;
+    struct ArrowArrayStream stream;
+    struct preview *preview;
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fflush(file), 0);
+    int fd = dup(fileno(file));
+    assert_true(fd >= 0);
+    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+    enum fkv_status status = fkv_ipc_read(fd, &stream, &error);
+    fclose(file);
+    if (status != FKV_OK)
+        return false;
+    struct preview_options options = {.rows = 5, .width = 200};
+    status = preview_read(&stream, &options, NULL, NULL, &preview, &error);
+    if (status != FKV_OK)
+        return false;
+    char *text = text_of(preview);
+    assert_non_null(strstr(text, "schema:"));
+    free(text);
+    preview_free(preview);
+    return true;
+}
+
+static void survives_broken_bytes(void **state)
+{
+    (void)state;
+    uint8_t *bytes = malloc(file_bytes_max);
+    assert_non_null(bytes);
+    size_t size = read_file("tests/cli/data/values.arrow", bytes);
+    assert_true(show(bytes, size));
+    uint64_t seed = 1;
+    size_t shown = 0;
+    for (int i = 0; i < mutations; i++) {
+        seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        size_t at = (size_t)(seed >> 33) % size;
+        uint8_t before = bytes[at];
+        bytes[at] ^= (uint8_t)(1 << (seed >> 30 & 7));
+        shown += show(bytes, size);
+        bytes[at] = before;
+    }
+    assert_true(shown > 0 && shown < mutations); /* some hit values, some what holds them */
+    free(bytes);
+}
+
+int main(void)
+{
+    setlocale(LC_CTYPE, "C.UTF-8");
+    RUN_TESTS(cmocka_unit_test(first_and_last_rows), cmocka_unit_test(stops_when_told),
+              cmocka_unit_test(survives_broken_bytes));
+}
