@@ -30,10 +30,18 @@ static bool begins_request(const struct wire_session *session, const nghttp2_fra
     return session->role == WIRE_SERVER && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
 }
 
+static int refuse_stream(nghttp2_session *h2, int32_t stream)
+{
+    int code = nghttp2_submit_rst_stream(h2, NGHTTP2_FLAG_NONE, stream, NGHTTP2_REFUSED_STREAM);
+    return code == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, void *context)
 {
     struct wire_session *session = context;
     if (begins_request(session, frame)) {
+        if (session->has_drained) /* the GOAWAY on its way doesn't count this stream */
+            return refuse_stream(h2, frame->hd.stream_id);
         struct wire_call *call = wire_call_new(session);
         if (call == NULL) /* nghttp2 resets the stream */
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;

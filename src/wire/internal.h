@@ -39,6 +39,7 @@ struct wire_session {
     uint64_t output_target; /* h2.c: no more DATA once the output has so many bytes; 0: none */
 
     bool refuses_calls; /* GOAWAY was sent or received, or the session ends */
+    bool is_busy;       /* in feed or next: nghttp2 mustn't be asked to write */
     bool has_drained;
     /* Calls were open then. The peer may still have to read their ends when we are done: closing
      * now would make the system reset the connection on its next write, and that might lose them.

@@ -147,7 +147,9 @@ enum fkv_status wire_session_feed(struct wire_session *session, struct slice byt
     free_closed(session);
     if (!session->has_failed && bytes.size > 0 && check_preface(session, bytes)) {
         session->stats.bytes_fed += bytes.size;
+        session->is_busy = true;
         wire_h2_feed(session, bytes);
+        session->is_busy = false;
         /* Now, so that answers to PING are quick and a violation is known before more is fed. */
         wire_h2_write_controls(session);
     }
@@ -164,10 +166,12 @@ size_t wire_session_next(struct wire_session *session, struct iovec *iov, size_t
 {
     free_closed(session);
     uint64_t target = least(bytes_max, session->limits.output_bytes_max);
+    session->is_busy = true;
     while (!session->has_failed && session->output.bytes < target &&
            !list_empty(&session->attention))
         wire_call_attend(list_entry(list_shift(&session->attention), struct wire_call, attention));
     wire_h2_write(session, target);
+    session->is_busy = false;
     return wire_pieces_iov(&session->output, iov, capacity, bytes_max);
 }
 
@@ -201,7 +205,8 @@ void wire_session_drain(struct wire_session *session)
     session->has_drained = true;
     session->awaits_peer = session->role == WIRE_SERVER && session->stats.calls_open > 0;
     wire_h2_goaway(session);
-    wire_h2_write_controls(session); /* before another stream comes in that it doesn't count */
+    if (!session->is_busy)
+        wire_h2_write_controls(session);
 }
 
 struct wire_session_stats wire_session_stats(const struct wire_session *session)

@@ -14,6 +14,7 @@ struct fixture {
     unsigned to_send; /* messages of 10 bytes */
     bool waits_then;
     bool finishes_at_once;
+    bool drains_at_once;
     bool had_ended_when_closed;
 };
 
@@ -71,6 +72,8 @@ static void on_call(void *context, struct wire_call *call)
     f->call = call;
     f->timeout_ns = wire_call_timeout_ns(call);
     wire_call_accept(call, &receiver, f);
+    if (f->drains_at_once)
+        wire_session_drain(wire_call_session(call));
     if (f->finishes_at_once)
         wire_call_finish(call, FKV_UNIMPLEMENTED, "no");
 }
@@ -467,6 +470,27 @@ static void sends_headers_and_trailers_of_the_call(void **state)
     end(&f);
 }
 
+/* Requests behind the one that made the server drain were never looked at, and say so. */
+static void drains_from_inside_a_call(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &wire_limits_default);
+    f.drains_at_once = true;
+    for (uint32_t stream = 1; stream <= 5; stream += 2)
+        add_headers(&f.in, END_STREAM, stream, REQUEST());
+    feed_well(&f);
+    const char *text = take_answer(&f.answer, f.session);
+    assert_non_null(strstr(text, "GOAWAY 0 0\n"));
+    assert_non_null(strstr(text, "RST_STREAM 3 7\n"));
+    assert_non_null(strstr(text, "RST_STREAM 5 7\n"));
+    assert_non_null(strstr(text, "HEADERS+ 1 :status=200 content-type=application/grpc "
+                                 "grpc-status=0\n"));
+    assert_int_equal(f.calls, 1);
+    assert_false(wire_session_is_over(f.session)); /* the client closes: it may have to read */
+    end(&f);
+}
+
 int main(void)
 {
     RUN_TESTS(
@@ -481,5 +505,6 @@ int main(void)
         cmocka_unit_test(bounds_a_flood_of_resets), cmocka_unit_test(error_passes_a_closed_window),
         cmocka_unit_test(short_messages_share_frames),
         cmocka_unit_test(answers_pings_while_calls_wait),
-        cmocka_unit_test(sends_headers_and_trailers_of_the_call));
+        cmocka_unit_test(sends_headers_and_trailers_of_the_call),
+        cmocka_unit_test(drains_from_inside_a_call));
 }
