@@ -34,7 +34,7 @@ enum wire_role { WIRE_CLIENT, WIRE_SERVER };
 
 struct wire_limits {
     uint32_t streams_max;          /* MAX_CONCURRENT_STREAMS; more are refused (REFUSED_STREAM) */
-    uint32_t header_bytes_max;     /* MAX_HEADER_LIST_SIZE, as RFC 9113 counts; more: 431 /
+    uint32_t header_bytes_max;     /* MAX_HEADER_LIST_SIZE, as RFC 9113 counts; more:
                                       RESOURCE_EXHAUSTED */
     uint32_t frame_bytes_max;      /* MAX_FRAME_SIZE that we take: 16,384 to 16,777,215 */
     uint32_t send_frame_bytes_max; /* longest DATA frame that we send, whatever the peer takes */
@@ -196,7 +196,8 @@ bool wire_session_has_output(struct wire_session *session);
 /* Nothing more to read or to write: the connection can be closed. */
 bool wire_session_is_over(struct wire_session *session);
 
-/* GOAWAY: calls in flight go on, new ones are refused. */
+/* GOAWAY: calls in flight go on, new ones are refused. A server with calls in flight is over only
+ * when the client has closed: closing first could lose it the ends of these calls. */
 void wire_session_drain(struct wire_session *session);
 
 struct wire_session_stats {
