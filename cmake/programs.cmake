@@ -55,7 +55,7 @@ if(TARGET fkv_arrow)
   set_target_properties(flightkv_formats PROPERTIES
     PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}
     CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
-    CXX_VISIBILITY_PRESET hidden BUILD_RPATH "" SKIP_BUILD_RPATH ON)
+    CXX_VISIBILITY_PRESET hidden SKIP_BUILD_RPATH ON INSTALL_RPATH "")
   target_compile_options(flightkv_formats PRIVATE -O2 -g -Wall -Wextra)
   target_include_directories(flightkv_formats PRIVATE
     ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
@@ -64,7 +64,7 @@ if(TARGET fkv_arrow)
   target_compile_definitions(fkv_formats PRIVATE
     FKV_ARROW_LIBRARY="${FKV_ARROW_LIBRARY}" FKV_PARQUET_LIBRARY="${FKV_PARQUET_LIBRARY}"
     FKV_ARROW_MAJOR="${major}")
-  install(TARGETS flightkv_formats LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/flightkv)
+  install(TARGETS flightkv_formats LIBRARY DESTINATION lib/flightkv) # where formats.c looks
 else()
   message(STATUS "Parquet module not built: it needs g++ and Arrow C++ (or pyarrow in .venv)")
 endif()

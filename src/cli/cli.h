@@ -81,6 +81,7 @@ int cli_connect(const struct cli *cli, struct fkv_client **ret);
 
 /* A key as typed (percent-escaped) to its bytes, appended to `ret`. */
 struct buf;
+enum { cli_key_bytes_max = 4096 };
 int cli_key(const struct cli *cli, const char *text, struct buf *ret);
 
 #endif

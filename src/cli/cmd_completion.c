@@ -7,7 +7,7 @@
 
 /* A blank would end a word for the shell; commands read it escaped, too. */
 static const char keys_command[] =
-    "flightkv ls --timeout 1s 2>/dev/null | cut -f1 | sed 's/ /%20/g'";
+    "flightkv ls --timeout 1s 2>/dev/null | cut -f1 | sed s/\\ /%20/g";
 
 static const char *const shells[] = {"bash", "zsh", "fish"};
 

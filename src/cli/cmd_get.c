@@ -8,7 +8,7 @@
 #include "cli/preview.h"
 #include "cli/transfer.h"
 
-enum { key_bytes_max = 4096, rows_shown = 5, rows_shown_max = 1000 };
+enum { rows_shown = 5, rows_shown_max = 1000 };
 
 struct get {
     const struct cli *cli;
@@ -134,7 +134,7 @@ static int run(struct cli *cli, const struct parsed *parsed)
     if (has_output && parsed_has(parsed, "preview"))
         return cli_error(cli, CLI_USAGE, "get: --preview and -o FILE can't go together");
     struct buf key;
-    buf_init(&key, alloc_system(), key_bytes_max);
+    buf_init(&key, alloc_system(), cli_key_bytes_max);
     int exit_code = cli_key(cli, parsed->arguments[0], &key);
     struct get get = {.cli = cli, .key = buf_slice(&key)};
     if (exit_code == CLI_DONE)

@@ -8,7 +8,7 @@
 #include "cli/type_text.h"
 #include "cli/width.h"
 
-enum { key_bytes_max = 4096, cell_bytes_max = 1 << 20 };
+enum { cell_bytes_max = 1 << 20 };
 
 /* What Flight itself knows of the table, and what the server adds where it can. */
 static struct doc *figures_of(struct fkv_client *client, const struct fkv_table_info *info)
@@ -132,7 +132,7 @@ static int info(const struct cli *cli, struct slice key)
 static int run(struct cli *cli, const struct parsed *parsed)
 {
     struct buf key;
-    buf_init(&key, alloc_system(), key_bytes_max);
+    buf_init(&key, alloc_system(), cli_key_bytes_max);
     int exit_code = cli_key(cli, parsed->arguments[0], &key);
     if (exit_code == CLI_DONE)
         exit_code = info(cli, buf_slice(&key));

@@ -4,8 +4,6 @@
 #include "base/buf.h"
 #include "cli/transfer.h"
 
-enum { key_bytes_max = 4096 };
-
 static int put(const struct cli *cli, struct slice key, const char *path,
                struct table_source *source, struct fkv_client *client)
 {
@@ -44,7 +42,7 @@ static int open_and_put(const struct cli *cli, struct slice key, const char *pat
 static int run(struct cli *cli, const struct parsed *parsed)
 {
     struct buf key;
-    buf_init(&key, alloc_system(), key_bytes_max);
+    buf_init(&key, alloc_system(), cli_key_bytes_max);
     int exit_code = cli_key(cli, parsed->arguments[0], &key);
     if (exit_code == CLI_DONE)
         exit_code = open_and_put(cli, buf_slice(&key), parsed->arguments[1]);

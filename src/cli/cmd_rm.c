@@ -5,8 +5,6 @@
 #include "base/text.h"
 #include "cli/json.h"
 
-enum { key_bytes_max = 4096 };
-
 struct removal {
     const struct cli *cli;
     struct fkv_client *client;
@@ -41,7 +39,7 @@ static int remove_keys(struct removal *removal, const struct parsed *parsed)
 {
     int worst = CLI_DONE;
     struct buf key;
-    buf_init(&key, alloc_system(), key_bytes_max);
+    buf_init(&key, alloc_system(), cli_key_bytes_max);
     for (size_t i = 0; i < parsed->argument_count; i++) {
         buf_clear(&key);
         int exit_code = cli_key(removal->cli, parsed->arguments[i], &key);

@@ -3,7 +3,7 @@
  *
  *     null, true, -12, 1.5e-08, 12.50 (decimals exactly), text, x'00ff' (binary)
  *     2024-01-31, 12:00:00.500, 2024-01-31T12:00:00Z[Europe/Paris], 1500ms, 2mo 3d 4ns
- *     [1, null], {a: 1, b: "text"}, {"key" => 1}
+ *     [1, null], {a: 1, b: "text"}, {"key": 1}
  *
  * A timestamp with a zone by name is given in UTC with the name behind it, as RFC 9557 writes it;
  * one with an offset ("+02:00") in local time with that offset.
@@ -18,10 +18,10 @@
 #include "base/buf.h"
 #include "flightkv/arrow_abi.h"
 
-/* How many rows come before the value's text is full: it ends in "..." from there on. */
+/* A text that is this long goes on with "..." and no more. */
 enum { value_bytes_most = 400 };
 
-/* Appends the text of row `row` (0 to length - 1). Quoted strings are for values in values. */
+/* Appends the text of row `row` (0 to length - 1). Strings within other values are quoted. */
 void value_text(struct buf *out, const struct ArrowSchema *schema, const struct ArrowArray *array,
                 int64_t row);
 
