@@ -27,7 +27,7 @@ void doc_set(struct doc *object, const char *name, struct doc *value); /* takes 
 /* The member "key", or "key_b64" where the key isn't UTF-8. */
 void doc_set_key(struct doc *object, const void *key, size_t key_size);
 
-void doc_append(struct doc *array, struct doc *value);                    /* takes it over */
+void doc_append(struct doc *array, struct doc *value); /* takes it over */
 void doc_append_number(struct doc *array, double number);
 void doc_append_key(struct doc *array, const void *key, size_t key_size); /* as {"key": ...} */
 
