@@ -84,6 +84,9 @@ static void watches_descriptors(void **state)
     assert_int_equal(pipe(f.fds), 0);
     assert_ok(net_watch_new(f.loop, f.fds[0], on_pipe_readable, &f, &f.watch, &error));
     net_watch_set(f.watch, NET_READABLE);
+    net_watch_set(f.watch, 0);
+    net_watch_set(f.watch, NET_READABLE);
+    net_watch_set(f.watch, NET_READABLE);
     assert_int_equal(write(f.fds[1], "aab", 3), 3); /* level-triggered: three times */
     net_loop_run(f.loop);
     assert_int_equal(f.events, NET_READABLE);
@@ -128,21 +131,69 @@ static void takes_messages_of_threads(void **state)
     end(&f);
 }
 
-static void forget_message(void *context)
+static void count_late(void *context)
 {
-    (void)context;
-    fail_msg("the loop doesn't run any more");
+    (*(int *)context)++;
 }
 
-static void frees_messages_never_taken(void **state)
+/* What a message carries may have to be freed by who takes it. */
+static void runs_messages_left_at_the_end(void **state)
 {
     (void)state;
     struct fixture f;
+    int count = 0;
     begin(&f);
-    assert_true(net_loop_post(f.loop, forget_message, NULL));
+    assert_true(net_loop_post(f.loop, count_late, &count));
+    assert_true(net_loop_post(f.loop, count_late, &count));
     f.memory.fail_at = f.memory.requests + 1;
-    assert_false(net_loop_post(f.loop, forget_message, NULL));
+    assert_false(net_loop_post(f.loop, count_late, &count));
     end(&f);
+    assert_int_equal(count, 2);
+}
+
+/* Each allocation fails once; nothing is left behind. */
+static void out_of_memory(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct test_alloc none;
+    struct net_loop *loop = NULL;
+    struct net_watch *watch = NULL;
+    struct net_signal *usr1 = NULL;
+    struct net_thread *thread = NULL;
+    const struct net_loop_events events = {on_turn, &f};
+    test_alloc_init(&none, 1);
+    assert_int_equal(net_loop_new(&none.alloc, &events, &loop, NULL), FKV_RESOURCE_EXHAUSTED);
+    begin(&f);
+    f.memory.fail_at = f.memory.requests + 1;
+    f.memory.fail_forever = true;
+    assert_int_equal(net_watch_new(f.loop, 0, on_pipe_readable, &f, &watch, NULL),
+                     FKV_RESOURCE_EXHAUSTED);
+    assert_int_equal(net_signal_new(f.loop, SIGUSR1, NULL, &f, &usr1, NULL),
+                     FKV_RESOURCE_EXHAUSTED);
+    assert_int_equal(net_thread_start(&f.memory.alloc, post_many, &f, &thread, NULL),
+                     FKV_RESOURCE_EXHAUSTED);
+    assert_false(net_loop_work(f.loop, count_late, NULL, NULL));
+    assert_true(loop == NULL && watch == NULL && usr1 == NULL && thread == NULL);
+    end(&f);
+}
+
+static void refuses_what_cannot_be_watched(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct net_watch *watch = NULL;
+    struct net_signal *none = NULL;
+    struct fkv_error error;
+    begin(&f);
+    assert_int_equal(net_watch_new(f.loop, -1, on_pipe_readable, &f, &watch, &error),
+                     FKV_RESOURCE_EXHAUSTED);
+    assert_non_null(strstr(error.message, "could not watch a descriptor: "));
+    assert_int_equal(net_signal_new(f.loop, 0, NULL, &f, &none, &error), FKV_RESOURCE_EXHAUSTED);
+    assert_non_null(strstr(error.message, "could not watch a signal: "));
+    assert_true(watch == NULL && none == NULL);
+    end(&f);
+    net_loop_free(NULL);
 }
 
 static void work(void *context)
@@ -207,7 +258,8 @@ int main(void)
 {
     RUN_TESTS(cmocka_unit_test(wakes_when_a_turn_is_due), cmocka_unit_test(watches_descriptors),
               cmocka_unit_test(takes_messages_of_threads),
-              cmocka_unit_test(frees_messages_never_taken),
+              cmocka_unit_test(runs_messages_left_at_the_end), cmocka_unit_test(out_of_memory),
+              cmocka_unit_test(refuses_what_cannot_be_watched),
               cmocka_unit_test(works_in_the_background), cmocka_unit_test(hears_signals),
               cmocka_unit_test(stops_before_it_runs));
 }

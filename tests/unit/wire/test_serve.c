@@ -15,6 +15,8 @@ struct fixture {
     bool waits_then;
     bool finishes_at_once;
     bool drains_at_once;
+    bool ignores_calls;
+    bool gives_nothing; /* the source claims a message that it didn't put */
     bool had_ended_when_closed;
 };
 
@@ -33,6 +35,8 @@ static enum wire_pull next_message(void *context, struct wire_call *call, struct
     (void)call;
     (void)error;
     struct fixture *f = context;
+    if (f->gives_nothing)
+        return WIRE_PULL_MESSAGE;
     if (f->to_send == 0)
         return f->waits_then ? WIRE_PULL_WAIT : WIRE_PULL_END;
     f->to_send--;
@@ -69,6 +73,8 @@ static void on_call(void *context, struct wire_call *call)
 {
     struct fixture *f = context;
     f->calls++;
+    if (f->ignores_calls)
+        return;
     f->call = call;
     f->timeout_ns = wire_call_timeout_ns(call);
     wire_call_accept(call, &receiver, f);
@@ -470,6 +476,41 @@ static void sends_headers_and_trailers_of_the_call(void **state)
     end(&f);
 }
 
+static void sends_many_trailers(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &wire_limits_default);
+    f.waits_then = true;
+    add_headers(&f.in, END_STREAM, 1, REQUEST());
+    feed_well(&f);
+    for (int i = 0; i < 50; i++) {
+        char name[10];
+        snprintf(name, sizeof name, "t%d", i);
+        wire_call_trailer(f.call, name, slice_text("v"));
+    }
+    wire_call_finish(f.call, FKV_OK, NULL);
+    expect_answer(&f.answer, f.session, " t48=v t49=v grpc-status=0\n");
+    end(&f);
+}
+
+static void careless_services_get_an_error(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &wire_limits_default);
+    f.ignores_calls = true;
+    add_headers(&f.in, END_STREAM, 1, REQUEST());
+    feed_well(&f);
+    expect_answer(&f.answer, f.session, "grpc-status=12");
+    f.ignores_calls = false;
+    f.gives_nothing = true;
+    add_headers(&f.in, END_STREAM, 3, REQUEST());
+    feed_well(&f);
+    expect_answer(&f.answer, f.session, "grpc-status=13");
+    end(&f);
+}
+
 /* Requests behind the one that made the server drain were never looked at, and say so. */
 static void drains_from_inside_a_call(void **state)
 {
@@ -506,5 +547,6 @@ int main(void)
         cmocka_unit_test(short_messages_share_frames),
         cmocka_unit_test(answers_pings_while_calls_wait),
         cmocka_unit_test(sends_headers_and_trailers_of_the_call),
+        cmocka_unit_test(sends_many_trailers), cmocka_unit_test(careless_services_get_an_error),
         cmocka_unit_test(drains_from_inside_a_call));
 }
