@@ -107,7 +107,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void read_whole(const char *path, struct buf *ret)
+void file_read(const char *path, struct buf *ret)
 {
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
@@ -128,7 +128,7 @@ size_t streams_each(const char *folder,
     for (size_t i = 0; i < files.count; i++) {
         struct buf stream;
         buf_init(&stream, alloc_system(), SIZE_MAX);
-        read_whole(files.names[i], &stream);
+        file_read(files.names[i], &stream);
         use(context, files.names[i], buf_slice(&stream));
         buf_done(&stream);
         free(files.names[i]);

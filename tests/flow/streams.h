@@ -22,6 +22,9 @@ size_t streams_each(const char *folder,
                     void (*use)(void *context, const char *path, struct slice stream),
                     void *context);
 
+/* The whole file's bytes; the test fails when it can't be read. */
+void file_read(const char *path, struct buf *ret);
+
 /* The folders: the project's own streams, and further ones from FKV_GOLDEN or beside the
  * repository, where they are present. */
 extern const char *const streams_own;
