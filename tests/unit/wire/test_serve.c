@@ -432,6 +432,20 @@ static void short_messages_share_frames(void **state)
     end(&f);
 }
 
+static void calls_take_turns(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &wire_limits_default);
+    f.to_send = 8000; /* for both together: more than the connection's window */
+    add_headers(&f.in, END_STREAM, 1, REQUEST());
+    add_headers(&f.in, END_STREAM, 3, REQUEST());
+    feed_well(&f);
+    expect_answer(&f.answer, f.session, "DATA 1\nDATA 3\nDATA 1\nDATA 3\n");
+    assert_int_equal(f.answer.data_bytes, 65535);
+    end(&f);
+}
+
 static void answers_pings_while_calls_wait(void **state)
 {
     (void)state;
@@ -544,7 +558,7 @@ int main(void)
         cmocka_unit_test(refuses_streams_over_the_limit),
         cmocka_unit_test(violation_ends_the_session), cmocka_unit_test(bounds_a_flood_of_pings),
         cmocka_unit_test(bounds_a_flood_of_resets), cmocka_unit_test(error_passes_a_closed_window),
-        cmocka_unit_test(short_messages_share_frames),
+        cmocka_unit_test(short_messages_share_frames), cmocka_unit_test(calls_take_turns),
         cmocka_unit_test(answers_pings_while_calls_wait),
         cmocka_unit_test(sends_headers_and_trailers_of_the_call),
         cmocka_unit_test(sends_many_trailers), cmocka_unit_test(careless_services_get_an_error),
