@@ -129,14 +129,18 @@ static void address_text(const struct sockaddr *address, socklen_t size, char *r
         snprintf(ret, ret_size, "%s:%s", host, port);
 }
 
+static enum fkv_status check_scheme(const struct net_uri *uri, struct fkv_error *error)
+{
+    char text[net_uri_max];
+    if (uri->scheme == NET_TCP)
+        return FKV_OK;
+    net_uri_text(uri, text);
+    return status_set(error, FKV_UNIMPLEMENTED, "%s: only grpc+tcp:// is supported", text);
+}
+
 static enum fkv_status find_addresses(const struct net_uri *uri, int flags, struct addrinfo **ret,
                                       struct fkv_error *error)
 {
-    if (uri->scheme != NET_TCP) {
-        char text[net_uri_max];
-        net_uri_text(uri, text);
-        return status_set(error, FKV_UNIMPLEMENTED, "%s: only grpc+tcp:// is supported", text);
-    }
     const struct addrinfo hints = {
         .ai_flags = flags | AI_NUMERICSERV, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     char port[8];
@@ -201,7 +205,9 @@ enum fkv_status net_tcp_connect(const struct alloc *alloc, const struct net_uri 
                                 struct fkv_error *error)
 {
     struct addrinfo *addresses = NULL;
-    enum fkv_status status = find_addresses(uri, 0, &addresses, error);
+    enum fkv_status status = check_scheme(uri, error);
+    if (status == FKV_OK)
+        status = find_addresses(uri, 0, &addresses, error);
     if (status != FKV_OK)
         return status;
     uint64_t deadline = deadline_of(timeout_ns);
@@ -337,17 +343,20 @@ enum fkv_status net_tcp_listen(const struct net_uri *uri, int backlog, struct ne
                                struct fkv_error *error)
 {
     struct addrinfo *addresses = NULL;
-    enum fkv_status status = find_addresses(uri, AI_PASSIVE, &addresses, error);
+    bool is_localhost = strcasecmp(uri->host, "localhost") == 0;
+    enum fkv_status status = check_scheme(uri, error);
+    if (status == FKV_OK && !is_localhost)
+        status = find_addresses(uri, AI_PASSIVE, &addresses, error);
     if (status != FKV_OK)
         return status;
-    bool is_localhost = strcasecmp(uri->host, "localhost") == 0;
     struct net_listen listen = {.uri = *uri};
     int cause, attempts = 0;
     do
         cause = is_localhost ? listen_at_localhost(backlog, &listen)
                              : listen_at_all(addresses, backlog, &listen);
     while (cause == EADDRINUSE && uri->port == 0 && ++attempts < any_port_attempts);
-    freeaddrinfo(addresses);
+    if (addresses != NULL)
+        freeaddrinfo(addresses);
     if (cause != 0) {
         char text[net_uri_max];
         net_uri_text(uri, text);
