@@ -382,9 +382,11 @@ def measure_file(bench, way, table, loops, calls, limit):
 
 
 def share_of_time(bench, ways_left, reserve):
-    """Seconds for each direction of the next of so many ways; None: no limit."""
+    """Seconds for each direction of the next of so many ways; None: no limit. `reserve` is for
+    what comes after them."""
     if bench.arguments.full:
         return None
+    reserve *= max(bench.progress.pace(), 1)
     return max((TIME_LIMIT_S - reserve - bench.progress.elapsed()) / ways_left / 2, 1)
 
 

@@ -79,6 +79,10 @@ class Progress:
     def plan(self, seconds):
         self.planned += seconds
 
+    def pace(self):
+        """How many seconds a planned one took so far."""
+        return self.spent / self.done if self.done > 0 else 1.0
+
     def elapsed(self):
         return time.monotonic() - self.started
 
@@ -102,7 +106,7 @@ class Progress:
 
     def show(self, label, seconds, stop):
         begin = time.monotonic()
-        pace = self.spent / self.done if self.done > 0 else 1.0
+        pace = self.pace()
         while not stop.wait(0.5):
             here = time.monotonic() - begin
             rest = (self.planned - self.done - seconds) * pace + max(seconds * pace - here, 1)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -13,12 +14,19 @@
 
 static const char ready[] = "Server is running! ";
 
+/* By its own path, so that process lists show its name. */
 static void become_server(int output)
 {
+    char path[PATH_MAX];
     static char *const words[] = {"flightkv", "serve", "--listen", "grpc+tcp://127.0.0.1:0", NULL};
+    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     dup2(output, STDOUT_FILENO);
-    execv("/proc/self/exe", words);
+    if (size > 0) {
+        path[size] = '\0';
+        execv(path, words);
+    }
+    execv("/proc/self/exe", words); /* the file was replaced meanwhile */
     _exit(127);
 }
 
