@@ -203,7 +203,7 @@ struct fkv_ipc_write_options {
 };
 
 /* Takes the stream over and writes all of it to the descriptor, which stays the caller's. `ret` may
- * be NULL. */
+ * be NULL. The bytes of progress are those of the file. */
 FKV_API enum fkv_status fkv_ipc_write(struct ArrowArrayStream *stream, int fd,
                                       const struct fkv_ipc_write_options *options,
                                       struct fkv_progress *ret, struct fkv_error *error);

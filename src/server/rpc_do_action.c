@@ -224,7 +224,9 @@ static enum fkv_status run_action(struct cache *cache, const struct flight_actio
     ret->body = request->body;
     ret->has_result = true;
     enum fkv_status status = action->run(ret, error);
-    return status == FKV_OK ? status : status_prefix(error, status, "%s", action->name);
+    if (status == FKV_OK || status == FKV_NOT_FOUND) /* that names the key, which is enough */
+        return status;
+    return status_prefix(error, status, "%s", action->name);
 }
 
 static enum wire_pull next_of_none(void *context, struct host_call *call, struct wire_out *out,
