@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 JOBS   ?= $(shell nproc)
 PREFIX ?= /usr/local
+TARGET ?= verify
+TIME   ?= 60
 pytest  = FLIGHTKV_PROGRAM=build/$(1)/flightkv FKV_IPC_CAT=build/$(1)/ipc_cat \
           .venv/bin/python -m pytest $(2)
 
@@ -31,7 +33,7 @@ check-release: deps release ## unit and flow tests, packaging, stock pyarrow cli
 
 check-dev: deps dev ## the same under address and undefined-behaviour sanitizers
 	ctest --preset dev -j $(JOBS)
-	$(call pytest,dev,tests/interop -m "not slow")
+	$(call pytest,dev,tests/interop tests/cli -m "not slow")
 
 check-tsan: deps tsan ## what runs in several threads, under the thread sanitizer
 	ctest --preset tsan -j $(JOBS) -L tsan
@@ -41,6 +43,13 @@ unit: dev ## unit tests only; one of them: ctest --preset dev -R NAME
 
 interop: deps release ## stock pyarrow clients against the release build
 	$(call pytest,release,tests/interop)
+
+fuzz: ## libFuzzer with TARGET=verify for TIME=60 seconds (needs clang)
+	@cmake --preset fuzz --log-level=NOTICE >/dev/null
+	@cmake --build --preset fuzz -j $(JOBS) --target fuzz_$(TARGET)
+	@mkdir -p build/fuzz/corpus/$(TARGET)
+	build/fuzz/fuzz_$(TARGET) -max_total_time=$(TIME) build/fuzz/corpus/$(TARGET) \
+	    $(wildcard tests/fuzz/corpus/$(TARGET)) tests/golden/valid
 
 demo: deps release ## put, get and other ways measured; SIZE=512MiB, FULL=1: 5 x 10 calls for all
 	.venv/bin/python bench/demo.py
@@ -60,5 +69,5 @@ install: release ## install below PREFIX (/usr/local); DESTDIR is kept to
 clean: ## remove build/ (.venv stays)
 	rm -rf build
 
-.PHONY: help deps release dev tsan test check-release check-dev check-tsan unit interop demo \
-        clean-demo tidy format install clean
+.PHONY: help deps release dev tsan test check-release check-dev check-tsan unit interop fuzz \
+        demo clean-demo tidy format install clean
