@@ -51,7 +51,9 @@ def harness_text(results):
 # ---- the table ----
 
 def seconds(value):
-    return "-" if value is None else f"{value:.4g}s"
+    if value is None:
+        return "-"
+    return f"{value:.4g}s" if value >= 1 else f"{value * 1000:.4g}ms"
 
 
 def cells(way, base, direction, size):
