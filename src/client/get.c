@@ -16,7 +16,7 @@ struct ready {
 
 struct client_stream {
     const struct alloc *alloc;
-    struct client_call call; /* call.client NULL when the client is gone */
+    struct client_call call; /* call.client NULL when the stream needs it no more */
     struct slice key;        /* the request, until it is sent */
     bool is_asked;
     struct client_pool *pool;
@@ -107,12 +107,12 @@ static enum fkv_status on_message_end(void *context, struct wire_call *wire,
     return status;
 }
 
-/* The stream has nothing more to expect from its client: others may use it. */
+/* The stream has nothing more to expect from its client: others may use it, and it may go. */
 static void let_go(struct client_stream *stream)
 {
-    struct fkv_client *client = stream->call.client;
-    if (client != NULL && client->stream == stream)
-        client->stream = NULL;
+    if (stream->call.client != NULL)
+        stream->call.client->stream = NULL;
+    stream->call.client = NULL;
 }
 
 static void on_closed(void *context, struct wire_call *wire, enum fkv_status status,
@@ -178,10 +178,9 @@ static enum fkv_status read_on(struct client_stream *stream, bool (*is_done)(con
 static int stream_get_schema(struct ArrowArrayStream *arrow, struct ArrowSchema *out)
 {
     struct client_stream *stream = arrow->private_data;
-    struct fkv_error error;
-    enum fkv_status status = ipc_reader_schema(stream->reader, out, &error);
+    enum fkv_status status = ipc_reader_schema(stream->reader, out, &stream->error);
     if (status != FKV_OK)
-        stream->error = error;
+        stream->status = status;
     return client_errno(status);
 }
 
@@ -212,8 +211,8 @@ static const char *stream_get_last_error(struct ArrowArrayStream *arrow)
 
 static void stream_free(struct client_stream *stream)
 {
-    let_go(stream);
     client_call_end(&stream->call);
+    let_go(stream);
     for (struct list *node; (node = list_shift(&stream->ready)) != NULL;) {
         struct ready *ready = list_entry(node, struct ready, link);
         ready->array.release(&ready->array);
