@@ -19,6 +19,8 @@
  *   add members; members left 0 mean the default, NULL in place of the struct means all defaults.
  * - Threads: one client, one thread at a time; fkv_client_cancel alone may be called from any
  *   thread. Different clients are independent. A server runs in threads of its own.
+ * - Callbacks: a client isn't called from the callbacks of its own calls (FAILED_PRECONDITION), and
+ *   not closed there; another client may be.
  * - Keys are 1 to 4,096 bytes, any but a leading NUL.
  */
 #ifndef FLIGHTKV_H

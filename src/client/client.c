@@ -31,10 +31,8 @@ static enum fkv_status connect_socket(void *context, const struct alloc *alloc,
 static void on_connection_closed(void *context, struct wire_pump *pump,
                                  const struct fkv_error *error)
 {
+    (void)error; /* its calls have heard of it */
     struct fkv_client *client = context;
-    client->lost = *error;
-    if (error->status == FKV_OK)
-        status_set(&client->lost, FKV_UNAVAILABLE, "the server has closed the connection");
     client->pump = NULL;
     wire_pump_free(pump);
 }
@@ -64,7 +62,31 @@ static enum fkv_status connect_client(struct fkv_client *client, struct fkv_erro
     return wire_pump_new(client->alloc, transport, session, &options, &client->pump, error);
 }
 
+/* More than a server says between two calls: SETTINGS, PING, GOAWAY, then the end of the stream. */
+enum { turns_between_calls_max = 16 };
+
+/* A connection that was lost or is being drained since the last call is made again. */
+static enum fkv_status ensure_connection(struct fkv_client *client, struct fkv_error *error)
+{
+    for (int i = 0; i < turns_between_calls_max && client->pump != NULL; i++) {
+        if (net_wait(wire_pump_transport(client->pump), NET_READABLE, 0) == 0)
+            break;
+        wire_pump_turn(client->pump, 0);
+    }
+    if (client->pump != NULL && !wire_session_takes_calls(wire_pump_session(client->pump))) {
+        wire_pump_free(client->pump);
+        client->pump = NULL;
+    }
+    return client->pump != NULL ? FKV_OK : connect_client(client, error);
+}
+
 /* ---- opening and closing ---- */
+
+/* Saturates: callers say "for ever" by all kinds of large numbers. */
+static uint64_t ns_of_ms(uint64_t ms)
+{
+    return ms > UINT64_MAX / NS_PER_MS ? UINT64_MAX : ms * NS_PER_MS;
+}
 
 #ifndef FKV_VERSION
 #error "FKV_VERSION is set by the build"
@@ -88,8 +110,8 @@ static enum fkv_status init_client(struct fkv_client *client, const char *uri,
 {
     uint64_t connect_ms = options != NULL ? options->connect_timeout_ms : 0;
     client->connect_timeout_ns =
-        (connect_ms != 0 ? connect_ms : connect_timeout_ms_default) * NS_PER_MS;
-    client->call_timeout_ns = options != NULL ? options->call_timeout_ms * NS_PER_MS : 0;
+        ns_of_ms(connect_ms != 0 ? connect_ms : connect_timeout_ms_default);
+    client->call_timeout_ns = options != NULL ? ns_of_ms(options->call_timeout_ms) : 0;
     const char *from_environment = getenv("FLIGHTKV_SERVER");
     if (uri == NULL)
         uri = from_environment != NULL && *from_environment != '\0' ? from_environment
@@ -159,17 +181,20 @@ enum fkv_status client_call_open(struct fkv_client *client, struct client_call *
         return status_set(error, FKV_FAILED_PRECONDITION,
                           "the client still has a get in progress: read its stream to the end or "
                           "release it first");
-    if (client->pump == NULL) {
-        enum fkv_status status = connect_client(client, error);
-        if (status != FKV_OK)
-            return status;
-    }
-    uint64_t timeout_ns =
-        options->timeout_ms != 0 ? options->timeout_ms * NS_PER_MS : client->call_timeout_ns;
-    *call = (struct client_call){.client = client, .deadline_ns = UINT64_MAX};
-    if (timeout_ns != 0)
-        call->deadline_ns = clock_now_ns(client->clock) + timeout_ns;
+    if (client->is_running)
+        return status_set(error, FKV_FAILED_PRECONDITION,
+                          "the client was called from a callback of its own call, expected "
+                          "another client there");
     atomic_store(&client->is_cancelled, false);
+    enum fkv_status status = ensure_connection(client, error);
+    if (status != FKV_OK)
+        return status;
+    uint64_t timeout_ns =
+        options->timeout_ms != 0 ? ns_of_ms(options->timeout_ms) : client->call_timeout_ns;
+    *call = (struct client_call){.client = client, .deadline_ns = UINT64_MAX};
+    uint64_t now = clock_now_ns(client->clock);
+    if (timeout_ns != 0 && timeout_ns < UINT64_MAX - now)
+        call->deadline_ns = now + timeout_ns;
 
     char agent[64];
     snprintf(agent, sizeof agent, "flightkv/%s", fkv_version());
@@ -192,10 +217,15 @@ void client_call_closed(struct client_call *call, enum fkv_status status, const 
         call->status = status_set(&call->error, status, "%s", message == NULL ? "" : message);
 }
 
+/* One turn sends the reset: the next call, which would do it, may be a long time away. */
 void client_call_end(struct client_call *call)
 {
-    if (call->wire != NULL)
-        wire_call_cancel(call->wire);
+    struct fkv_client *client = call->client;
+    if (call->wire == NULL)
+        return;
+    wire_call_cancel(call->wire);
+    if (client->pump != NULL)
+        wire_pump_turn(client->pump, 0);
 }
 
 static void give_up(struct client_call *call, enum fkv_status status, const char *message)
@@ -208,6 +238,9 @@ void client_call_run(struct client_call *call, bool (*is_done)(const void *conte
                      const void *context)
 {
     struct fkv_client *client = call->client;
+    if (call->wire == NULL)
+        return;
+    client->is_running = true;
     while (call->wire != NULL && !(is_done != NULL && is_done(context))) {
         uint64_t now = clock_now_ns(client->clock);
         if (atomic_exchange(&client->is_cancelled, false)) {
@@ -221,6 +254,7 @@ void client_call_run(struct client_call *call, bool (*is_done)(const void *conte
         uint64_t left = call->deadline_ns - now;
         wire_pump_turn(client->pump, left < cancel_poll_ns ? left : cancel_poll_ns);
     }
+    client->is_running = false;
 }
 
 int client_errno(enum fkv_status status)

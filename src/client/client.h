@@ -35,7 +35,7 @@ struct fkv_client {
     uint64_t call_timeout_ns; /* 0: none */
 
     struct wire_pump *pump; /* NULL when there is no connection */
-    struct fkv_error lost;  /* why the last connection ended */
+    bool is_running;        /* in client_call_run, whose callbacks mustn't come back */
     uint8_t *scratch;
     struct client_pool *pool;
     struct client_stream *stream; /* the get in progress */
@@ -66,7 +66,8 @@ struct client_call_options {
     struct wire_source source;
 };
 
-/* Connects where needed and opens the call. FAILED_PRECONDITION while a get is in progress. */
+/* Connects where needed and opens the call. FAILED_PRECONDITION while a get is in progress and in a
+ * callback of a call. */
 enum fkv_status client_call_open(struct fkv_client *client, struct client_call *call,
                                  const struct client_call_options *options,
                                  struct fkv_error *error);

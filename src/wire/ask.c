@@ -46,6 +46,11 @@ static enum fkv_status send_request(struct wire_call *call, const struct wire_re
     return FKV_OK;
 }
 
+bool wire_session_takes_calls(const struct wire_session *session)
+{
+    return !session->refuses_calls && wire_h2_takes_requests(session);
+}
+
 enum fkv_status wire_call_open(struct wire_session *session, const struct wire_request *request,
                                struct wire_call **ret, struct fkv_error *error)
 {

@@ -376,6 +376,11 @@ bool wire_h2_wants_anything(const struct wire_session *session)
     return wire_h2_wants_write(session) || nghttp2_session_want_read(session->h2) != 0;
 }
 
+bool wire_h2_takes_requests(const struct wire_session *session)
+{
+    return nghttp2_session_check_request_allowed(session->h2) != 0;
+}
+
 void wire_h2_goaway(struct wire_session *session)
 {
     int32_t last = nghttp2_session_get_last_proc_stream_id(session->h2);

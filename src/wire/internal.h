@@ -150,6 +150,7 @@ void wire_h2_write_controls(struct wire_session *session); /* no DATA frames */
 
 bool wire_h2_wants_write(const struct wire_session *session);
 bool wire_h2_wants_anything(const struct wire_session *session);
+bool wire_h2_takes_requests(const struct wire_session *session); /* a client's */
 void wire_h2_goaway(struct wire_session *session);
 
 /* These answer false when out of memory. With a body, DATA frames are filled from the call. */

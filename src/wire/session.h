@@ -166,6 +166,9 @@ struct wire_request {
     struct wire_source source; /* next NULL: no message, half-closed at once */
 };
 
+/* Whether calls can be opened still; not after a GOAWAY, or when stream numbers have run out. */
+bool wire_session_takes_calls(const struct wire_session *session);
+
 enum fkv_status wire_call_open(struct wire_session *session, const struct wire_request *request,
                                struct wire_call **ret, struct fkv_error *error);
 

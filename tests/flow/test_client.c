@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What users do with a client beside plain calls: closing it early, waiting for ever, cancelling,
  * calling it from its own callbacks, keeping it over a server's restart. */
+#include <nghttp2/nghttp2.h>
+
 #include "flow/flow.h"
 #include "flow/tables.h"
+#include "wire/internal.h"
 
 static struct fkv_error error;
 
 static const struct table_rule small = {.seed = 5, .batches = 3, .rows = 100};
+static const struct table_rule large = {.seed = 900, .batches = 20, .rows = 1000};
 
 static enum fkv_status put(struct fkv_client *client, const char *key,
                            const struct table_rule *rule)
@@ -19,6 +23,11 @@ static enum fkv_status put(struct fkv_client *client, const char *key,
 static enum fkv_status get(struct fkv_client *client, const char *key, struct ArrowArrayStream *ret)
 {
     return fkv_get(client, key, strlen(key), NULL, ret, &error);
+}
+
+static uint64_t calls_open(const struct flow *flow)
+{
+    return host_stats(flow->server->host).calls_open;
 }
 
 /* ---- streams and their client ---- */
@@ -39,7 +48,148 @@ static void a_received_stream_outlives_its_client(void **state)
     flow_done(&flow);
 }
 
+/* The server hears of it at once: else it would keep the table for as long as the client rests. */
+static void a_released_stream_ends_its_call(void **state)
+{
+    (void)state;
+    struct flow flow;
+    flow_init(&flow, alloc_system(), NULL);
+    flow.pipe = (struct net_pipe_options){.buffer_bytes = 4096};
+    struct fkv_client *client = flow_client(&flow);
+    assert_ok(put(client, "k", &large));
+    struct ArrowArrayStream stream;
+    assert_ok(get(client, "k", &stream));
+    assert_int_equal(calls_open(&flow), 1);
+    stream.release(&stream);
+    flow_settle(&flow);
+    assert_int_equal(calls_open(&flow), 0);
+    flow_done(&flow);
+}
+
+/* ---- time ---- */
+
+static void a_timeout_may_be_for_ever(void **state)
+{
+    (void)state;
+    static const uint64_t for_ever[] = {INT64_MAX, UINT64_MAX, UINT64_MAX / 1000000 + 1};
+    struct flow flow;
+    flow_init(&flow, alloc_system(), NULL);
+    struct fkv_client *client = flow_client(&flow);
+    for (size_t i = 0; i < sizeof for_ever / sizeof for_ever[0]; i++) {
+        const struct fkv_put_options options = {.size = sizeof options, .timeout_ms = for_ever[i]};
+        struct ArrowArrayStream stream;
+        table_stream(&small, &stream);
+        assert_ok(fkv_put(client, "k", 1, &stream, &options, NULL, &error));
+    }
+    flow_done(&flow);
+}
+
+/* ---- calls from a client's own callbacks ---- */
+
+static bool delete_it(void *context, const struct fkv_table_info *info)
+{
+    assert_int_equal(fkv_delete(context, info->key, info->key_size, &error),
+                     FKV_FAILED_PRECONDITION);
+    assert_non_null(strstr(error.message, "callback"));
+    return true;
+}
+
+static bool ask_again(void *context, const struct fkv_progress *progress)
+{
+    (void)progress;
+    assert_int_equal(fkv_action(context, "flightkv.ping", NULL, 0, NULL, NULL, &error),
+                     FKV_FAILED_PRECONDITION);
+    return true;
+}
+
+static void a_callback_may_not_call_its_own_client(void **state)
+{
+    (void)state;
+    struct flow flow;
+    flow_init(&flow, alloc_system(), NULL);
+    struct fkv_client *client = flow_client(&flow);
+    struct ArrowArrayStream stream;
+    table_stream(&small, &stream);
+    const struct fkv_put_options options = {
+        .size = sizeof options, .progress = ask_again, .progress_context = client};
+    assert_ok(fkv_put(client, "k", 1, &stream, &options, NULL, &error));
+    assert_ok(fkv_list(client, NULL, delete_it, client, &error));
+    assert_int_equal(flow_stats(&flow).keys, 1);
+    assert_ok(fkv_delete(client, "k", 1, &error));
+    flow_done(&flow);
+}
+
+/* ---- connections ---- */
+
+/* What happened to the connection between two calls is seen before the second one begins. */
+static void a_closed_connection_is_made_again(void **state)
+{
+    (void)state;
+    struct flow flow;
+    const char *const settings[] = {"idle-timeout", "5s", NULL};
+    flow_init(&flow, alloc_system(), settings);
+    struct fkv_client *client = flow_client(&flow);
+    assert_ok(put(client, "k", &small));
+    flow_wind(&flow, 10 * NS_PER_S);
+    assert_int_equal(host_stats(flow.server->host).connections_open, 0);
+    assert_ok(put(client, "k", &small));
+    assert_int_equal(host_stats(flow.server->host).connections_total, 2);
+    flow_done(&flow);
+}
+
+/* A stream has a number of 31 bits and odd for a client: a day of small calls, one by one. */
+static void a_connection_without_numbers_is_made_again(void **state)
+{
+    (void)state;
+    struct flow flow;
+    flow_init(&flow, alloc_system(), NULL);
+    struct fkv_client *client = flow_client(&flow);
+    nghttp2_session *h2 = wire_pump_session(client->pump)->h2;
+    assert_int_equal(nghttp2_session_set_next_stream_id(h2, INT32_MAX), 0);
+    assert_ok(put(client, "k", &small));
+    assert_ok(put(client, "k", &small));
+    assert_int_equal(host_stats(flow.server->host).connections_total, 2);
+    flow_done(&flow);
+}
+
+struct cancelling {
+    struct fkv_client *client;
+    struct client_connector connector;
+};
+
+static enum fkv_status connect_cancelled(void *context, const struct alloc *alloc,
+                                         const struct net_uri *uri, uint64_t timeout_ns,
+                                         struct net_transport **ret,
+                                         struct fkv_error *connect_error)
+{
+    struct cancelling *cancelling = context;
+    fkv_client_cancel(cancelling->client);
+    return cancelling->connector.connect(cancelling->connector.context, alloc, uri, timeout_ns, ret,
+                                         connect_error);
+}
+
+static void a_call_can_be_cancelled_while_it_connects(void **state)
+{
+    (void)state;
+    struct flow flow;
+    flow_init(&flow, alloc_system(), NULL);
+    struct fkv_client *client = flow_client(&flow);
+    struct cancelling cancelling = {client, client->connector};
+    client->connector = (struct client_connector){connect_cancelled, &cancelling};
+    assert_ok(put(client, "k", &small));
+    flow_break(&flow, client);
+    assert_int_equal(put(client, "k", &small), FKV_CANCELLED);
+    assert_ok(put(client, "k", &small));
+    flow_done(&flow);
+}
+
 int main(void)
 {
-    RUN_TESTS(cmocka_unit_test(a_received_stream_outlives_its_client));
+    RUN_TESTS(cmocka_unit_test(a_received_stream_outlives_its_client),
+              cmocka_unit_test(a_released_stream_ends_its_call),
+              cmocka_unit_test(a_timeout_may_be_for_ever),
+              cmocka_unit_test(a_callback_may_not_call_its_own_client),
+              cmocka_unit_test(a_closed_connection_is_made_again),
+              cmocka_unit_test(a_connection_without_numbers_is_made_again),
+              cmocka_unit_test(a_call_can_be_cancelled_while_it_connects));
 }
