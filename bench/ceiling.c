@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 static const size_t chunks[] = {64 << 10, 256 << 10, 1 << 20, 4 << 20};
-enum { chunk_count = sizeof chunks / sizeof chunks[0], calls_max = 100 };
+enum { chunk_count = sizeof chunks / sizeof chunks[0], calls_max = 1000 };
 
 enum way { WAY_PUT, WAY_GET, WAY_END };
 

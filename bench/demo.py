@@ -29,7 +29,8 @@ How it is made fair, and why so:
 - The table lives once in memory, in a memfd that pyarrow's clients map. So they need no time to
   read it, the pages are the same for all, and nothing of it is in the clients' own memory.
 - Loops that are to be compared must be neighbours in time: a machine's speed wanders by a third
-  within minutes. Hence rounds with one loop each rather than one way after the other.
+  within minutes. Hence rounds rather than one way after the other: three of them with 2, 2 and 1
+  loops, for five would spend another minute on fresh pages.
 - A loop's timing is the mean of its calls; best, average and deviation are of the loops.
 - The other ways get 5 loops of 2 calls, or as many as fit into 8 minutes; the counts are printed.
 - Every client compares what came back with what went in, outside the time.
@@ -40,7 +41,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -51,17 +51,16 @@ sys.path.insert(0, str(HERE))
 
 try:
     import pyarrow as pa
-    import pyarrow.parquet as parquet
 except ImportError:
     sys.exit("bench/demo.py needs pyarrow; \"make demo\" installs it into .venv")
 
 import machine
 import plot
 import report
+from dataset import BATCH_ROWS, COLUMNS, Table, make_file, shown
 from processes import Failed, Progress, Server, run
 
-COLUMNS = 64
-BATCH_ROWS = 131072
+ROUNDS = 3
 TIME_LIMIT_S = 450  # of 8 minutes; the rest is for what can't be foreseen
 
 LIBRARY, CLIENT, PEER, SOCKET = "library", "client", "pyarrow", "socket"
@@ -88,7 +87,7 @@ def parse_arguments():
     parser.add_argument("--full", action="store_true", default=bool(variable("FULL")),
                         help="5 loops of 10 calls for every way (FULL=1)")
     parser.add_argument("--loops", type=int, default=variable("LOOPS", "5"),
-                        help="loops, which are rounds (LOOPS); default: 5")
+                        help="loops of every way (LOOPS); default: 5")
     parser.add_argument("--calls", type=int, default=variable("CALLS", "10"),
                         help="calls in a loop (CALLS); default: 10")
     parser.add_argument("--json-size", default=variable("JSON_SIZE", "64MiB"),
@@ -105,6 +104,7 @@ def parse_arguments():
             setattr(arguments, name, machine.parse_size(text) if text else None)
         except ValueError:
             parser.error(f"'{text}' isn't a size; expected one like 2GiB or 512MiB")
+    arguments.dir, arguments.build = arguments.dir.resolve(), arguments.build.resolve()
     if arguments.loops < 1 or arguments.calls < 1:
         parser.error("at least one loop of one call is needed")
     return arguments
@@ -141,72 +141,6 @@ def check_json_size(arguments, size):
         sys.exit(f"{refusal}. Name a smaller size: JSON_SIZE=16MiB")
     print(f"Left out: {refusal}.")
     return None
-
-
-def make_dataset(arguments, size):
-    """The Parquet file, made once for each size."""
-    name = f"{size // machine.MIB}MiB" if size % machine.MIB == 0 else f"{size}B"
-    path = arguments.dir / f"numbers-{name}.parquet"
-    if path.exists():
-        print(f"Using {shown(path)}.")
-        return path
-    free = machine.disk_free(arguments.dir)
-    if free < machine.DISK_FACTOR * size:
-        sys.exit(f"{shown(arguments.dir)} needs {machine.size_text(machine.DISK_FACTOR * size)} of "
-                 f"disk, and {machine.size_text(free)} are free")
-    program = arguments.build / "flightkv"
-    if not program.exists():
-        write_numbers(path, size)
-        return path
-    print(f"Generating {shown(path)}", flush=True)
-    command = [program, "generate", "--size", str(size), "--columns", str(COLUMNS), "-o", path]
-    if subprocess.run(command, cwd=ROOT).returncode != 0:
-        sys.exit("The table could not be made.")
-    return path
-
-
-def write_numbers(path, size):
-    """Where the program isn't there."""
-    import numpy
-    random_numbers = numpy.random.default_rng(0)
-    names = [f"c{i}" for i in range(COLUMNS)]
-    schema = pa.schema([(name, pa.float64()) for name in names])
-    rows = size // (COLUMNS * 8)
-    with parquet.ParquetWriter(path, schema, compression="snappy", use_dictionary=False) as writer:
-        for start in range(0, rows, BATCH_ROWS):
-            count = min(BATCH_ROWS, rows - start)
-            columns = [pa.array(random_numbers.standard_normal(count)) for _ in names]
-            writer.write_batch(pa.record_batch(columns, schema=schema), row_group_size=BATCH_ROWS)
-
-
-class Table:
-    """A table as an Arrow IPC file in memory (memfd), which clients open by its path."""
-
-    def __init__(self, schema, batches):
-        self.fd = os.memfd_create("table")
-        self.path = f"/proc/self/fd/{self.fd}"
-        self.rows = 0
-        with pa.OSFile(self.path, "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-            for batch in batches:
-                writer.write_batch(batch)
-                self.rows += batch.num_rows
-        self.bytes = self.rows * len(schema) * 8
-
-    @classmethod
-    def read(cls, path):
-        file = parquet.ParquetFile(path)
-        return cls(file.schema_arrow, file.iter_batches(batch_size=BATCH_ROWS))
-
-    def first(self, size):
-        """The first `size` bytes of values as a table of its own."""
-        with pa.memory_map(self.path) as source:
-            whole = pa.ipc.open_file(source).read_all()
-            part = whole.slice(0, size // (COLUMNS * 8))
-            return Table(part.schema, part.to_batches())
-
-
-def shown(path):
-    return os.path.relpath(path, os.getcwd())
 
 
 # ---- turns: a server, a client, one or more loops ----
@@ -254,14 +188,15 @@ class Bench:
             mapped = table.bytes if result.get("maps_table") else 0
             self.peak = max(self.peak, table.bytes + server_peak + result["client_peak"] - mapped)
 
-    def socket_turn(self, table, calls, fresh):
-        """bench/ceiling prints no first call; into fresh memory is its like."""
-        command = [self.ceiling, "--size", str(table.bytes), "--calls", str(calls)]
+    def socket_turn(self, table, loops, calls, fresh):
+        """bench/ceiling knows no first call; one into fresh memory is its like."""
+        command = [self.ceiling, "--size", str(table.bytes), "--calls", str(loops * calls)]
         result = run(command + (["--fresh"] if fresh else []))
-        for way in ("put", "get"):
-            timing = result[way]
-            timing["loops"] = [timing.pop("calls")]
-            timing["first"] = min(timing.pop("fresh"), default=None)
+        for direction in ("put", "get"):
+            timing = result[direction]
+            seconds = timing.pop("calls")
+            timing["loops"] = [seconds[i:i + calls] for i in range(0, len(seconds), calls)]
+            timing["first"] = next(iter(timing.pop("fresh")), None)
         return result
 
     def keep(self, results, way, result):
@@ -313,33 +248,38 @@ def groups_of_round(available, first_round, order):
     return [group for group in groups if group]
 
 
-def run_group(bench, group, table, round_number):
-    arguments = bench.arguments
-    prefix = f"Round {round_number} of {arguments.loops}"
+def loops_of_rounds(loops):
+    """How many loops each round has: [2, 2, 1] for 5."""
+    rounds = min(ROUNDS, loops)
+    return [loops // rounds + (i < loops % rounds) for i in range(rounds)]
 
+
+def run_group(bench, group, table, loops, prefix, is_first):
     def turn(way, function):
-        calls = calls_of(arguments, way)
-        result = bench.progress.during(f"{prefix}, {LABELS[way]}",
-                                       cost_of(way, 1, calls, table.bytes), lambda: function(calls))
+        calls = calls_of(bench.arguments, way)
+        cost = cost_of(way, loops, calls, table.bytes)
+        result = bench.progress.during(f"{prefix}, {LABELS[way]}", cost, lambda: function(calls))
         bench.keep(bench.results, way, result)
         say_turn(prefix, way, result)
         return result
 
     if group == [SOCKET]:
-        turn(SOCKET, lambda calls: bench.socket_turn(table, calls, round_number == 1))
+        turn(SOCKET, lambda calls: bench.socket_turn(table, loops, calls, is_first))
         return
     kind = "flight" if group == [PEER] else "flightkv"
     with bench.server(kind, table) as server:
-        results = [turn(way, lambda calls, way=way: bench.client(way, server, table, 1, calls))
+        results = [turn(way, lambda calls, way=way: bench.client(way, server, table, loops, calls))
                    for way in group]
     bench.note_peak(server.peak, results, table)
 
 
 def run_rounds(bench, table, available):
     order = random.Random(bench.arguments.seed)
-    for number in range(1, bench.arguments.loops + 1):
+    rounds = loops_of_rounds(bench.arguments.loops)
+    for number, loops in enumerate(rounds, 1):
+        prefix = f"Round {number} of {len(rounds)}"
         for group in groups_of_round(available, number == 1, order):
-            run_group(bench, group, table, number)
+            run_group(bench, group, table, loops, prefix, number == 1)
 
 
 # ---- the other ways ----
@@ -429,8 +369,9 @@ def find_available(bench):
 
 def plan(bench, size, json_size, available):
     arguments, progress = bench.arguments, bench.progress
-    for way in available:
-        progress.plan(arguments.loops * cost_of(way, 1, calls_of(arguments, way), size))
+    for loops in loops_of_rounds(arguments.loops):
+        for way in available:
+            progress.plan(cost_of(way, loops, calls_of(arguments, way), size))
     for way in ("pickle", "feather", "parquet"):
         progress.plan(cost_of(way, arguments.loops, calls_of(arguments, way), size))
     if json_size:
@@ -441,7 +382,7 @@ def demo(arguments, bench):
     size = choose_size(arguments)
     json_size = check_json_size(arguments, size)
     available = find_available(bench)
-    dataset = make_dataset(arguments, size)
+    dataset = make_file(arguments.dir, size, arguments.build / "flightkv")
     table = bench.progress.during("Reading the table", 0, lambda: Table.read(dataset))
     if table.bytes != size:
         sys.exit(f"{shown(dataset)} isn't the table that its name says; remove it")
