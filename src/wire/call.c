@@ -90,11 +90,22 @@ void wire_call_on_block_begin(struct wire_call *call)
         wire_fields_clear(&call->fields);
 }
 
-void wire_call_on_field(struct wire_call *call, struct slice name, struct slice value)
+/* A list over the limit is read to its end, so that the call can be answered; but a peer may name a
+ * long field of HPACK's table by one byte, and checking a megabyte of such bytes takes seconds. */
+enum { hopeless_list_factor = 4 };
+
+bool wire_call_on_field(struct wire_call *call, struct slice name, struct slice value)
 {
+    size_t bytes_max = call->session->limits.header_bytes_max;
     if (call->session->role == WIRE_SERVER && call->has_headers)
-        return;
-    wire_fields_add(&call->fields, name, value, call->session->limits.header_bytes_max);
+        wire_fields_count(&call->fields, name, value);
+    else
+        wire_fields_add(&call->fields, name, value, bytes_max);
+    if (call->fields.list_bytes / hopeless_list_factor <= bytes_max)
+        return true;
+    wire_h2_reset(call, WIRE_RESET_ENHANCE_YOUR_CALM);
+    wire_call_close(call, FKV_RESOURCE_EXHAUSTED, "the list of header fields is far too long");
+    return false;
 }
 
 void wire_call_on_block_end(struct wire_call *call, bool is_last)

@@ -134,10 +134,15 @@ static const struct {
     {"grpc-message", take_grpc_message},
 };
 
+void wire_fields_count(struct wire_fields *fields, struct slice name, struct slice value)
+{
+    fields->list_bytes += wire_headers_field_bytes(name, value);
+}
+
 void wire_fields_add(struct wire_fields *fields, struct slice name, struct slice value,
                      size_t bytes_max)
 {
-    fields->list_bytes += name.size + value.size + wire_field_overhead_bytes;
+    wire_fields_count(fields, name, value);
     if (fields->status != FKV_OK)
         return;
     if (fields->list_bytes > bytes_max) {

@@ -24,6 +24,9 @@ void wire_fields_init(struct wire_fields *fields, const struct alloc *alloc);
 void wire_fields_done(struct wire_fields *fields);
 void wire_fields_clear(struct wire_fields *fields); /* before another block */
 
+/* Counts a field that isn't looked at. */
+void wire_fields_count(struct wire_fields *fields, struct slice name, struct slice value);
+
 /* Once a block is bad, or longer than `bytes_max`, the rest of it is skipped. */
 void wire_fields_add(struct wire_fields *fields, struct slice name, struct slice value,
                      size_t bytes_max);

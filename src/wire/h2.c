@@ -15,7 +15,7 @@
  * its connection. One costs us about as much as a call that is refused. */
 enum { reset_burst = 10000, reset_rate_per_s = 1000 };
 
-/* CONTINUATION frames of one header block: with 16 KiB each, a list far above our limit. */
+/* CONTINUATION frames of one header block: already with 16 KiB each, a list far above our limit. */
 enum { continuations_max = 8 };
 
 static struct wire_call *call_of(nghttp2_session *h2, int32_t stream)
@@ -40,7 +40,8 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, voi
 {
     struct wire_session *session = context;
     if (begins_request(session, frame)) {
-        if (session->has_drained) /* the GOAWAY on its way doesn't count this stream */
+        wire_session_free_closed(session); /* a peer may open and reset thousands in one feed */
+        if (session->has_drained)          /* the GOAWAY on its way doesn't count this stream */
             return refuse_stream(h2, frame->hd.stream_id);
         struct wire_call *call = wire_call_new(session);
         if (call == NULL) /* nghttp2 resets the stream */
@@ -62,9 +63,10 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
     (void)flags;
     (void)context;
     struct wire_call *call = call_of(h2, frame->hd.stream_id);
-    if (call != NULL)
-        wire_call_on_field(call, slice_of(name, name_size), slice_of(value, value_size));
-    return 0;
+    if (call == NULL ||
+        wire_call_on_field(call, slice_of(name, name_size), slice_of(value, value_size)))
+        return 0;
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* what is left of the block is only unpacked */
 }
 
 static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t stream, const uint8_t *data,

@@ -101,6 +101,14 @@ static bool is_binary_name(struct slice name)
     return name.size >= 4 && memcmp(name.data + name.size - 4, "-bin", 4) == 0;
 }
 
+size_t wire_headers_field_bytes(struct slice name, struct slice value)
+{
+    size_t fields = 1;
+    for (size_t i = 0; i < value.size && is_binary_name(name); i++)
+        fields += value.data[i] == ',';
+    return value.size + fields * (name.size + wire_field_overhead_bytes);
+}
+
 /* gRPC's Header-Name: digits, lower-case letters, '_', '-', '.'; letters are made lower here. */
 static bool is_name_byte(uint8_t c)
 {

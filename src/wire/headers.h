@@ -18,6 +18,10 @@ struct wire_headers {
 
 enum { wire_field_overhead_bytes = 32 }; /* of one field, RFC 9113 section 6.5.2 */
 
+/* What a field that came over the wire adds to its list. Values joined by commas count as the
+ * fields that they stand for. */
+size_t wire_headers_field_bytes(struct slice name, struct slice value);
+
 void wire_headers_init(struct wire_headers *headers, const struct alloc *alloc);
 void wire_headers_done(struct wire_headers *headers);
 void wire_headers_clear(struct wire_headers *headers); /* invalidates all text */

@@ -32,7 +32,7 @@ struct wire_session {
 
     struct list calls;     /* open */
     struct list attention; /* calls whose sending side has to be looked at */
-    struct list closed;    /* to be freed: a function above on the stack may still use them */
+    struct list closed;    /* to be freed: a function on the stack may still use them */
 
     struct wire_pieces output; /* frames for the socket */
     struct wire_copier copier;
@@ -89,6 +89,9 @@ struct wire_call {
 void wire_session_fail(struct wire_session *session, enum fkv_status status, const char *format,
                        ...) FKV_PRINTF(3, 4);
 
+/* Frees the closed calls, where no function on the stack can know one any more. */
+void wire_session_free_closed(struct wire_session *session);
+
 /* Closes all calls with UNAVAILABLE and this message. */
 void wire_session_lose(struct wire_session *session, const char *message);
 
@@ -97,7 +100,7 @@ void wire_session_lose(struct wire_session *session, const char *message);
 /* NULL when out of memory. */
 struct wire_call *wire_call_new(struct wire_session *session);
 
-/* on_closed, once. The call is freed when the session is entered next. */
+/* on_closed, once. The call is freed when the session is entered or a call begins next. */
 void wire_call_close(struct wire_call *call, enum fkv_status status, const char *message);
 void wire_call_free(struct wire_call *call);
 
@@ -110,7 +113,8 @@ void wire_call_ask_attention(struct wire_call *call);
 
 /* Events from h2.c. */
 void wire_call_on_block_begin(struct wire_call *call);
-void wire_call_on_field(struct wire_call *call, struct slice name, struct slice value);
+bool wire_call_on_field(struct wire_call *call, struct slice name,
+                        struct slice value); /* false: it was the last one */
 void wire_call_on_block_end(struct wire_call *call, bool is_last);
 void wire_call_on_data(struct wire_call *call, struct slice bytes);
 void wire_call_on_end(struct wire_call *call);

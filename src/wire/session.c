@@ -75,7 +75,7 @@ enum fkv_status wire_session_new(const struct alloc *alloc, enum wire_role role,
     return status;
 }
 
-static void free_closed(struct wire_session *session)
+void wire_session_free_closed(struct wire_session *session)
 {
     struct list *node;
     while ((node = list_shift(&session->closed)) != NULL)
@@ -88,7 +88,7 @@ void wire_session_free(struct wire_session *session)
         return;
     wire_session_lose(session,
                       session->has_failed ? session->error.message : "the connection was closed");
-    free_closed(session);
+    wire_session_free_closed(session);
     wire_h2_free(session);
     wire_pieces_done(&session->output);
     wire_copier_done(&session->copier);
@@ -149,7 +149,7 @@ static bool check_preface(struct wire_session *session, struct slice bytes)
 enum fkv_status wire_session_feed(struct wire_session *session, struct slice bytes,
                                   struct fkv_error *error)
 {
-    free_closed(session);
+    wire_session_free_closed(session);
     if (!session->has_failed && bytes.size > 0 && check_preface(session, bytes)) {
         session->stats.bytes_fed += bytes.size;
         session->is_busy = true;
@@ -169,7 +169,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 size_t wire_session_next(struct wire_session *session, struct iovec *iov, size_t capacity,
                          size_t bytes_max)
 {
-    free_closed(session);
+    wire_session_free_closed(session);
     uint64_t target = least(bytes_max, session->limits.output_bytes_max);
     session->is_busy = true;
     while (!session->has_failed && session->output.bytes < target &&

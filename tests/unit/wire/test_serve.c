@@ -266,6 +266,91 @@ static void long_header_list_ends_only_the_call(void **state)
     end(&f);
 }
 
+/* Several values joined by commas are as many entries to keep: a list of nothing but commas would
+ * become a thousand times as large. */
+static void joined_values_count_one_by_one(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct wire_limits limits = wire_limits_default;
+    limits.header_bytes_max = 1000;
+    begin(&f, &limits);
+    add_headers(&f.in, END_STREAM, 1, REQUEST("x-bin", "AAAA,AAAA,AAAA", ));
+    add_headers(&f.in, END_STREAM, 3,
+                REQUEST("x-bin", ",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,", ));
+    feed_well(&f);
+    const char *text = take_answer(&f.answer, f.session);
+    assert_non_null(strstr(text, "HEADERS+ 1 :status=200 content-type=application/grpc "
+                                 "grpc-status=0\n"));
+    assert_non_null(strstr(text, "HEADERS+ 3 :status=200 content-type=application/grpc "
+                                 "grpc-status=8"));
+    end(&f);
+}
+
+/* HEADERS of one block and then of trailers, whose one long field is named a thousand times over:
+ * a byte each on the wire, once it is in the table. */
+static void add_bomb(struct buf *to, uint32_t stream, bool is_trailer)
+{
+    static const char *const heads[] = {":method", "POST",     ":scheme",      "http",
+                                        ":path",   "/a",       ":authority",   "h",
+                                        "te",      "trailers", "content-type", "application/grpc"};
+    struct buf block;
+    buf_init(&block, alloc_system(), 1 << 20);
+    if (is_trailer)
+        add_headers(to, 0, stream, REQUEST());
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0] && !is_trailer; i += 2)
+        add_field(&block, heads[i], heads[i + 1]);
+    buf_byte(&block, 0x40); /* kept, as the first of the dynamic table */
+    buf_byte(&block, 1);
+    buf_text(&block, "x");
+    buf_byte(&block, 100);
+    for (int i = 0; i < 100; i++)
+        buf_byte(&block, 'v');
+    for (int i = 0; i < 1000; i++)
+        buf_byte(&block, 0x80 | 62);
+    add_frame(to, HEADERS, END_STREAM | END_HEADERS, stream, block.data, block.size);
+    buf_done(&block);
+}
+
+static void hopeless_header_list_is_reset(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct wire_limits limits = wire_limits_default;
+    limits.header_bytes_max = 1000;
+    begin(&f, &limits);
+    add_bomb(&f.in, 1, false);
+    add_bomb(&f.in, 3, true);
+    add_headers(&f.in, END_STREAM, 5, REQUEST());
+    feed_well(&f);
+    const char *text = take_answer(&f.answer, f.session);
+    assert_non_null(strstr(text, "RST_STREAM 1 11\n"));
+    assert_non_null(strstr(text, "RST_STREAM 3 11\n"));
+    assert_non_null(strstr(text, "HEADERS+ 5 :status=200 content-type=application/grpc "
+                                 "grpc-status=0\n"));
+    end(&f);
+}
+
+/* What a peer opens and resets in one go holds no more memory than one call. */
+static void reset_calls_do_not_pile_up(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &wire_limits_default);
+    size_t live[2];
+    for (uint32_t round = 0, stream = 1; round < 2; round++) {
+        for (unsigned i = 0; i < (round == 0 ? 1 : 500); i++, stream += 2) {
+            add_headers(&f.in, 0, stream, REQUEST("name", "value", ));
+            add_number_frame(&f.in, RST_STREAM, stream, 8);
+        }
+        feed_well(&f);
+        live[round] = f.memory.live;
+    }
+    assert_int_equal(f.closes, 501);
+    assert_true(live[1] < live[0] + 10);
+    end(&f);
+}
+
 static void early_end_resets_without_error(void **state)
 {
     (void)state;
@@ -554,6 +639,9 @@ int main(void)
         cmocka_unit_test(answers_what_grpc_forbids), cmocka_unit_test(takes_unusual_requests),
         cmocka_unit_test(bad_messages_end_the_call),
         cmocka_unit_test(long_header_list_ends_only_the_call),
+        cmocka_unit_test(joined_values_count_one_by_one),
+        cmocka_unit_test(hopeless_header_list_is_reset),
+        cmocka_unit_test(reset_calls_do_not_pile_up),
         cmocka_unit_test(early_end_resets_without_error), cmocka_unit_test(end_before_reset_counts),
         cmocka_unit_test(refuses_streams_over_the_limit),
         cmocka_unit_test(violation_ends_the_session), cmocka_unit_test(bounds_a_flood_of_pings),
