@@ -424,11 +424,11 @@ def finish(results, folder):
 def main():
     arguments = parse_arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    arguments.dir.mkdir(parents=True, exist_ok=True)
     bench = Bench(arguments, Progress())
     try:
+        arguments.dir.mkdir(parents=True, exist_ok=True)
         finish(demo(arguments, bench), arguments.dir)
-    except Failed as failure:
+    except (Failed, OSError) as failure:
         sys.exit(f"The demo failed: {failure}")
     except KeyboardInterrupt:
         sys.exit("\nInterrupted.")

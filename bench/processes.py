@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers and clients, each a process of its own, and the line that says what is running."""
+"""Servers and clients, each a process of its own, and the line that says what is running.
+
+They are in sessions of their own, so that Ctrl-C reaches this process alone, which ends them."""
 
 import json
 import shutil
@@ -30,7 +32,7 @@ class Server:
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True,
-                                        **self.options)
+                                        start_new_session=True, **self.options)
         words = self.process.stdout.readline().split()
         if not words:
             self.process.wait()
@@ -53,7 +55,7 @@ class Server:
 def run(command, **options):
     """Runs a process to its end and gives its last line of output, which is JSON."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               **options)
+                               start_new_session=True, **options)
     try:
         output, errors = process.communicate()
     except BaseException:
