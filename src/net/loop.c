@@ -220,10 +220,14 @@ static int uv_events_of(int events)
            ((events & NET_WRITABLE) != 0 ? UV_WRITABLE : 0);
 }
 
-/* A failed poll (the socket is in error) is everything at once: the read or write will tell. */
+/* A failed poll (the socket is in error) is everything at once: the read or write will tell. That
+ * may not be the next one, when there is more to read before the error; so polling, which libuv has
+ * stopped, goes on. */
 static void on_poll(uv_poll_t *handle, int status, int uv_events)
 {
     struct net_watch *watch = handle->data;
+    if (status != 0)
+        uv_poll_start(handle, uv_events_of(watch->events), on_poll);
     int events = ((uv_events & UV_READABLE) != 0 ? NET_READABLE : 0) |
                  ((uv_events & UV_WRITABLE) != 0 ? NET_WRITABLE : 0);
     watch->on_ready(watch->context, status == 0 ? events : watch->events);

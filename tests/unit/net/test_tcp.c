@@ -88,7 +88,7 @@ struct served {
     struct net_transport *transport;
     struct net_watch *acceptor;
     int listen_fd;
-    size_t echoed;
+    size_t echoed; /* or read */
 };
 
 /* Sends back what it reads, and stops the loop when the client has gone. */
@@ -108,6 +108,23 @@ static void on_served_ready(void *context, int events)
                                 {buffer + size / 2, (size_t)size - (size_t)size / 2}};
     assert_int_equal(net_write(served->transport, iov, 2), size);
     served->echoed += (size_t)size;
+}
+
+/* Reads some, as a connection does that takes turns with others. */
+static void on_read_only(void *context, int events)
+{
+    struct served *served = context;
+    char buffer[1000];
+    assert_true((events & NET_READABLE) != 0);
+    ssize_t size = net_read(served->transport, buffer, sizeof buffer);
+    if (size > 0) {
+        served->echoed += (size_t)size;
+        net_want(served->transport, NET_READABLE);
+        return;
+    }
+    assert_int_equal(size, -ECONNRESET);
+    net_close(served->transport);
+    net_loop_stop(served->loop);
 }
 
 static void on_acceptable(void *context, int events)
@@ -172,6 +189,40 @@ static void carries_bytes_both_ways(void **state)
     assert_int_equal(served.echoed, 1500);
 }
 
+/* A peer sends much and resets the connection: what came first is read, piece by piece, and then
+ * the error. epoll reports the error from the start. */
+static void reads_on_after_a_reset(void **state)
+{
+    (void)state;
+    struct net_listen listen = listen_on("grpc+tcp://127.0.0.1:0");
+    struct served served = {.listen_fd = listen.fds[0]};
+    struct fkv_error error;
+    const struct net_loop_events events = {0};
+    assert_ok(net_loop_new(alloc_system(), &events, &served.loop, &error));
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in name = {.sin_family = AF_INET,
+                               .sin_port = htons(listen.uri.port),
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(connect(client, (struct sockaddr *)&name, sizeof name), 0);
+    int fd = accept4(listen.fds[0], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    assert_ok(net_tcp_accepted(alloc_system(), served.loop, fd, &served.transport, &error));
+    served.transport->on_ready = on_read_only;
+    served.transport->context = &served;
+    net_want(served.transport, NET_READABLE);
+
+    static const char bytes[10000];
+    const struct linger reset = {.l_onoff = 1};
+    assert_int_equal(send(client, bytes, sizeof bytes, 0), sizeof bytes);
+    assert_int_equal(setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+    close(client);
+    alarm(60); /* instead of hanging */
+    net_loop_run(served.loop);
+    alarm(0);
+    net_loop_free(served.loop);
+    stop_listening(&listen);
+    assert_int_equal(served.echoed, sizeof bytes);
+}
+
 /* Writing to a peer that is gone must be an error, not a signal. */
 static void survives_a_gone_peer(void **state)
 {
@@ -197,5 +248,6 @@ int main(void)
     signal(SIGPIPE, SIG_DFL);
     RUN_TESTS(cmocka_unit_test(localhost_is_both_families),
               cmocka_unit_test(refuses_what_it_cannot_do),
-              cmocka_unit_test(carries_bytes_both_ways), cmocka_unit_test(survives_a_gone_peer));
+              cmocka_unit_test(carries_bytes_both_ways), cmocka_unit_test(reads_on_after_a_reset),
+              cmocka_unit_test(survives_a_gone_peer));
 }
