@@ -11,6 +11,9 @@
 
 enum { listen_backlog = 511 }; /* Redis' and nginx's default */
 
+/* How long a listener rests when the system has no room for another connection. */
+enum { listener_rest_ns = 500 * 1000000 };
+
 /* ---- accepting ---- */
 
 struct accepted {
@@ -59,16 +62,37 @@ static void hand_over(struct host *host, int fd)
     close(fd);
 }
 
+static void on_rested(struct timer *timer, uint64_t now)
+{
+    (void)now;
+    net_watch_set(list_entry(timer, struct host_listener, rest)->watch, NET_READABLE);
+}
+
+/* A connection that the system has nothing left for stays in the queue, and so the listener stays
+ * readable: without a rest the loop would do nothing but try. */
+static void rest(struct host_listener *listener)
+{
+    struct host_worker *worker = listener->host->workers;
+    listener->rest.fire = on_rested;
+    if (timers_start(&worker->timers, &listener->rest,
+                     clock_now_ns(worker->clock) + listener_rest_ns))
+        net_watch_set(listener->watch, 0);
+}
+
 static void on_acceptable(void *context, int events)
 {
     (void)events;
     struct host_listener *listener = context;
     int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int cause = fd < 0 ? errno : 0;
     if (fd >= 0)
         hand_over(listener->host, fd);
-    else if (errno == EMFILE || errno == ENFILE)
-        log_event(listener->host->options.log, LOG_ERROR, "accept-failed", "reason",
-                  "no file descriptors left (ulimit -n)", NULL);
+    bool lacks_descriptors = cause == EMFILE || cause == ENFILE;
+    if (!lacks_descriptors && cause != ENOBUFS && cause != ENOMEM)
+        return;
+    log_event(listener->host->options.log, LOG_ERROR, "accept-failed", "reason",
+              lacks_descriptors ? "no file descriptors left (ulimit -n)" : strerror(cause), NULL);
+    rest(listener);
 }
 
 static enum fkv_status listen_on(struct host *host, const struct net_uri *uri,
@@ -110,6 +134,7 @@ static enum fkv_status watch_listeners(struct host *host, struct fkv_error *erro
 static void close_listeners(struct host *host)
 {
     for (size_t i = 0; i < host->listener_count; i++) {
+        timers_stop(&host->workers->timers, &host->listeners[i].rest);
         net_watch_close(host->listeners[i].watch);
         host->listeners[i].watch = NULL;
         if (host->listeners[i].fd >= 0)

@@ -38,6 +38,7 @@ struct host_listener {
     struct host *host;
     int fd;
     struct net_watch *watch; /* in worker 0's loop */
+    struct timer rest;       /* worker 0's: until it looks for connections again */
 };
 
 enum { host_listen_fds_max = 32 };
