@@ -10,6 +10,7 @@ struct host_conn {
     struct host_worker *worker;
     struct wire_pump *pump;
     struct timer timer;
+    uint64_t opened_ns;
     uint64_t moved_bytes; /* as the timer last saw it */
     uint64_t moved_ns;
     char peer[64];
@@ -47,13 +48,16 @@ static void on_conn_closed(void *context, struct wire_pump *pump, const struct f
     conn_free(conn);
 }
 
-/* Which patience applies now, and its name; 0: none. */
+/* Which patience applies now, and its name and beginning; 0: none. A handshake isn't prolonged by
+ * the bytes that move. */
 static uint64_t patience_of(const struct host_conn *conn, const struct wire_session_stats *stats,
-                            const char **ret_name)
+                            const char **ret_name, uint64_t *ret_since_ns)
 {
     const struct host_timeouts *timeouts = &conn->worker->host->options.timeouts;
+    *ret_since_ns = conn->moved_ns;
     if (stats->bytes_fed < handshake_bytes) {
         *ret_name = "handshake-timeout";
+        *ret_since_ns = conn->opened_ns;
         return timeouts->handshake_ns;
     }
     *ret_name = stats->calls_open > 0 ? "stall-timeout" : "idle-timeout";
@@ -73,16 +77,16 @@ static void on_conn_timer(struct timer *timer, uint64_t now)
         conn->moved_ns = now;
     }
     const char *name;
-    uint64_t patience = patience_of(conn, &stats, &name);
-    if (patience != 0 && now - conn->moved_ns >= patience) {
+    uint64_t since, patience = patience_of(conn, &stats, &name, &since);
+    if (patience != 0 && now - since >= patience) {
         log_event(conn->worker->host->options.log, LOG_INFO, "connection-timed-out", "peer",
                   conn->peer, "limit", name, NULL);
         conn_free(conn);
         return;
     }
     uint64_t due = now + look_again_ns_at_most;
-    if (patience != 0 && conn->moved_ns + patience < due)
-        due = conn->moved_ns + patience;
+    if (patience != 0 && since + patience < due)
+        due = since + patience;
     if (!timers_start(&conn->worker->timers, timer, due))
         conn_free(conn);
 }
@@ -135,7 +139,7 @@ enum fkv_status host_conn_open(struct host_worker *worker, struct net_transport 
     }
     conn->worker = worker;
     conn->timer.fire = on_conn_timer;
-    conn->moved_ns = clock_now_ns(worker->clock);
+    conn->opened_ns = conn->moved_ns = clock_now_ns(worker->clock);
     memcpy(conn->peer, transport->peer, sizeof conn->peer);
     list_push(&worker->conns, &conn->link);
     atomic_fetch_add(&counters->connections_total, 1);

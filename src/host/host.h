@@ -5,8 +5,8 @@
  *     worker: one thread, one loop, one read buffer; its connections never leave it
  *     connection: transport + pump + session; call: one RPC (service.h)
  *
- * A worker can also be made without a loop, for tests: host_worker_adopt gives it a connection over
- * any transport, host_worker_tick winds its clock on.
+ * A host can also be made without threads, for tests (host_new_stepped): host_adopt gives it a
+ * connection over any transport, host_tick winds its clock on.
  *
  * Time-outs. A connection that has not spoken HTTP/2 within `handshake_ns` is closed; one with
  * calls open on which no byte moves for `stall_ns`; one without calls after `idle_ns`. A call ends

@@ -333,6 +333,29 @@ static void a_connection_that_says_nothing_is_closed(void **state)
     flow_done(&flow);
 }
 
+/* A byte now and then is not HTTP/2 yet. */
+static void a_connection_that_says_little_is_closed(void **state)
+{
+    (void)state;
+    struct flow flow;
+    flow_init(&flow, alloc_system(), NULL);
+    struct net_transport *slow, *server_end;
+    assert_ok(net_pipe_new(alloc_system(), NULL, &slow, &server_end, &error));
+    net_pipe_hold(server_end);
+    assert_ok(host_adopt(flow.server->host, server_end, &error));
+    for (unsigned second = 0; second < 11; second++) {
+        const struct iovec iov = {(void *)&"PRI * HTTP/2.0"[second], 1};
+        net_write(slow, &iov, 1);
+        while (net_pipe_step(server_end))
+            ;
+        flow_wind(&flow, NS_PER_S);
+    }
+    assert_int_equal(host_stats(flow.server->host).connections_open, 0);
+    net_close(slow);
+    net_pipe_release(server_end);
+    flow_done(&flow);
+}
+
 static void connections_have_a_limit(void **state)
 {
     (void)state;
@@ -515,6 +538,7 @@ int main(void)
               cmocka_unit_test(what_does_not_fit_is_refused_with_the_numbers),
               cmocka_unit_test(a_stalled_upload_ends),
               cmocka_unit_test(a_connection_that_says_nothing_is_closed),
+              cmocka_unit_test(a_connection_that_says_little_is_closed),
               cmocka_unit_test(connections_have_a_limit),
               cmocka_unit_test(a_client_is_busy_while_a_get_is_open),
               cmocka_unit_test(a_stream_outlives_its_client),
