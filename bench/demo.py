@@ -423,7 +423,7 @@ def finish(results, folder):
 
 def main():
     arguments = parse_arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Terminated."))
     bench = Bench(arguments, Progress())
     try:
         arguments.dir.mkdir(parents=True, exist_ok=True)
