@@ -158,13 +158,12 @@ static enum fkv_status on_end(void *context, struct host_call *call, struct fkv_
                           "the put ended before its first message, expected a descriptor and a "
                           "schema");
     enum fkv_status status = ipc_verifier_end(put->verifier, error);
-    if (status == FKV_OK) {
-        struct store_put *store = put->store;
-        put->store = NULL; /* gone also when the commit fails */
-        status = store_put_commit(store, &put->table, error);
-    }
     if (status != FKV_OK)
         return name_key(put, status, error);
+    status = name_key(put, store_put_commit(put->store, &put->table, error), error);
+    put->store = NULL; /* gone also when the commit failed */
+    if (status != FKV_OK)
+        return status;
     host_call_trailer(call, "flightkv-etag", slice_text(put->table->etag));
     host_call_resume(call);
     return FKV_OK;

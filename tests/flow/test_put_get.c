@@ -292,6 +292,22 @@ static void what_does_not_fit_is_refused_with_the_numbers(void **state)
     flow_done(&flow);
 }
 
+/* The index of many batches fits while it grows, but not beside the table made of it in the end. */
+static void a_table_that_does_not_fit_in_the_end_is_named(void **state)
+{
+    (void)state;
+    struct flow flow;
+    const char *const settings[] = {"memory", "1MiB", NULL};
+    flow_init(&flow, alloc_system(), settings);
+    struct fkv_client *client = flow_client(&flow);
+    static const struct table_rule many = {.batches = 8000};
+    assert_int_equal(put(client, "some-key", &many), FKV_RESOURCE_EXHAUSTED);
+    assert_non_null(strstr(error.message, "some-key"));
+    flow_settle(&flow);
+    assert_int_equal(flow_stats(&flow).memory.used_bytes, 0);
+    flow_done(&flow);
+}
+
 static void wait_two_minutes(void *context, uint32_t number)
 {
     if (number == 1)
@@ -536,6 +552,7 @@ int main(void)
               cmocka_unit_test(a_failing_source_leaves_nothing),
               cmocka_unit_test(a_put_can_be_cancelled),
               cmocka_unit_test(what_does_not_fit_is_refused_with_the_numbers),
+              cmocka_unit_test(a_table_that_does_not_fit_in_the_end_is_named),
               cmocka_unit_test(a_stalled_upload_ends),
               cmocka_unit_test(a_connection_that_says_nothing_is_closed),
               cmocka_unit_test(a_connection_that_says_little_is_closed),
