@@ -102,14 +102,16 @@ enum { list_tables_at_once = 64 };
 /* Matching costs at most pattern x key steps; a literal key, all escaped, still fits. */
 enum { pattern_bytes_max = 2 * store_key_bytes_max };
 
-/* A pattern that fits few keys looks at many: so many pieces of the store at most in one turn. */
-enum { list_pieces_a_turn = 4 };
+/* A pattern that fits few keys looks at many: so many in one turn, and fewer for a long pattern, of
+ * which a turn matches so many bytes. With the longest keys that is some 50 ms at worst. */
+enum { list_keys_a_turn = 256, list_pattern_bytes_a_turn = 4 << 10 };
 
 struct listing {
     struct cache *cache;
     struct buf pattern;
     uint64_t cursor;
-    bool is_last; /* the store has no more behind `tables` */
+    bool is_last;     /* the store has no more behind `tables` */
+    size_t keys_left; /* of this turn */
     struct store_table *tables[list_tables_at_once];
     size_t count;
     size_t next;
@@ -156,22 +158,37 @@ static enum fkv_status write_info(const struct store_table *table, struct host_c
     return status;
 }
 
+static size_t keys_a_turn(const struct listing *listing)
+{
+    size_t bytes = listing->pattern.size > 0 ? listing->pattern.size : 1;
+    size_t keys = bytes < list_pattern_bytes_a_turn ? list_pattern_bytes_a_turn / bytes : 1;
+    return keys < list_keys_a_turn ? keys : list_keys_a_turn;
+}
+
+static void read_on(struct listing *listing)
+{
+    size_t most =
+        listing->keys_left < list_tables_at_once ? listing->keys_left : list_tables_at_once;
+    listing->keys_left -= most;
+    listing->next = 0;
+    listing->count = store_list(listing->cache->store, buf_slice(&listing->pattern),
+                                &listing->cursor, listing->tables, most);
+    listing->is_last = listing->cursor == 0;
+}
+
 static enum wire_pull next_listed(void *context, struct host_call *call, struct wire_out *out,
                                   struct fkv_error *error)
 {
     struct listing *listing = context;
-    unsigned pieces = 0;
     while (listing->next == listing->count) {
         if (listing->is_last)
             return WIRE_PULL_END;
-        if (pieces++ == list_pieces_a_turn) {
+        if (listing->keys_left == 0) {
+            listing->keys_left = keys_a_turn(listing);
             host_call_yield(call);
             return WIRE_PULL_WAIT;
         }
-        listing->next = 0;
-        listing->count = store_list(listing->cache->store, buf_slice(&listing->pattern),
-                                    &listing->cursor, listing->tables, list_tables_at_once);
-        listing->is_last = listing->cursor == 0;
+        read_on(listing);
     }
     struct store_table *table = listing->tables[listing->next++];
     enum fkv_status status = write_info(table, call, out, error);
@@ -197,11 +214,12 @@ void rpc_list_flights(void *context, struct host_call *call, struct slice expres
     buf_init(&listing->pattern, alloc, pattern_bytes_max);
     host_call_stream(call, &list_stream, listing);
     if (expression.size > pattern_bytes_max)
-        status = status_set(&error, FKV_INVALID_ARGUMENT,
-                            "a pattern of %zu bytes, expected at most %d", expression.size,
-                            pattern_bytes_max);
+        status =
+            status_set(&error, FKV_INVALID_ARGUMENT, "a pattern of %zu bytes, expected at most %d",
+                       expression.size, pattern_bytes_max);
     else if (!buf_append(&listing->pattern, expression.data, expression.size))
         status = status_no_memory(&error, expression.size);
+    listing->keys_left = keys_a_turn(listing);
     if (status != FKV_OK)
         host_call_fail(call, status, &error);
 }

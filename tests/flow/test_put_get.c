@@ -491,6 +491,30 @@ static void lists_by_pattern(void **state)
     flow_done(&flow);
 }
 
+/* Matching takes pattern times key steps at worst: a long pattern looks at few keys in one turn, so
+ * that the worker's other connections have theirs. */
+static void a_long_pattern_takes_turns(void **state)
+{
+    (void)state;
+    struct flow flow;
+    flow_init(&flow, alloc_system(), NULL);
+    struct fkv_client *client = flow_client(&flow);
+    for (unsigned i = 0; i < 100; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "%u", i);
+        assert_ok(put(client, key, &small));
+    }
+    char pattern[4001];
+    memset(pattern, '*', sizeof pattern - 1);
+    pattern[sizeof pattern - 1] = '\0';
+    uint64_t before = flow.now_ns;
+    struct listed listed = {0, 1000};
+    assert_ok(fkv_list(client, pattern, count_table, &listed, &error));
+    assert_int_equal(listed.count, 100);
+    assert_true(flow.now_ns - before >= 100 * flow.step_ns);
+    flow_done(&flow);
+}
+
 struct text {
     char bytes[4096];
 };
@@ -544,21 +568,21 @@ static void actions_answer_in_json(void **state)
 
 int main(void)
 {
-    RUN_TESTS(cmocka_unit_test(comes_back_whole_in_any_pieces),
-              cmocka_unit_test(a_missing_key_is_named), cmocka_unit_test(keys_keep_their_rules),
-              cmocka_unit_test(a_reader_keeps_the_version_it_began_with),
-              cmocka_unit_test(two_puts_of_one_key_are_each_whole),
-              cmocka_unit_test(a_killed_client_leaves_nothing),
-              cmocka_unit_test(a_failing_source_leaves_nothing),
-              cmocka_unit_test(a_put_can_be_cancelled),
-              cmocka_unit_test(what_does_not_fit_is_refused_with_the_numbers),
-              cmocka_unit_test(a_table_that_does_not_fit_in_the_end_is_named),
-              cmocka_unit_test(a_stalled_upload_ends),
-              cmocka_unit_test(a_connection_that_says_nothing_is_closed),
-              cmocka_unit_test(a_connection_that_says_little_is_closed),
-              cmocka_unit_test(connections_have_a_limit),
-              cmocka_unit_test(a_client_is_busy_while_a_get_is_open),
-              cmocka_unit_test(a_stream_outlives_its_client),
-              cmocka_unit_test(a_lost_connection_is_made_again), cmocka_unit_test(lists_by_pattern),
-              cmocka_unit_test(actions_answer_in_json));
+    RUN_TESTS(
+        cmocka_unit_test(comes_back_whole_in_any_pieces), cmocka_unit_test(a_missing_key_is_named),
+        cmocka_unit_test(keys_keep_their_rules),
+        cmocka_unit_test(a_reader_keeps_the_version_it_began_with),
+        cmocka_unit_test(two_puts_of_one_key_are_each_whole),
+        cmocka_unit_test(a_killed_client_leaves_nothing),
+        cmocka_unit_test(a_failing_source_leaves_nothing), cmocka_unit_test(a_put_can_be_cancelled),
+        cmocka_unit_test(what_does_not_fit_is_refused_with_the_numbers),
+        cmocka_unit_test(a_table_that_does_not_fit_in_the_end_is_named),
+        cmocka_unit_test(a_stalled_upload_ends),
+        cmocka_unit_test(a_connection_that_says_nothing_is_closed),
+        cmocka_unit_test(a_connection_that_says_little_is_closed),
+        cmocka_unit_test(connections_have_a_limit),
+        cmocka_unit_test(a_client_is_busy_while_a_get_is_open),
+        cmocka_unit_test(a_stream_outlives_its_client),
+        cmocka_unit_test(a_lost_connection_is_made_again), cmocka_unit_test(lists_by_pattern),
+        cmocka_unit_test(a_long_pattern_takes_turns), cmocka_unit_test(actions_answer_in_json));
 }
