@@ -98,7 +98,7 @@ static enum fkv_status begin_gather(struct flight_data_reader *reader, struct bu
     return FKV_OK;
 }
 
-/* The field number was left in `left_field` by the tag; its length has just been read. */
+/* Its tag and its length have just been read. */
 static enum fkv_status begin_field(struct flight_data_reader *reader, uint64_t field, uint64_t size,
                                    struct slice bytes, struct fkv_error *error)
 {

@@ -16,8 +16,8 @@
  * Runs of one length differ by more than that. 1 MiB loses nothing, and calls on one connection
  * take turns about every millisecond. */
 const struct wire_limits wire_limits_default = {
-    /* More than a client has at once on one connection; with the next it bounds what the header
-     * lists of a connection's calls can hold to 16 MiB. */
+    /* More than a client has at once on one connection; times the next it bounds what the header
+     * lists of a connection's calls can hold: here 16 MiB. */
     .streams_max = 256,
     /* Four times what gRPC's clients announce for themselves: tokens and cookies fit. */
     .header_bytes_max = 64 << 10,
