@@ -8,7 +8,10 @@
 #include "base/status.h"
 #include "net/tcp.h"
 
-enum { scratch_bytes = 256 << 10 };
+/* Small reads stay in the cache, large writes keep the server busy (docs/design/004-turns.md). */
+enum { scratch_bytes = 64 << 10 };
+static const size_t turn_bytes = 1 << 20;
+
 enum { connect_timeout_ms_default = 10000 };
 
 /* How long a wait lasts before fkv_client_cancel is looked at again. */
@@ -55,7 +58,7 @@ static enum fkv_status connect_client(struct fkv_client *client, struct fkv_erro
     const struct wire_pump_options options = {
         .scratch = client->scratch,
         .scratch_bytes = scratch_bytes,
-        .turn_bytes = scratch_bytes,
+        .turn_bytes = &turn_bytes,
         .on_closed = on_connection_closed,
         .context = client,
     };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A get: an ArrowArrayStream that reads from the socket when it is asked for the next array. Each
  * body is received into a block of its own, of which the arrays are views. What one read from the
- * socket brought (256 KiB at most) may hold several small batches: they wait in a queue, and
+ * socket brought (64 KiB at most) may hold several small batches: they wait in a queue, and
  * nothing more is read until it is empty. */
 #include "base/list.h"
 #include "base/status.h"

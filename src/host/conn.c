@@ -19,8 +19,19 @@ struct host_conn {
 /* The connection preface (24 bytes) and an empty SETTINGS frame. */
 enum { handshake_bytes = 24 + 9 };
 
-/* How much one connection writes in a turn while others wait. */
-enum { turn_bytes = 256 << 10 };
+/* How much a connection writes in a turn when it is the worker's only one, and when there are
+ * others, which wait for it meanwhile. */
+enum { turn_bytes_alone = 1 << 20, turn_bytes_shared = 256 << 10 };
+
+static void count_conn(struct host_worker *worker, struct list *link, bool is_opened)
+{
+    if (is_opened)
+        list_push(&worker->conns, link);
+    else
+        list_unlink(link);
+    worker->conn_count += is_opened ? 1 : -1;
+    worker->turn_bytes = worker->conn_count > 1 ? turn_bytes_shared : turn_bytes_alone;
+}
 
 static uint64_t moved(const struct wire_session_stats *stats)
 {
@@ -31,7 +42,7 @@ static void conn_free(struct host_conn *conn)
 {
     struct host_worker *worker = conn->worker;
     timers_stop(&worker->timers, &conn->timer);
-    list_unlink(&conn->link);
+    count_conn(worker, &conn->link, false);
     wire_pump_free(conn->pump);
     alloc_free(worker->alloc, conn);
     atomic_fetch_sub(&worker->host->counters.connections_open, 1);
@@ -112,7 +123,7 @@ static enum fkv_status conn_init(struct host_conn *conn, struct net_transport *t
     const struct wire_pump_options options = {
         .scratch = worker->scratch,
         .scratch_bytes = host_scratch_bytes,
-        .turn_bytes = turn_bytes,
+        .turn_bytes = &worker->turn_bytes,
         .on_closed = on_conn_closed,
         .context = conn,
     };
@@ -141,7 +152,7 @@ enum fkv_status host_conn_open(struct host_worker *worker, struct net_transport 
     conn->timer.fire = on_conn_timer;
     conn->opened_ns = conn->moved_ns = clock_now_ns(worker->clock);
     memcpy(conn->peer, transport->peer, sizeof conn->peer);
-    list_push(&worker->conns, &conn->link);
+    count_conn(worker, &conn->link, true);
     atomic_fetch_add(&counters->connections_total, 1);
     status = conn_init(conn, transport, error);
     if (status == FKV_OK &&

@@ -30,6 +30,8 @@ struct host_worker {
     struct timers timers;
     struct list conns;
     uint8_t *scratch;
+    size_t conn_count;
+    size_t turn_bytes; /* what a connection may write in a turn: less when there are others */
     bool draining;
     struct timer drain_timer;
 };
@@ -43,8 +45,9 @@ struct host_listener {
 
 enum { host_listen_fds_max = 32 };
 
-/* One read at most; fits the second-level cache together with what it is copied to. */
-enum { host_scratch_bytes = 256 << 10 };
+/* One read at most. Reads of 64 KiB and writes of 1 MiB were twice as fast as 256 KiB both ways
+ * (docs/design/004-turns.md). */
+enum { host_scratch_bytes = 64 << 10 };
 
 struct host {
     struct host_options options;

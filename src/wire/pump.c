@@ -62,7 +62,7 @@ static enum fkv_status write_once(struct wire_pump *pump, size_t *ret_moved,
 {
     struct iovec iov[iov_max];
     *ret_moved = 0;
-    size_t count = wire_session_next(pump->session, iov, iov_max, pump->options.turn_bytes);
+    size_t count = wire_session_next(pump->session, iov, iov_max, *pump->options.turn_bytes);
     if (count == 0)
         return FKV_OK;
     ssize_t size = net_write(pump->transport, iov, (int)count);

@@ -2,8 +2,8 @@
 /* The pump between one transport and one session: the only place where bytes of the two meet, and
  * the only file of this layer that includes net/.
  *
- * A turn reads once and writes once, at most `turn_bytes` each, so that a long stream doesn't hold
- * up its neighbours on the same loop. The read buffer is shared by all pumps of a thread: it is
+ * A turn reads once (what the read buffer holds) and writes once (`turn_bytes`), so that a long
+ * stream doesn't hold up its neighbours on the same loop. The read buffer is shared by all pumps of a thread: it is
  * sized for the cache, and empty between turns. */
 #ifndef WIRE_PUMP_H
 #define WIRE_PUMP_H
@@ -16,7 +16,7 @@ struct wire_pump;
 struct wire_pump_options {
     uint8_t *scratch; /* shared by the thread's pumps; outlives them */
     size_t scratch_bytes;
-    size_t turn_bytes; /* written in one turn */
+    const size_t *turn_bytes; /* written in one turn; the owner may change it between turns */
     /* The connection is over (the session's calls are closed, the pump may be freed from inside).
      * `error` says why; status OK after an orderly end. */
     void (*on_closed)(void *context, struct wire_pump *pump, const struct fkv_error *error);

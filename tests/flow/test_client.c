@@ -10,7 +10,8 @@
 static struct fkv_error error;
 
 static const struct table_rule small = {.seed = 5, .batches = 3, .rows = 100};
-static const struct table_rule large = {.seed = 900, .batches = 20, .rows = 1000};
+/* More than a turn writes, so that the server still has some of it. */
+static const struct table_rule large = {.seed = 900, .batches = 20, .rows = 10000};
 
 static enum fkv_status put(struct fkv_client *client, const char *key,
                            const struct table_rule *rule)

@@ -271,6 +271,7 @@ static inline void world_on_closed(void *context, struct wire_pump *pump,
 static inline bool world_open(struct world *world, const struct wire_limits *limits,
                               const struct net_pipe_options *pipe)
 {
+    static const size_t turn_bytes = 100000;
     const struct alloc *alloc = &world->memory.alloc;
     struct net_transport *ends[2];
     if (net_pipe_new(alloc, pipe, &ends[0], &ends[1], NULL) != FKV_OK)
@@ -279,7 +280,7 @@ static inline bool world_open(struct world *world, const struct wire_limits *lim
     const struct wire_pump_options options = {
         .scratch = world->scratch,
         .scratch_bytes = sizeof world->scratch,
-        .turn_bytes = 100000,
+        .turn_bytes = &turn_bytes,
         .on_closed = world_on_closed,
         .context = world,
     };

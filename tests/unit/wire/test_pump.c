@@ -42,13 +42,14 @@ static bool step_server(void *context)
 
 static void begin(struct fixture *f)
 {
+    static const size_t turn_bytes = 10000;
     *f = (struct fixture){.is_server_stepped = true};
     test_alloc_init(&f->memory, 0);
     const struct net_pipe_options pipe = {.on_wait = step_server, .context = f};
     const struct wire_events events = {on_call, f};
     const struct wire_pump_options options = {.scratch = f->scratch,
                                               .scratch_bytes = sizeof f->scratch,
-                                              .turn_bytes = 10000,
+                                              .turn_bytes = &turn_bytes,
                                               .on_closed = on_ended,
                                               .context = f};
     const struct alloc *alloc = &f->memory.alloc;
