@@ -260,3 +260,18 @@ void flight_data_write_head(struct wire_out *out, const struct flight_data_head 
     if (head->body_bytes > 0)
         write_tag(out, field_body, head->body_bytes);
 }
+
+enum { field_schema = 1, encapsulation_bytes = 8 };
+
+void flight_schema_write(struct wire_out *out, struct slice header, struct block *owner)
+{
+    static const uint8_t padding[8];
+    size_t padded = (header.size + 7) / 8 * 8;
+    uint8_t prefix[encapsulation_bytes];
+    store_le32(prefix, UINT32_MAX); /* the continuation marker */
+    store_le32(prefix + 4, (uint32_t)padded);
+    write_tag(out, field_schema, encapsulation_bytes + padded);
+    wire_out_copy(out, slice_of(prefix, sizeof prefix));
+    wire_out_ref(out, header, owner);
+    wire_out_copy(out, slice_of(padding, padded - header.size));
+}

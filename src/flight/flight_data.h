@@ -86,4 +86,8 @@ struct flight_data_head {
 /* Begins a message in `out` and writes the head; the caller adds body_bytes bytes and ends it. */
 void flight_data_write_head(struct wire_out *out, const struct flight_data_head *head);
 
+/* Writes field 1 of a FlightInfo or a SchemaResult: the schema message, encapsulated and padded to
+ * 8 bytes, by reference. The caller has begun the message, and adds the other fields. */
+void flight_schema_write(struct wire_out *out, struct slice header, struct block *owner);
+
 #endif

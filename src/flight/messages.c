@@ -390,18 +390,6 @@ enum fkv_status flight_bytes_encode(struct slice value, struct buf *buf, struct 
 
 static const uint8_t continuation[4] = {0xff, 0xff, 0xff, 0xff};
 
-bool flight_schema_encapsulate(struct slice header, struct buf *buf)
-{
-    static const uint8_t padding[8];
-    size_t padded = (header.size + 7) / 8 * 8;
-    uint8_t length[4];
-    store_le32(length, (uint32_t)padded);
-    buf_append(buf, continuation, sizeof continuation);
-    buf_append(buf, length, sizeof length);
-    buf_append(buf, header.data, header.size);
-    return padded <= INT32_MAX && buf_append(buf, padding, padded - header.size);
-}
-
 enum fkv_status flight_schema_message(struct slice encapsulated, struct slice *ret,
                                       struct fkv_error *error)
 {

@@ -97,9 +97,8 @@ enum fkv_status flight_bytes_decode(struct flight_memory *memory, struct slice b
                                     struct slice *ret, struct fkv_error *error);
 enum fkv_status flight_bytes_encode(struct slice value, struct buf *buf, struct fkv_error *error);
 
-/* A bare schema message as FlightInfo and SchemaResult want it: encapsulated, that is behind the
- * continuation marker and its length, padded to 8 bytes. And back: the message inside. */
-bool flight_schema_encapsulate(struct slice header, struct buf *buf);
+/* The schema message inside what FlightInfo and SchemaResult carry: an encapsulated message, that
+ * is one behind the continuation marker and its length. flight_data.h writes it. */
 enum fkv_status flight_schema_message(struct slice encapsulated, struct slice *ret,
                                       struct fkv_error *error);
 

@@ -307,10 +307,19 @@ static void time_out(struct host_call *call, const char *message)
     wire_pump_wake(call->pump);
 }
 
+/* An answer that has begun is cut off: what is queued of it would wait for a window that a client
+ * which has given up doesn't open any more, and hold its table meanwhile. */
 static void on_deadline(struct timer *timer, uint64_t now)
 {
     (void)now;
-    time_out(list_entry(timer, struct host_call, deadline), "the call's own deadline has passed");
+    struct host_call *call = list_entry(timer, struct host_call, deadline);
+    struct wire_pump *pump = call->pump;
+    if (call->method->request == REQUEST_GATHERED && (call->stream != NULL || call->has_replied)) {
+        wire_call_cancel(call->wire); /* frees the call */
+        wire_pump_wake(pump);
+    } else {
+        time_out(call, "the call's own deadline has passed");
+    }
 }
 
 static void on_upload_due(struct timer *timer, uint64_t now)

@@ -140,6 +140,25 @@ static enum fkv_status refuse_value(const struct option *option, const char *val
                       value, expected);
 }
 
+static const char *figure_text(const struct option *option, uint64_t figure,
+                               char ret[text_figure_size])
+{
+    if (option->type == OPTION_SIZE)
+        return text_size(ret, figure);
+    if (option->type == OPTION_DURATION)
+        return text_duration(ret, figure);
+    return text_count(ret, figure);
+}
+
+static enum fkv_status refuse_range(const struct option *option, const char *value,
+                                    struct fkv_error *error)
+{
+    char least[text_figure_size], most[text_figure_size];
+    return status_set(error, FKV_INVALID_ARGUMENT, "--%s: '%s' is out of range, expected %s to %s",
+                      option->shown.name, value, figure_text(option, option->least, least),
+                      figure_text(option, option->most, most));
+}
+
 static enum fkv_status set_uri(struct fkv_server_config *config, const struct option *option,
                                const char *value, struct fkv_error *error)
 {
@@ -215,8 +234,7 @@ static enum fkv_status set_figure(struct fkv_server_config *config, const struct
     if (!is_good)
         return refuse_value(option, value, expected, error);
     if (figure < option->least || figure > option->most)
-        return status_set(error, FKV_INVALID_ARGUMENT, "--%s: '%s' is out of range",
-                          option->shown.name, value);
+        return refuse_range(option, value, error);
     *member_of(config, option) = figure;
     return FKV_OK;
 }

@@ -183,15 +183,17 @@ static struct store_message message_at(const struct put *put, uint64_t index)
                               : store_put_at(put->store, index);
 }
 
-static void write_ack(struct wire_out *out, struct slice app_metadata)
+static enum fkv_status write_ack(const struct host_call *call, struct slice app_metadata,
+                                 struct wire_out *out, struct fkv_error *error)
 {
     struct buf encoded;
-    buf_init(&encoded, alloc_system(), SIZE_MAX);
+    buf_init(&encoded, host_call_alloc(call), SIZE_MAX);
+    enum fkv_status status = flight_bytes_encode(app_metadata, &encoded, error);
     wire_out_begin(out);
-    if (flight_bytes_encode(app_metadata, &encoded, NULL) == FKV_OK)
-        wire_out_copy(out, buf_slice(&encoded));
+    wire_out_copy(out, buf_slice(&encoded));
     wire_out_end(out);
     buf_done(&encoded);
+    return status;
 }
 
 static enum wire_pull next_ack(void *context, struct host_call *call, struct wire_out *out,
@@ -204,8 +206,8 @@ static enum wire_pull next_ack(void *context, struct host_call *call, struct wir
         struct store_message message = message_at(put, put->next_ack++);
         if (message.kind != STORE_BATCH || !message.has_app_metadata)
             continue;
-        write_ack(out, message.app_metadata);
-        return WIRE_PULL_MESSAGE;
+        enum fkv_status status = write_ack(call, message.app_metadata, out, error);
+        return status == FKV_OK ? WIRE_PULL_MESSAGE : WIRE_PULL_FAIL;
     }
     return put->table != NULL ? WIRE_PULL_END : WIRE_PULL_WAIT;
 }

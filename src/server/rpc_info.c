@@ -4,29 +4,31 @@
 #include "base/text.h"
 #include "server/cache.h"
 
-enum { info_bytes_max = 128 << 20 }; /* a schema of the largest header, and a key */
+/* Schemas are sent from where they are stored, so that replies which nobody reads cost no memory
+ * but their few other bytes; the table is held until they are gone. */
+static void write_with_schema(struct store_table *table, struct slice rest, struct wire_out *out)
+{
+    wire_out_begin(out);
+    flight_schema_write(out, table->schema, &table->block);
+    wire_out_copy(out, rest);
+    wire_out_end(out);
+}
 
-static enum fkv_status encode_info(const struct store_table *table,
+/* A FlightInfo without its schema. */
+static enum fkv_status encode_rest(const struct store_table *table,
                                    const struct flight_descriptor *descriptor, struct buf *ret,
                                    struct fkv_error *error)
 {
-    struct buf schema;
-    buf_init(&schema, ret->alloc, info_bytes_max);
-    enum fkv_status status = FKV_OK;
-    if (!flight_schema_encapsulate(table->schema, &schema))
-        status = status_no_memory(error, table->schema.size);
     const struct flight_endpoint endpoint = {.ticket = table->key};
-    const struct flight_info info = {.schema = buf_slice(&schema),
-                                     .descriptor = *descriptor,
+    const struct flight_info info = {.descriptor = *descriptor,
                                      .endpoints = &endpoint,
                                      .endpoint_count = 1,
                                      .total_records = (int64_t)table->rows,
                                      .total_bytes = (int64_t)table->body_bytes};
-    if (status == FKV_OK)
-        status = flight_info_encode(&info, ret, error);
-    buf_done(&schema);
-    return status;
+    return flight_info_encode(&info, ret, error);
 }
+
+/* ---- GetFlightInfo, GetSchema ---- */
 
 /* The table that a descriptor names; a peek, since nothing of it is read. */
 static enum fkv_status find_described(struct cache *cache, const struct host_call *call,
@@ -46,53 +48,74 @@ static enum fkv_status find_described(struct cache *cache, const struct host_cal
     return status;
 }
 
-typedef enum fkv_status describe_table(const struct store_table *table,
-                                       const struct flight_descriptor *descriptor, struct buf *ret,
-                                       struct fkv_error *error);
+struct described {
+    struct store_table *table;
+    struct buf rest; /* of the reply, behind its schema; empty for GetSchema */
+    bool is_sent;
+};
+
+static void described_free(void *context, struct host_call *call)
+{
+    struct described *described = context;
+    store_table_unref(described->table);
+    buf_done(&described->rest);
+    alloc_free(host_call_alloc(call), described);
+}
+
+static enum wire_pull next_described(void *context, struct host_call *call, struct wire_out *out,
+                                     struct fkv_error *error)
+{
+    (void)call;
+    (void)error;
+    struct described *described = context;
+    if (described->is_sent)
+        return WIRE_PULL_END;
+    described->is_sent = true;
+    write_with_schema(described->table, buf_slice(&described->rest), out);
+    return WIRE_PULL_MESSAGE;
+}
+
+static const struct host_stream described_stream = {.next = next_described,
+                                                    .on_closed = described_free};
+
+/* Takes the table over. */
+static enum fkv_status describe(struct store_table *table, struct host_call *call,
+                                const struct flight_descriptor *descriptor, bool has_rest,
+                                struct fkv_error *error)
+{
+    struct described *described = alloc_zero(host_call_alloc(call), sizeof *described);
+    if (described == NULL) {
+        store_table_unref(table);
+        return status_no_memory(error, sizeof *described);
+    }
+    described->table = table;
+    buf_init(&described->rest, host_call_alloc(call), SIZE_MAX); /* about as long as the request */
+    host_call_stream(call, &described_stream, described);
+    return has_rest ? encode_rest(table, descriptor, &described->rest, error) : FKV_OK;
+}
 
 static void answer_described(struct cache *cache, struct host_call *call,
-                             const struct flight_descriptor *descriptor, describe_table *describe)
+                             const struct flight_descriptor *descriptor, bool has_rest)
 {
     struct store_table *table = NULL;
     struct fkv_error error;
-    struct buf reply;
-    buf_init(&reply, host_call_alloc(call), info_bytes_max);
     enum fkv_status status = find_described(cache, call, descriptor, &table, &error);
     if (status == FKV_OK)
-        status = describe(table, descriptor, &reply, &error);
-    if (status == FKV_OK)
-        host_call_reply(call, buf_slice(&reply));
-    else
+        status = describe(table, call, descriptor, has_rest, &error);
+    if (status != FKV_OK)
         host_call_fail(call, status, &error);
-    if (table != NULL)
-        store_table_unref(table);
-    buf_done(&reply);
 }
 
 void rpc_get_flight_info(void *context, struct host_call *call,
                          const struct flight_descriptor *descriptor)
 {
-    answer_described(context, call, descriptor, encode_info);
-}
-
-static enum fkv_status encode_schema(const struct store_table *table,
-                                     const struct flight_descriptor *descriptor, struct buf *ret,
-                                     struct fkv_error *error)
-{
-    (void)descriptor;
-    struct buf schema;
-    buf_init(&schema, ret->alloc, info_bytes_max);
-    enum fkv_status status = flight_schema_encapsulate(table->schema, &schema)
-                                 ? flight_bytes_encode(buf_slice(&schema), ret, error)
-                                 : status_no_memory(error, table->schema.size);
-    buf_done(&schema);
-    return status;
+    answer_described(context, call, descriptor, true);
 }
 
 void rpc_get_schema(void *context, struct host_call *call,
                     const struct flight_descriptor *descriptor)
 {
-    answer_described(context, call, descriptor, encode_schema);
+    answer_described(context, call, descriptor, false);
 }
 
 /* ---- ListFlights ---- */
@@ -137,23 +160,20 @@ static enum fkv_status descriptor_of(const struct store_table *table, struct fli
     return flight_descriptor_decode(memory, table->descriptor, ret, error);
 }
 
-static enum fkv_status write_info(const struct store_table *table, struct host_call *call,
+static enum fkv_status write_info(struct store_table *table, struct host_call *call,
                                   struct wire_out *out, struct fkv_error *error)
 {
     struct flight_memory memory;
-    struct buf encoded;
+    struct buf rest;
     flight_memory_init(&memory, host_call_alloc(call), SIZE_MAX);
-    buf_init(&encoded, host_call_alloc(call), info_bytes_max);
+    buf_init(&rest, host_call_alloc(call), SIZE_MAX);
     struct flight_descriptor descriptor;
     enum fkv_status status = descriptor_of(table, &memory, &descriptor, error);
     if (status == FKV_OK)
-        status = encode_info(table, &descriptor, &encoded, error);
-    if (status == FKV_OK) {
-        wire_out_begin(out);
-        wire_out_copy(out, buf_slice(&encoded));
-        wire_out_end(out);
-    }
-    buf_done(&encoded);
+        status = encode_rest(table, &descriptor, &rest, error);
+    if (status == FKV_OK)
+        write_with_schema(table, buf_slice(&rest), out);
+    buf_done(&rest);
     flight_memory_done(&memory);
     return status;
 }

@@ -3,8 +3,8 @@
  * the only file of this layer that includes net/.
  *
  * A turn reads once (what the read buffer holds) and writes once (`turn_bytes`), so that a long
- * stream doesn't hold up its neighbours on the same loop. The read buffer is shared by all pumps of a thread: it is
- * sized for the cache, and empty between turns. */
+ * stream doesn't hold up its neighbours on the same loop. The read buffer is shared by all pumps of
+ * a thread: it is sized for the cache, and empty between turns. */
 #ifndef WIRE_PUMP_H
 #define WIRE_PUMP_H
 

@@ -69,6 +69,25 @@ static void a_released_stream_ends_its_call(void **state)
 
 /* ---- time ---- */
 
+/* A client that has given up doesn't say so, and reads no more. */
+static void a_deadline_ends_an_answer_that_has_begun(void **state)
+{
+    (void)state;
+    struct flow flow;
+    flow_init(&flow, alloc_system(), NULL);
+    flow.pipe = (struct net_pipe_options){.buffer_bytes = 4096};
+    struct fkv_client *client = flow_client(&flow);
+    assert_ok(put(client, "k", &large));
+    const struct fkv_get_options options = {.size = sizeof options, .timeout_ms = 1000};
+    struct ArrowArrayStream stream;
+    assert_ok(fkv_get(client, "k", 1, &options, &stream, &error));
+    assert_int_equal(calls_open(&flow), 1);
+    flow_wind(&flow, 2 * NS_PER_S);
+    assert_int_equal(calls_open(&flow), 0);
+    stream.release(&stream);
+    flow_done(&flow);
+}
+
 static void a_timeout_may_be_for_ever(void **state)
 {
     (void)state;
@@ -188,6 +207,7 @@ int main(void)
 {
     RUN_TESTS(cmocka_unit_test(a_received_stream_outlives_its_client),
               cmocka_unit_test(a_released_stream_ends_its_call),
+              cmocka_unit_test(a_deadline_ends_an_answer_that_has_begun),
               cmocka_unit_test(a_timeout_may_be_for_ever),
               cmocka_unit_test(a_callback_may_not_call_its_own_client),
               cmocka_unit_test(a_closed_connection_is_made_again),

@@ -76,6 +76,19 @@ static void bad_values_are_named(void **state)
     }
 }
 
+static void a_range_is_told(void **state)
+{
+    (void)state;
+    struct fkv_server_config config;
+    server_config_init(&config);
+    struct fkv_error error = {0};
+    assert_int_equal(fkv_server_config_set(&config, "memory", "3", &error), FKV_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "1.0 MiB to 64.0 TiB"));
+    assert_int_equal(fkv_server_config_set(&config, "workers", "5000", &error),
+                     FKV_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "1 to 1,024"));
+}
+
 static void memory_has_a_default(void **state)
 {
     (void)state;
@@ -86,5 +99,5 @@ int main(void)
 {
     RUN_TESTS(cmocka_unit_test(every_option_has_its_texts),
               cmocka_unit_test(shown_defaults_are_in_force), cmocka_unit_test(bad_values_are_named),
-              cmocka_unit_test(memory_has_a_default));
+              cmocka_unit_test(a_range_is_told), cmocka_unit_test(memory_has_a_default));
 }
