@@ -16,7 +16,6 @@ struct put {
     struct buf key;
     struct ipc_message message; /* the current one; kind 0 when it has no header */
     uint8_t *body;
-    size_t body_filled;
     uint64_t messages;
     uint64_t next_ack; /* index of the next message that may want a PutResult */
 };
@@ -111,7 +110,6 @@ static enum fkv_status on_body(void *context, struct host_call *call,
     struct put *put = context;
     enum fkv_status status = FKV_OK;
     put->message = (struct ipc_message){0};
-    put->body_filled = 0;
     if (put->messages++ == 0)
         status = begin_table(put, call, data, error);
     if (status == FKV_OK)
@@ -126,13 +124,12 @@ static enum fkv_status on_body_bytes(void *context, struct host_call *call, stru
 {
     (void)call;
     struct put *put = context;
-    size_t from = put->body_filled, to = from + bytes.size;
+    size_t from = store_put_body(put->store).size, to = from + bytes.size;
     enum fkv_status status = store_put_room(put->store, to, error);
     if (status != FKV_OK)
         return name_key(put, status, error);
     memcpy(put->body + from, bytes.data, bytes.size);
     store_put_filled(put->store, from, to);
-    put->body_filled = to;
     return FKV_OK;
 }
 
@@ -142,8 +139,7 @@ static enum fkv_status on_message_end(void *context, struct host_call *call,
     struct put *put = context;
     enum fkv_status status = FKV_OK;
     if (put->message.kind != 0)
-        status = ipc_verifier_body(put->verifier, &put->message,
-                                   slice_of(put->body, put->body_filled), error);
+        status = ipc_verifier_body(put->verifier, &put->message, store_put_body(put->store), error);
     if (status == FKV_OK && put->messages == 1)
         host_call_flush_headers(call);
     host_call_resume(call);
