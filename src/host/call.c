@@ -25,9 +25,10 @@ struct host_call {
     bool has_replied;
 
     struct timer deadline;
-    struct timer upload;
-    struct timer turn; /* host_call_yield */
-    uint64_t heard_ns; /* when the last byte of the request came */
+    struct timer watch;    /* over the request, then over the answer */
+    struct timer turn;     /* host_call_yield */
+    uint64_t moved_ns;     /* when a byte of the request came last, later one of the answer went */
+    uint64_t framed_bytes; /* of the answer, as `watch` last saw it */
 };
 
 /* Extra memory that decoding a request may take, as a multiple of its size: a repeated field of two
@@ -151,12 +152,96 @@ static const struct method *find_method(const struct host_service *service, stru
     return NULL;
 }
 
-/* ---- the request arrives ---- */
+/* ---- time-outs ---- */
+
+static const char no_memory_for_timers[] = "out of memory for the call's timers";
 
 static uint64_t now_ns(const struct host_call *call)
 {
     return clock_now_ns(call->worker->clock);
 }
+
+/* What is queued of an answer would wait for a window that a client which has given up doesn't open
+ * any more, and hold its table meanwhile. */
+static void time_out(struct host_call *call, const char *message)
+{
+    wire_call_abort(call->wire, FKV_DEADLINE_EXCEEDED, message);
+    wire_pump_wake(call->pump);
+}
+
+static void on_deadline(struct timer *timer, uint64_t now)
+{
+    (void)now;
+    struct host_call *call = list_entry(timer, struct host_call, deadline);
+    time_out(call, "the call's own deadline has passed");
+}
+
+static void time_out_after(struct host_call *call, const char *what, uint64_t patience,
+                           const char *limit)
+{
+    char message[128], shown[text_figure_size];
+    snprintf(message, sizeof message, "nothing of the %s for %s (%s)", what,
+             text_duration(shown, patience), limit);
+    time_out(call, message);
+}
+
+static void on_request_watch(struct timer *timer, uint64_t now)
+{
+    struct host_call *call = list_entry(timer, struct host_call, watch);
+    uint64_t patience = call->worker->host->options.timeouts.upload_ns;
+    if (now - call->moved_ns >= patience)
+        time_out_after(call, "request came", patience, "upload-timeout");
+    else
+        timers_start(&call->worker->timers, timer, call->moved_ns + patience);
+}
+
+/* A window may be closed on a connection that is alive, so each call has its own clock. It isn't
+ * moved by every frame; it looks a few times. */
+enum { answer_looks = 4 };
+
+static void on_answer_watch(struct timer *timer, uint64_t now)
+{
+    struct host_call *call = list_entry(timer, struct host_call, watch);
+    struct wire_call_progress progress = wire_call_progress(call->wire);
+    uint64_t patience = call->worker->host->options.timeouts.stall_ns;
+    if (progress.framed_bytes != call->framed_bytes || !progress.is_blocked) {
+        call->framed_bytes = progress.framed_bytes;
+        call->moved_ns = now;
+    }
+    if (now - call->moved_ns >= patience)
+        time_out_after(call, "answer was taken", patience, "stall-timeout");
+    else
+        timers_start(&call->worker->timers, timer, now + patience / answer_looks + 1);
+}
+
+static bool watch(struct host_call *call, void (*fire)(struct timer *timer, uint64_t now),
+                  uint64_t patience, unsigned looks)
+{
+    struct timers *timers = &call->worker->timers;
+    timers_stop(timers, &call->watch);
+    call->watch.fire = fire;
+    call->moved_ns = now_ns(call);
+    return patience == 0 || timers_start(timers, &call->watch, call->moved_ns + patience / looks);
+}
+
+static void watch_answer(struct host_call *call)
+{
+    if (!watch(call, on_answer_watch, call->worker->host->options.timeouts.stall_ns, answer_looks))
+        wire_call_finish(call->wire, FKV_RESOURCE_EXHAUSTED, no_memory_for_timers);
+}
+
+static bool start_timers(struct host_call *call)
+{
+    const struct host_timeouts *timeouts = &call->worker->host->options.timeouts;
+    uint64_t timeout = wire_call_timeout_ns(call->wire), now = now_ns(call);
+    call->deadline.fire = on_deadline;
+    if (timeout < UINT64_MAX - now &&
+        !timers_start(&call->worker->timers, &call->deadline, now + timeout))
+        return false;
+    return watch(call, on_request_watch, timeouts->upload_ns, 1);
+}
+
+/* ---- the request arrives ---- */
 
 static enum fkv_status on_gathered_message(void *context, struct wire_call *wire, uint64_t size,
                                            struct fkv_error *error)
@@ -178,9 +263,13 @@ static enum fkv_status on_gathered_bytes(void *context, struct wire_call *wire, 
 {
     (void)wire;
     struct host_call *call = context;
-    call->heard_ns = now_ns(call);
-    return buf_append(&call->request, bytes.data, bytes.size) ? FKV_OK
-                                                              : status_no_memory(error, bytes.size);
+    call->moved_ns = now_ns(call);
+    if (buf_append(&call->request, bytes.data, bytes.size))
+        return FKV_OK;
+    return status_set(error, FKV_RESOURCE_EXHAUSTED,
+                      "no memory for a request of which %zu bytes had come: either --memory or the "
+                      "machine's is used up",
+                      call->request.size);
 }
 
 static enum fkv_status on_gathered_end(void *context, struct wire_call *wire,
@@ -188,7 +277,7 @@ static enum fkv_status on_gathered_end(void *context, struct wire_call *wire,
 {
     (void)wire;
     struct host_call *call = context;
-    timers_stop(&call->worker->timers, &call->upload);
+    watch_answer(call);
     call->has_request = true;
     return call->method->run(&call->worker->host->options.service, call, error);
 }
@@ -216,7 +305,7 @@ static enum fkv_status on_stream_bytes(void *context, struct wire_call *wire, st
 {
     (void)wire;
     struct host_call *call = context;
-    call->heard_ns = now_ns(call);
+    call->moved_ns = now_ns(call);
     return flight_data_feed(&call->data, bytes, error);
 }
 
@@ -226,7 +315,7 @@ static enum fkv_status on_stream_message_end(void *context, struct wire_call *wi
     (void)wire;
     struct host_call *call = context;
     enum fkv_status status = flight_data_end(&call->data, error);
-    if (status == FKV_OK && call->stream->on_message_end != NULL)
+    if (status == FKV_OK && call->stream != NULL && call->stream->on_message_end != NULL)
         status = call->stream->on_message_end(call->context, call, error);
     return status;
 }
@@ -234,7 +323,7 @@ static enum fkv_status on_stream_message_end(void *context, struct wire_call *wi
 static void on_stream_end(void *context, struct wire_call *wire)
 {
     struct host_call *call = context;
-    timers_stop(&call->worker->timers, &call->upload);
+    watch_answer(call);
     if (call->stream == NULL || call->stream->on_end == NULL || wire_call_is_finished(wire))
         return;
     struct fkv_error error;
@@ -246,7 +335,7 @@ static void on_stream_end(void *context, struct wire_call *wire)
 static enum fkv_status on_data_body(void *context, uint64_t size, struct fkv_error *error)
 {
     struct host_call *call = context;
-    if (call->stream->on_body == NULL)
+    if (call->stream == NULL || call->stream->on_body == NULL)
         return FKV_OK;
     return call->stream->on_body(call->context, call, &call->data, size, error);
 }
@@ -254,7 +343,7 @@ static enum fkv_status on_data_body(void *context, uint64_t size, struct fkv_err
 static enum fkv_status on_data_bytes(void *context, struct slice bytes, struct fkv_error *error)
 {
     struct host_call *call = context;
-    if (call->stream->on_body_bytes == NULL)
+    if (call->stream == NULL || call->stream->on_body_bytes == NULL)
         return FKV_OK;
     return call->stream->on_body_bytes(call->context, call, bytes, error);
 }
@@ -270,7 +359,7 @@ static void on_call_closed(void *context, struct wire_call *wire, enum fkv_statu
     struct host_call *call = context;
     struct host_worker *worker = call->worker;
     timers_stop(&worker->timers, &call->deadline);
-    timers_stop(&worker->timers, &call->upload);
+    timers_stop(&worker->timers, &call->watch);
     timers_stop(&worker->timers, &call->turn);
     if (call->stream != NULL && call->stream->on_closed != NULL)
         call->stream->on_closed(call->context, call);
@@ -298,57 +387,6 @@ static const struct wire_receiver stream_receiver = {
     .on_end = on_stream_end,
     .on_closed = on_call_closed,
 };
-
-/* ---- time-outs ---- */
-
-static void time_out(struct host_call *call, const char *message)
-{
-    wire_call_finish(call->wire, FKV_DEADLINE_EXCEEDED, message);
-    wire_pump_wake(call->pump);
-}
-
-/* An answer that has begun is cut off: what is queued of it would wait for a window that a client
- * which has given up doesn't open any more, and hold its table meanwhile. */
-static void on_deadline(struct timer *timer, uint64_t now)
-{
-    (void)now;
-    struct host_call *call = list_entry(timer, struct host_call, deadline);
-    struct wire_pump *pump = call->pump;
-    if (call->method->request == REQUEST_GATHERED && (call->stream != NULL || call->has_replied)) {
-        wire_call_cancel(call->wire); /* frees the call */
-        wire_pump_wake(pump);
-    } else {
-        time_out(call, "the call's own deadline has passed");
-    }
-}
-
-static void on_upload_due(struct timer *timer, uint64_t now)
-{
-    struct host_call *call = list_entry(timer, struct host_call, upload);
-    uint64_t patience = call->worker->host->options.timeouts.upload_ns;
-    if (now - call->heard_ns < patience) {
-        timers_start(&call->worker->timers, timer, call->heard_ns + patience);
-        return;
-    }
-    char message[128], shown[text_figure_size];
-    snprintf(message, sizeof message, "nothing of the request came for %s (upload-timeout)",
-             text_duration(shown, patience));
-    time_out(call, message);
-}
-
-static bool start_timers(struct host_call *call)
-{
-    call->heard_ns = now_ns(call);
-    call->deadline.fire = on_deadline;
-    call->upload.fire = on_upload_due;
-    uint64_t timeout = wire_call_timeout_ns(call->wire);
-    uint64_t patience = call->worker->host->options.timeouts.upload_ns;
-    struct timers *timers = &call->worker->timers;
-    if (timeout < UINT64_MAX - call->heard_ns &&
-        !timers_start(timers, &call->deadline, call->heard_ns + timeout))
-        return false;
-    return patience == 0 || timers_start(timers, &call->upload, call->heard_ns + patience);
-}
 
 /* ---- beginning ---- */
 
@@ -379,17 +417,18 @@ void host_call_begin(struct host_worker *worker, struct wire_pump *pump, struct 
     call->wire = wire;
     call->method = method;
     size_t request_max = (size_t)options->request_bytes_max;
-    buf_init(&call->request, worker->alloc, request_max);
-    flight_memory_init(&call->memory, worker->alloc,
+    buf_init(&call->request, options->message_alloc, request_max);
+    flight_memory_init(&call->memory, options->message_alloc,
                        decoded_bytes_least + request_max * decoded_bytes_per_byte);
-    flight_data_reader_init(&call->data, worker->alloc, &options->flight_data, &data_handler, call);
+    flight_data_reader_init(&call->data, options->message_alloc, &options->flight_data,
+                            &data_handler, call);
     atomic_fetch_add(&worker->host->counters.calls_open, 1);
     atomic_fetch_add(&worker->host->counters.calls_total, 1);
 
     bool is_stream = method->request == REQUEST_STREAM;
     wire_call_accept(wire, is_stream ? &stream_receiver : &gathered_receiver, call);
     if (!start_timers(call)) {
-        wire_call_finish(wire, FKV_RESOURCE_EXHAUSTED, "out of memory for the call's timers");
+        wire_call_finish(wire, FKV_RESOURCE_EXHAUSTED, no_memory_for_timers);
         return;
     }
     struct fkv_error error;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One connection: its pump, and one timer that watches whether bytes still move. The timer isn't
- * moved by every byte; it looks, when it fires, at how many bytes have moved since, and starts
- * itself again for the time that is left. */
+/* One connection: its pump, and one timer that looks about once a second whether a patience has run
+ * out: the handshake's, that for a socket which takes nothing of what is to be written, or that for
+ * a connection without calls. Calls have clocks of their own (call.c). */
 #include "base/status.h"
 #include "host/internal.h"
 
@@ -11,8 +11,10 @@ struct host_conn {
     struct wire_pump *pump;
     struct timer timer;
     uint64_t opened_ns;
-    uint64_t moved_bytes; /* as the timer last saw it */
-    uint64_t moved_ns;
+    uint64_t written_ns; /* when the timer last saw bytes taken, or none waiting */
+    uint64_t called_ns;  /* when it last saw a call */
+    struct wire_session_stats seen;
+    bool is_drained; /* idle for too long: a GOAWAY is on its way */
     char peer[64];
 };
 
@@ -31,11 +33,6 @@ static void count_conn(struct host_worker *worker, struct list *link, bool is_op
         list_unlink(link);
     worker->conn_count += is_opened ? 1 : -1;
     worker->turn_bytes = worker->conn_count > 1 ? turn_bytes_shared : turn_bytes_alone;
-}
-
-static uint64_t moved(const struct wire_session_stats *stats)
-{
-    return stats->bytes_fed + stats->bytes_sent;
 }
 
 static void conn_free(struct host_conn *conn)
@@ -59,46 +56,70 @@ static void on_conn_closed(void *context, struct wire_pump *pump, const struct f
     conn_free(conn);
 }
 
-/* Which patience applies now, and its name and beginning; 0: none. A handshake isn't prolonged by
- * the bytes that move. */
-static uint64_t patience_of(const struct host_conn *conn, const struct wire_session_stats *stats,
-                            const char **ret_name, uint64_t *ret_since_ns)
+/* A limit whose patience has run out; NULL when none has. PINGs don't prolong any of them. */
+static const char *limit_passed(const struct host_conn *conn, uint64_t now)
 {
     const struct host_timeouts *timeouts = &conn->worker->host->options.timeouts;
-    *ret_since_ns = conn->moved_ns;
-    if (stats->bytes_fed < handshake_bytes) {
-        *ret_name = "handshake-timeout";
-        *ret_since_ns = conn->opened_ns;
-        return timeouts->handshake_ns;
-    }
-    *ret_name = stats->calls_open > 0 ? "stall-timeout" : "idle-timeout";
-    return stats->calls_open > 0 ? timeouts->stall_ns : timeouts->idle_ns;
+    const struct {
+        const char *name;
+        uint64_t patience, since;
+    } limits[] = {
+        {"handshake-timeout", timeouts->handshake_ns,
+         conn->seen.bytes_fed < handshake_bytes ? conn->opened_ns : now},
+        {"stall-timeout", timeouts->stall_ns, conn->written_ns},
+        {"idle-timeout", timeouts->idle_ns, conn->called_ns},
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        if (limits[i].patience != 0 && now - limits[i].since >= limits[i].patience)
+            return limits[i].name;
+    return NULL;
 }
 
-/* How long to wait before looking again when no time-out applies at the moment: it may apply as
- * soon as a call begins. */
-enum { look_again_ns_at_most = 1000000000 };
+static void look(struct host_conn *conn, uint64_t now)
+{
+    struct wire_session_stats stats = wire_session_stats(wire_pump_session(conn->pump));
+    if (stats.bytes_sent != conn->seen.bytes_sent || stats.output_bytes == 0)
+        conn->written_ns = now;
+    if (stats.calls_open > 0 || stats.calls_total != conn->seen.calls_total)
+        conn->called_ns = now;
+    conn->seen = stats;
+}
+
+/* How often to look: often enough for the shortest patience. */
+enum { look_again_ns_at_most = 1000000000, looks = 4 };
+
+static uint64_t next_look_ns(const struct host_timeouts *timeouts)
+{
+    const uint64_t patiences[] = {timeouts->handshake_ns, timeouts->stall_ns, timeouts->idle_ns};
+    uint64_t next = look_again_ns_at_most;
+    for (size_t i = 0; i < sizeof patiences / sizeof patiences[0]; i++)
+        if (patiences[i] != 0 && patiences[i] / looks < next)
+            next = patiences[i] / looks;
+    return next;
+}
+
+/* A client whose connection is merely idle is told first, so that it loses no call. */
+static bool drain_idle(struct host_conn *conn, const char *limit)
+{
+    if (conn->is_drained || strcmp(limit, "idle-timeout") != 0)
+        return false;
+    conn->is_drained = true;
+    wire_session_drain(wire_pump_session(conn->pump));
+    wire_pump_wake(conn->pump);
+    return true;
+}
 
 static void on_conn_timer(struct timer *timer, uint64_t now)
 {
     struct host_conn *conn = list_entry(timer, struct host_conn, timer);
-    struct wire_session_stats stats = wire_session_stats(wire_pump_session(conn->pump));
-    if (moved(&stats) != conn->moved_bytes) {
-        conn->moved_bytes = moved(&stats);
-        conn->moved_ns = now;
-    }
-    const char *name;
-    uint64_t since, patience = patience_of(conn, &stats, &name, &since);
-    if (patience != 0 && now - since >= patience) {
-        log_event(conn->worker->host->options.log, LOG_INFO, "connection-timed-out", "peer",
-                  conn->peer, "limit", name, NULL);
-        conn_free(conn);
-        return;
-    }
-    uint64_t due = now + look_again_ns_at_most;
-    if (patience != 0 && since + patience < due)
-        due = since + patience;
-    if (!timers_start(&conn->worker->timers, timer, due))
+    struct host_worker *worker = conn->worker;
+    look(conn, now);
+    const char *limit = limit_passed(conn, now);
+    if (limit != NULL)
+        log_event(worker->host->options.log, LOG_INFO, "connection-timed-out", "peer", conn->peer,
+                  "limit", limit, NULL);
+    uint64_t due = now + next_look_ns(&worker->host->options.timeouts);
+    if ((limit != NULL && !drain_idle(conn, limit)) || !timers_start(&worker->timers, timer, due))
         conn_free(conn);
 }
 
@@ -150,13 +171,14 @@ enum fkv_status host_conn_open(struct host_worker *worker, struct net_transport 
     }
     conn->worker = worker;
     conn->timer.fire = on_conn_timer;
-    conn->opened_ns = conn->moved_ns = clock_now_ns(worker->clock);
+    conn->opened_ns = conn->written_ns = conn->called_ns = clock_now_ns(worker->clock);
     memcpy(conn->peer, transport->peer, sizeof conn->peer);
     count_conn(worker, &conn->link, true);
     atomic_fetch_add(&counters->connections_total, 1);
     status = conn_init(conn, transport, error);
     if (status == FKV_OK &&
-        !timers_start(&worker->timers, &conn->timer, conn->moved_ns + look_again_ns_at_most))
+        !timers_start(&worker->timers, &conn->timer,
+                      conn->opened_ns + next_look_ns(&worker->host->options.timeouts)))
         status = status_no_memory(error, sizeof(void *));
     if (status != FKV_OK)
         conn_free(conn);

@@ -8,10 +8,11 @@
  * A host can also be made without threads, for tests (host_new_stepped): host_adopt gives it a
  * connection over any transport, host_tick winds its clock on.
  *
- * Time-outs. A connection that has not spoken HTTP/2 within `handshake_ns` is closed; one with
- * calls open on which no byte moves for `stall_ns`; one without calls after `idle_ns`. A call ends
- * with DEADLINE_EXCEEDED at the client's own deadline, or when its request stops coming for
- * `upload_ns`. */
+ * Time-outs. A connection that has not spoken HTTP/2 within `handshake_ns` is closed; so is one
+ * whose socket takes nothing of what is to be written for `stall_ns`, and, told by a GOAWAY, one
+ * without calls for `idle_ns`. A call ends with DEADLINE_EXCEEDED at the client's own deadline,
+ * when its request stops coming for `upload_ns`, or when the client's windows take nothing of its
+ * answer for `stall_ns`. PINGs prolong none of these. */
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
 
@@ -33,6 +34,9 @@ enum { host_listeners_max = 16 };
 
 struct host_options {
     const struct alloc *alloc; /* NULL: the system's */
+    /* For requests and the fields of FlightData, which are gathered as long as peers make them;
+     * outlives the host. NULL: `alloc`. */
+    const struct alloc *message_alloc;
     const struct clock *clock; /* NULL: the system's */
     const struct log *log;
     struct host_service service; /* copied; its context outlives the host */

@@ -85,7 +85,7 @@ static const struct option options[] = {
       "Timeouts"},
      OPTION_DURATION, MEMBER(upload_timeout_ns), S(120), 0, S(86400)},
     {{"stall-timeout", "TIME", "600s",
-      "Close a connection with open calls that moves nothing for TIME; 0 waits for ever",
+      "End a call, or connection, of which the client takes nothing for TIME; 0 waits for ever",
       "Timeouts"},
      OPTION_DURATION, MEMBER(stall_timeout_ns), S(600), 0, S(86400)},
     {{"idle-timeout", "TIME", "0", "Close a connection without calls after TIME; 0 never does",

@@ -70,6 +70,7 @@ struct wire_call {
     struct wire_headers trailers; /* the same */
     struct wire_source source;
     struct wire_out out;
+    uint64_t framed_bytes;    /* of `out`, so far */
     bool is_waiting;          /* the source said so */
     bool must_flush_headers;  /* server */
     bool has_started;         /* HEADERS were handed to h2.c */

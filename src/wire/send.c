@@ -87,6 +87,7 @@ bool wire_call_on_frame(struct wire_call *call, struct slice head, size_t bytes)
     if (room == NULL)
         return false;
     memcpy(room, head.data, head.size);
+    call->framed_bytes += bytes;
     return wire_pieces_push(&session->output, slice_of(room, head.size), owner) &&
            wire_pieces_move(&call->out.pieces, &session->output, bytes);
 }

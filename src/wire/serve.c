@@ -106,6 +106,25 @@ void wire_call_finish(struct wire_call *call, enum fkv_status status, const char
     wire_call_ask_attention(call);
 }
 
+void wire_call_abort(struct wire_call *call, enum fkv_status status, const char *message)
+{
+    if (call->is_closed || call->has_queued_trailers)
+        return;
+    wire_pieces_clear(&call->out.pieces);
+    call->out.prefix = NULL;
+    alloc_free(call->session->alloc, call->message);
+    call->message = NULL;
+    call->is_finished = false;
+    wire_call_finish(call, status, message);
+}
+
+struct wire_call_progress wire_call_progress(const struct wire_call *call)
+{
+    bool has_more = call->source.next != NULL && !call->is_waiting && !call->is_finished;
+    return (struct wire_call_progress){.framed_bytes = call->framed_bytes,
+                                       .is_blocked = has_more || call->out.pieces.bytes > 0};
+}
+
 bool wire_call_is_finished(const struct wire_call *call)
 {
     return call->is_finished;

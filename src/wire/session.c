@@ -216,5 +216,7 @@ void wire_session_drain(struct wire_session *session)
 
 struct wire_session_stats wire_session_stats(const struct wire_session *session)
 {
-    return session->stats;
+    struct wire_session_stats stats = session->stats;
+    stats.output_bytes = session->output.bytes;
+    return stats;
 }

@@ -150,7 +150,18 @@ void wire_call_send(struct wire_call *call, const struct wire_source *source);
  * dropped, what is queued still goes. RST_STREAM(NO_ERROR) follows when the peer hasn't ended its
  * side. The message is cut so that all trailers stay under 8 KiB. */
 void wire_call_finish(struct wire_call *call, enum fkv_status status, const char *message);
+
+/* Ends the call at once with an error, also one that was finished: what is queued of its answer and
+ * isn't in a frame yet is dropped with its references, and the trailers don't wait for a window. */
+void wire_call_abort(struct wire_call *call, enum fkv_status status, const char *message);
 bool wire_call_is_finished(const struct wire_call *call);
+
+/* How much of the answer has gone into frames, and whether more waits for the peer's windows. */
+struct wire_call_progress {
+    uint64_t framed_bytes;
+    bool is_blocked;
+};
+struct wire_call_progress wire_call_progress(const struct wire_call *call);
 
 /* Server: how the call was finished; FKV_OK before. */
 enum fkv_status wire_call_status(const struct wire_call *call);
@@ -206,6 +217,7 @@ void wire_session_drain(struct wire_session *session);
 struct wire_session_stats {
     uint64_t bytes_fed;
     uint64_t bytes_sent;
+    uint64_t output_bytes; /* in frames, not yet taken by the socket */
     uint32_t calls_open;
     uint64_t calls_total;
 };

@@ -69,7 +69,17 @@ static void a_released_stream_ends_its_call(void **state)
 
 /* ---- time ---- */
 
-/* A client that has given up doesn't say so, and reads no more. */
+static enum fkv_status stream_failure(struct ArrowArrayStream *stream)
+{
+    struct ArrowArray array;
+    int code;
+    while ((code = stream->get_next(stream, &array)) == 0 && array.release != NULL)
+        array.release(&array);
+    enum fkv_status status = code == 0 ? FKV_OK : fkv_stream_error(stream, &error);
+    stream->release(stream);
+    return status;
+}
+
 static void a_deadline_ends_an_answer_that_has_begun(void **state)
 {
     (void)state;
@@ -83,8 +93,28 @@ static void a_deadline_ends_an_answer_that_has_begun(void **state)
     assert_ok(fkv_get(client, "k", 1, &options, &stream, &error));
     assert_int_equal(calls_open(&flow), 1);
     flow_wind(&flow, 2 * NS_PER_S);
+    assert_int_equal(stream_failure(&stream), FKV_DEADLINE_EXCEEDED);
+    flow_settle(&flow);
     assert_int_equal(calls_open(&flow), 0);
-    stream.release(&stream);
+    flow_done(&flow);
+}
+
+/* Its socket is full: the end of the call can't be told either, and the connection ends. */
+static void a_client_that_reads_no_more_is_cut_off(void **state)
+{
+    (void)state;
+    struct flow flow;
+    flow_init(&flow, alloc_system(), NULL);
+    flow.pipe = (struct net_pipe_options){.buffer_bytes = 4096};
+    struct fkv_client *client = flow_client(&flow);
+    assert_ok(put(client, "k", &large));
+    struct ArrowArrayStream stream;
+    assert_ok(get(client, "k", &stream));
+    flow_wind(&flow, 599 * NS_PER_S);
+    assert_int_equal(calls_open(&flow), 1);
+    flow_wind(&flow, 2 * NS_PER_S);
+    assert_int_equal(calls_open(&flow), 0);
+    assert_int_equal(stream_failure(&stream), FKV_UNAVAILABLE);
     flow_done(&flow);
 }
 
@@ -208,6 +238,7 @@ int main(void)
     RUN_TESTS(cmocka_unit_test(a_received_stream_outlives_its_client),
               cmocka_unit_test(a_released_stream_ends_its_call),
               cmocka_unit_test(a_deadline_ends_an_answer_that_has_begun),
+              cmocka_unit_test(a_client_that_reads_no_more_is_cut_off),
               cmocka_unit_test(a_timeout_may_be_for_ever),
               cmocka_unit_test(a_callback_may_not_call_its_own_client),
               cmocka_unit_test(a_closed_connection_is_made_again),

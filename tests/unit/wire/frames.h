@@ -136,6 +136,20 @@ static inline void show_frame(struct answer *answer, const uint8_t *head, const 
     buf_text(&answer->text, "\n");
 }
 
+/* Adds the text of the whole frames at the beginning of `bytes` and gives what is behind them. */
+static inline struct slice show_frames(struct answer *answer, struct slice bytes)
+{
+    while (bytes.size >= 9) {
+        size_t size = (size_t)bytes.data[0] << 16 | (size_t)bytes.data[1] << 8 | bytes.data[2];
+        if (bytes.size < 9 + size)
+            break;
+        show_frame(answer, bytes.data, bytes.data + 9, size);
+        slice_take(&bytes, 9 + size);
+    }
+    assert_false(answer->text.failed);
+    return bytes;
+}
+
 /* Takes all output of the session and gives the text of its frames. */
 static inline const char *take_answer(struct answer *answer, struct wire_session *session)
 {
@@ -154,14 +168,8 @@ static inline const char *take_answer(struct answer *answer, struct wire_session
     struct slice rest = buf_slice(&answer->bytes);
     if (rest.size >= 24 && memcmp(rest.data, "PRI * HTTP", 10) == 0)
         slice_take(&rest, 24);
-    while (rest.size >= 9) {
-        size_t size = (size_t)rest.data[0] << 16 | (size_t)rest.data[1] << 8 | rest.data[2];
-        assert_true(rest.size >= 9 + size);
-        show_frame(answer, rest.data, rest.data + 9, size);
-        slice_take(&rest, 9 + size);
-    }
-    assert_int_equal(rest.size, 0);
-    assert_false(answer->text.failed || answer->bytes.failed);
+    assert_int_equal(show_frames(answer, rest).size, 0);
+    assert_false(answer->bytes.failed);
     return buf_c_text(&answer->text);
 }
 
