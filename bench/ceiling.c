@@ -155,10 +155,10 @@ static void measure_way(const struct peer *peer, enum way way, size_t calls, boo
         seconds[i] = transfer(peer, way, peer->size, chunks[best], false);
     printf("\"%s\": {\"chunk\": %zu, ", way == WAY_PUT ? "put" : "get", chunks[best]);
     print_seconds("calls", seconds, calls);
-    for (size_t i = 0; fresh && i < calls; i++)
-        seconds[i] = transfer(peer, way, peer->size, chunks[best], true);
+    if (fresh)
+        seconds[0] = transfer(peer, way, peer->size, chunks[best], true);
     printf(", ");
-    print_seconds("fresh", seconds, fresh ? calls : 0);
+    print_seconds("fresh", seconds, fresh ? 1 : 0);
     printf(", ");
     print_seconds("trials", trials, chunk_count);
     printf("}");
