@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One memfd, one shared map, and the free runs of its pages (runs.h). What is counted, in bytes:
+/* One memfd, one shared map, and the runs of its pages without data (runs.h). What is counted, in
+ * bytes:
  *
  *     used       committed pages of extents, and what arena_charge counts
  *     warm       free pages that are populated
+ *     lent       populated pages of extents, not yet committed
  *     punching   pages being punched, outside the lock; neither free nor in an extent
  *
  * Invariants, at every unlock:
- *   1. used + warm + punching <= budget
- *   2. every populated page is in one of the three, so the file's blocks never pass them
+ *   1. used + warm + lent + punching <= budget
+ *   2. every populated page is in one of the four, so the file's blocks never pass them
  *   3. pages of extents + free pages + pages being punched = all pages
+ *   4. an extent has at most one lent run, which begins where its committed pages end
+ *
+ * arena_take lends what is warm of the run that it hands out, and arena_commit takes that into use
+ * step by step, for which no room need be made. So a peer that announces a large body and sends
+ * nothing keeps address space from others, not memory: what make_room lacks it takes from the lent
+ * pages.
  *
  * The map is a multiple of the budget, so that finding a contiguous run is not what limits; address
  * space costs nothing until it is touched. Pages are populated by arena_commit, fallocate(2) first:
@@ -40,6 +48,8 @@ enum { idle_windows = 4 };
 
 /* Punching 4 MiB takes about a millisecond; whoever waits for room may have to wait for that. */
 enum { punch_step_most = 4 << 20, punch_step_least = 1 << 20 };
+
+enum { charge_ahead_pages = arena_charge_ahead / arena_page_bytes };
 
 #define MAP_FACTOR 16
 #define MAP_BYTES_LEAST (UINT64_C(1) << 30)
@@ -73,6 +83,16 @@ struct arena {
 static size_t whole_pages(size_t bytes)
 {
     return (bytes + arena_page_bytes - 1) / arena_page_bytes * arena_page_bytes;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t run_bytes(struct run run)
+{
+    return (size_t)run.pages * arena_page_bytes;
 }
 
 static uint64_t map_bytes_wanted(uint64_t budget_bytes)
@@ -164,10 +184,15 @@ void arena_free(struct arena *arena)
 
 static uint64_t warm_bytes(const struct arena *arena)
 {
-    return (uint64_t)arena->runs.free_pages[RUN_WARM] * arena_page_bytes;
+    return (uint64_t)arena->runs.pages_of[RUN_WARM] * arena_page_bytes;
 }
 
-/* After warm pages were taken into use. */
+static uint64_t lent_bytes(const struct arena *arena)
+{
+    return (uint64_t)arena->runs.pages_of[RUN_LENT] * arena_page_bytes;
+}
+
+/* After warm pages were taken or lent. */
 static void lower_mark(struct arena *arena)
 {
     if (arena->low_bytes[0] > warm_bytes(arena))
@@ -192,19 +217,24 @@ static int punch_pages(struct arena *arena, struct run run)
     return result;
 }
 
-/* Punches one warm run, about `bytes` bytes of it, with the lock open meanwhile. Gives how many; 0
- * when there was none or the system refused. */
-static uint64_t punch_some(struct arena *arena, uint64_t bytes)
+static uint32_t punch_step_pages(uint64_t bytes)
 {
     if (bytes < punch_step_least)
         bytes = punch_step_least;
     if (bytes > punch_step_most)
         bytes = punch_step_most;
-    struct run run =
-        runs_take_warm(&arena->runs, (uint32_t)((bytes + arena_page_bytes - 1) / arena_page_bytes));
+    return (uint32_t)((bytes + arena_page_bytes - 1) / arena_page_bytes);
+}
+
+/* Punches one warm run, about `bytes` bytes of it, with the lock open meanwhile. Gives how many; 0
+ * when there was none or the system refused. */
+static uint64_t punch_warm(struct arena *arena, uint64_t bytes)
+{
+    struct run run = runs_large(&arena->runs, RUN_WARM);
     if (run.pages == 0)
         return 0;
-    uint64_t punched = (uint64_t)run.pages * arena_page_bytes;
+    run = runs_cut_end(&arena->runs, run, punch_step_pages(bytes));
+    uint64_t punched = run_bytes(run);
     arena->punching_bytes += punched;
     drop_idle(arena, punched);
 
@@ -218,20 +248,34 @@ static uint64_t punch_some(struct arena *arena, uint64_t bytes)
     return is_done ? punched : 0;
 }
 
-/* Makes `bytes` more bytes fit the budget, at the cost of warm pages; they may be counted as used
- * at once. */
+/* The same for the largest lent run: its last pages become cold ones of its extent. The lock stays
+ * closed, because the extent's owner may commit or give back these very pages meanwhile; a step is
+ * about a millisecond. */
+static uint64_t punch_lent(struct arena *arena, uint64_t bytes)
+{
+    struct run run = runs_large(&arena->runs, RUN_LENT);
+    uint32_t pages = (uint32_t)smaller(run.pages, punch_step_pages(bytes));
+    struct run end = {run.first + run.pages - pages, pages};
+    if (pages == 0 || punch_pages(arena, end) != 0)
+        return 0;
+    runs_cut_end(&arena->runs, run, pages);
+    return run_bytes(end);
+}
+
+/* Makes `bytes` more bytes fit the budget, at the cost of warm pages, free ones first; they may be
+ * counted as used at once. */
 static bool make_room(struct arena *arena, uint64_t bytes)
 {
     const uint64_t budget = arena->options.budget_bytes;
     for (;;) {
         if (bytes > budget || arena->used_bytes > budget - bytes)
             return false;
-        uint64_t wanted = arena->used_bytes + bytes + warm_bytes(arena);
+        uint64_t wanted = arena->used_bytes + bytes + warm_bytes(arena) + lent_bytes(arena);
         if (wanted + arena->punching_bytes <= budget)
             return true;
         if (wanted <= budget)
             pthread_cond_wait(&arena->punched, &arena->lock);
-        else if (punch_some(arena, wanted - budget) == 0)
+        else if (punch_warm(arena, wanted - budget) == 0 && punch_lent(arena, wanted - budget) == 0)
             return false;
     }
 }
@@ -267,7 +311,7 @@ static enum fkv_status take_pages(struct arena *arena, size_t size, struct run *
             return refuse("a body of", size, arena->used_bytes, budget, error);
         if (runs_take(&arena->runs, (uint32_t)pages, ret, ret_warm))
             return FKV_OK;
-    } while (punch_some(arena, punch_step_most) != 0);
+    } while (punch_warm(arena, punch_step_most) != 0);
     char figure[text_figure_size];
     return status_set(error, FKV_RESOURCE_EXHAUSTED,
                       "a body of %s does not fit: no free stretch of address space is that long",
@@ -283,14 +327,13 @@ enum fkv_status arena_take(struct arena *arena, size_t size, struct arena_extent
     enum fkv_status status = take_pages(arena, size, &run, &warm, error);
     if (status == FKV_OK) {
         arena->extent_pages += run.pages;
-        arena->used_bytes += (uint64_t)warm * arena_page_bytes;
+        runs_give(&arena->runs, (struct run){run.first, warm}, RUN_LENT);
         lower_mark(arena);
     }
     pthread_mutex_unlock(&arena->lock);
     if (status == FKV_OK)
         *ret = (struct arena_extent){.data = arena->base + (size_t)run.first * arena_page_bytes,
-                                     .size = (size_t)run.pages * arena_page_bytes,
-                                     .charged = (size_t)warm * arena_page_bytes};
+                                     .size = (size_t)run.pages * arena_page_bytes};
     return status;
 }
 
@@ -309,20 +352,30 @@ static bool populate(struct arena *arena, uint8_t *data, size_t size)
     return result == 0;
 }
 
-/* Counts `step` bytes as used, or `least` when there is no room for more; 0 when not for that. */
-static size_t charge_step(struct arena *arena, size_t least, size_t step, uint64_t *ret_used)
+/* What is left of the pages lent to the extent; 0 pages when nothing. Under the lock. */
+static struct run lent_of(const struct arena *arena, const struct arena_extent *extent)
 {
+    struct run rest = run_of(arena, extent->data + extent->charged, extent->size - extent->charged);
+    return rest.pages == 0 ? rest : runs_lent(&arena->runs, rest.first);
+}
+
+/* Counts a step of the extent's next bytes as used: those lent to it, else cold ones, of which only
+ * `least` when there is no room for more. 0 when not for that. */
+static size_t charge_step(struct arena *arena, const struct arena_extent *extent, size_t least,
+                          bool *ret_is_warm, uint64_t *ret_used)
+{
+    size_t step = smaller(extent->size - extent->charged, arena_charge_ahead), charged;
     pthread_mutex_lock(&arena->lock);
-    size_t charged = make_room(arena, step) ? step : make_room(arena, least) ? least : 0;
+    struct run lent = lent_of(arena, extent);
+    *ret_is_warm = lent.pages != 0;
+    if (lent.pages != 0)
+        charged = run_bytes(runs_cut_front(&arena->runs, lent, charge_ahead_pages));
+    else
+        charged = make_room(arena, step) ? step : make_room(arena, least) ? least : 0;
     *ret_used = arena->used_bytes;
     arena->used_bytes += charged;
     pthread_mutex_unlock(&arena->lock);
     return charged;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 enum fkv_status arena_commit(struct arena *arena, struct arena_extent *extent, size_t bytes,
@@ -331,12 +384,12 @@ enum fkv_status arena_commit(struct arena *arena, struct arena_extent *extent, s
     assert(bytes <= extent->size);
     while (extent->charged < bytes) {
         size_t least = smaller(whole_pages(bytes - extent->charged), arena_charge_ahead);
-        size_t step = smaller(extent->size - extent->charged, arena_charge_ahead);
         uint64_t used = 0;
-        size_t charged = charge_step(arena, least, step, &used);
+        bool is_warm = false;
+        size_t charged = charge_step(arena, extent, least, &is_warm, &used);
         if (charged == 0)
             return refuse("a further", least, used, arena->options.budget_bytes, error);
-        if (!populate(arena, extent->data + extent->charged, charged)) {
+        if (!is_warm && !populate(arena, extent->data + extent->charged, charged)) {
             char figure[text_figure_size];
             int reason = errno;
             arena_discharge(arena, charged);
@@ -349,6 +402,13 @@ enum fkv_status arena_commit(struct arena *arena, struct arena_extent *extent, s
     return FKV_OK;
 }
 
+/* From byte `from` of the extent to byte `to`. */
+static void give_part(struct arena *arena, const struct arena_extent *extent, size_t from,
+                      size_t to, enum run_state state)
+{
+    runs_give(&arena->runs, run_of(arena, extent->data + from, to - from), state);
+}
+
 void arena_shrink(struct arena *arena, struct arena_extent *extent, size_t bytes)
 {
     assert(bytes <= extent->size);
@@ -356,13 +416,17 @@ void arena_shrink(struct arena *arena, struct arena_extent *extent, size_t bytes
     if (kept == extent->size)
         return;
     size_t kept_charged = smaller(extent->charged, kept);
-    size_t warm = extent->charged - kept_charged;
-    size_t cold = extent->size - kept - warm;
     pthread_mutex_lock(&arena->lock);
-    arena->used_bytes -= warm;
+    struct run lent = lent_of(arena, extent);
+    if (lent.pages != 0)
+        runs_cut_front(&arena->runs, lent, lent.pages);
+    size_t populated = extent->charged + run_bytes(lent);
+    size_t kept_populated = smaller(populated, kept);
+    give_part(arena, extent, kept_charged, kept_populated, RUN_LENT);
+    give_part(arena, extent, kept, kept + populated - kept_populated, RUN_WARM);
+    give_part(arena, extent, kept + populated - kept_populated, extent->size, RUN_COLD);
+    arena->used_bytes -= extent->charged - kept_charged;
     arena->extent_pages -= (extent->size - kept) / arena_page_bytes;
-    runs_give(&arena->runs, run_of(arena, extent->data + kept, warm), RUN_WARM);
-    runs_give(&arena->runs, run_of(arena, extent->data + kept + warm, cold), RUN_COLD);
     pthread_mutex_unlock(&arena->lock);
     extent->size = kept;
     extent->charged = kept_charged;
@@ -454,7 +518,7 @@ void arena_trim(struct arena *arena, uint64_t now_ns)
     uint64_t excess, punched;
     do {
         excess = excess_bytes(arena, now_ns);
-        punched = excess == 0 ? 0 : punch_some(arena, excess);
+        punched = excess == 0 ? 0 : punch_warm(arena, excess);
     } while (punched != 0);
     pthread_mutex_unlock(&arena->lock);
 }
@@ -466,7 +530,8 @@ struct arena_stats arena_stats(struct arena *arena)
     pthread_mutex_lock(&arena->lock);
     struct arena_stats stats = {.budget_bytes = arena->options.budget_bytes,
                                 .used_bytes = arena->used_bytes,
-                                .warm_bytes = warm_bytes(arena) + arena->punching_bytes};
+                                .warm_bytes =
+                                    warm_bytes(arena) + lent_bytes(arena) + arena->punching_bytes};
     pthread_mutex_unlock(&arena->lock);
     return stats;
 }
@@ -476,13 +541,16 @@ static const char *check(struct arena *arena)
     const char *problem = runs_check(&arena->runs);
     if (problem != NULL)
         return problem;
-    uint64_t charged = arena->used_bytes + warm_bytes(arena) + arena->punching_bytes;
+    uint64_t charged =
+        arena->used_bytes + warm_bytes(arena) + lent_bytes(arena) + arena->punching_bytes;
     if (charged > arena->options.budget_bytes)
         return "more is charged than the budget";
     uint64_t pages = arena->extent_pages + arena->punching_bytes / arena_page_bytes +
-                     arena->runs.free_pages[RUN_WARM] + arena->runs.free_pages[RUN_COLD];
+                     arena->runs.pages_of[RUN_WARM] + arena->runs.pages_of[RUN_COLD];
     if (pages != arena->size / arena_page_bytes)
         return "pages are lost or counted twice";
+    if (arena->runs.pages_of[RUN_LENT] > arena->extent_pages)
+        return "more pages are lent than extents have";
     if (arena->low_bytes[0] > warm_bytes(arena))
         return "the low-water mark is above the warm pages";
     struct stat file;

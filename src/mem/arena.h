@@ -12,7 +12,11 @@
  * punched to make room. arena_trim gives idle warm memory back to the system.
  *
  * A lying peer must not starve others: an extent is charged piece by piece (arena_commit) at most
- * `arena_charge_ahead` beyond what its owner says has really arrived.
+ * `arena_charge_ahead` beyond what its owner says has really arrived. Until then the warm pages in
+ * it are only lent, and under pressure they are punched as well, after the free ones:
+ *
+ *     an extent      | committed | lent warm | cold |
+ *     counted as         used        warm       no
  *
  * Any thread may call anything. */
 #ifndef MEM_ARENA_H
@@ -46,14 +50,14 @@ struct arena_extent {
 struct arena_stats {
     uint64_t budget_bytes;
     uint64_t used_bytes; /* charged by extents in use and by arena_charge */
-    uint64_t warm_bytes; /* populated and free */
+    uint64_t warm_bytes; /* populated, and free or not yet committed */
 };
 
 enum fkv_status arena_new(const struct alloc *alloc, const struct arena_options *options,
                           struct arena **ret, struct fkv_error *error);
 void arena_free(struct arena *arena); /* no extent may be in use */
 
-/* Reserves room for `size` bytes: contiguous, nothing charged yet unless it is warm.
+/* Reserves room for `size` bytes: contiguous, nothing charged yet. Warm pages come first.
  * RESOURCE_EXHAUSTED with the numbers when size can't fit beside what is in use now. */
 enum fkv_status arena_take(struct arena *arena, size_t size, struct arena_extent *ret,
                            struct fkv_error *error);
@@ -64,7 +68,7 @@ enum fkv_status arena_take(struct arena *arena, size_t size, struct arena_extent
 enum fkv_status arena_commit(struct arena *arena, struct arena_extent *extent, size_t bytes,
                              struct fkv_error *error);
 
-/* Gives the whole pages behind the first `bytes` bytes back. */
+/* Gives the whole pages behind the first `bytes` bytes back; warm are those that were populated. */
 void arena_shrink(struct arena *arena, struct arena_extent *extent, size_t bytes);
 
 void arena_give(struct arena *arena, struct arena_extent *extent);

@@ -6,9 +6,10 @@
  *     tags     0 0 0 0 0  5 0 0 0 5      8 0 0 0 0 0 0 8         0 0 0 0
  *
  * The tag of a run's first and of its last page hold its length and state, every other tag has
- * length 0. So whoever frees a range sees the runs before and behind it at once. One tag a page is
- * a lot of address space and hardly any memory: the system populates the table of tags where it is
- * written, 4 KiB for each MiB in which runs begin or end.
+ * length 0. So whoever frees a range sees the runs before and behind it at once, and whoever was
+ * lent pages sees how many of them are left. One tag a page is a lot of address space and hardly
+ * any memory: the system populates the table of tags where it is written, 4 KiB for each MiB in
+ * which runs begin or end.
  *
  * Runs of one state and of about one size (eight bins to each power of two) are chained through
  * their first tag. A search looks through the bin of the size wanted, which may hold runs too small
@@ -77,7 +78,7 @@ static void link_run(struct runs *runs, struct run run, enum run_state state)
         runs->tags[*head].prev = run.first;
     *head = run.first;
     runs->filled[state][bin / 64] |= UINT64_C(1) << bin % 64;
-    runs->free_pages[state] += run.pages;
+    runs->pages_of[state] += run.pages;
 }
 
 static void unlink_run(struct runs *runs, struct run run)
@@ -93,7 +94,7 @@ static void unlink_run(struct runs *runs, struct run run)
         runs->tags[first->next].prev = first->prev;
     if (*head == NO_PAGE)
         runs->filled[first->state][bin / 64] &= ~(UINT64_C(1) << bin % 64);
-    runs->free_pages[first->state] -= run.pages;
+    runs->pages_of[first->state] -= run.pages;
     runs->tags[run.first + run.pages - 1].pages = 0;
     first->pages = 0;
 }
@@ -141,8 +142,8 @@ static struct run find_fit(const struct runs *runs, enum run_state state, uint32
     return bin == runs_bins ? (struct run){0, 0} : run_at(runs, runs->heads[state][bin]);
 }
 
-/* One of the largest: the first of the highest bin filled. */
-static struct run find_large(const struct runs *runs, enum run_state state)
+/* The first of the highest bin filled. */
+struct run runs_large(const struct runs *runs, enum run_state state)
 {
     for (unsigned word = (runs_bins + 63) / 64; word-- > 0;) {
         uint64_t bits = runs->filled[state][word];
@@ -154,7 +155,7 @@ static struct run find_large(const struct runs *runs, enum run_state state)
     return (struct run){0, 0};
 }
 
-/* The free run of that state that begins at `page`; 0 pages when there is none. */
+/* The run of that state that begins at `page`; 0 pages when there is none. */
 static struct run run_behind(const struct runs *runs, uint32_t page, enum run_state state)
 {
     if (page >= runs->pages || runs->tags[page].pages == 0 || runs->tags[page].state != state)
@@ -162,7 +163,7 @@ static struct run run_behind(const struct runs *runs, uint32_t page, enum run_st
     return run_at(runs, page);
 }
 
-/* The free run of that state that ends before `page`. */
+/* The run of that state that ends before `page`. */
 static struct run run_before(const struct runs *runs, uint32_t page, enum run_state state)
 {
     if (page == 0 || runs->tags[page - 1].pages == 0 || runs->tags[page - 1].state != state)
@@ -172,13 +173,29 @@ static struct run run_before(const struct runs *runs, uint32_t page, enum run_st
 
 /* ---- taking and giving ---- */
 
-/* Takes the first `pages` pages of a free run. */
-static void take_front(struct runs *runs, struct run run, uint32_t pages)
+struct run runs_lent(const struct runs *runs, uint32_t page)
+{
+    return run_behind(runs, page, RUN_LENT);
+}
+
+struct run runs_cut_front(struct runs *runs, struct run run, uint32_t pages)
 {
     enum run_state state = (enum run_state)runs->tags[run.first].state;
     unlink_run(runs, run);
-    if (run.pages > pages)
-        link_run(runs, (struct run){run.first + pages, run.pages - pages}, state);
+    if (run.pages <= pages)
+        return run;
+    link_run(runs, (struct run){run.first + pages, run.pages - pages}, state);
+    return (struct run){run.first, pages};
+}
+
+struct run runs_cut_end(struct runs *runs, struct run run, uint32_t pages)
+{
+    enum run_state state = (enum run_state)runs->tags[run.first].state;
+    unlink_run(runs, run);
+    if (run.pages <= pages)
+        return run;
+    link_run(runs, (struct run){run.first, run.pages - pages}, state);
+    return (struct run){run.first + run.pages - pages, pages};
 }
 
 bool runs_take(struct runs *runs, uint32_t pages, struct run *ret, uint32_t *ret_warm)
@@ -190,7 +207,7 @@ bool runs_take(struct runs *runs, uint32_t pages, struct run *ret, uint32_t *ret
     }
     struct run warm = find_fit(runs, RUN_WARM, pages);
     if (warm.pages == 0)
-        warm = find_large(runs, RUN_WARM);
+        warm = runs_large(runs, RUN_WARM);
     struct run cold = run_behind(runs, warm.first + warm.pages, RUN_COLD);
     if (warm.pages == 0 || warm.pages + cold.pages < pages) {
         cold = find_fit(runs, RUN_COLD, pages);
@@ -200,30 +217,17 @@ bool runs_take(struct runs *runs, uint32_t pages, struct run *ret, uint32_t *ret
         return false;
     uint32_t from_warm = warm.pages < pages ? warm.pages : pages;
     if (from_warm > 0)
-        take_front(runs, warm, from_warm);
+        runs_cut_front(runs, warm, from_warm);
     if (from_warm < pages)
-        take_front(runs, cold, pages - from_warm);
+        runs_cut_front(runs, cold, pages - from_warm);
     *ret = (struct run){warm.first, pages};
     *ret_warm = from_warm;
     return true;
 }
 
-struct run runs_take_warm(struct runs *runs, uint32_t pages_max)
+/* Unlinks the neighbours of that state; the run with them. */
+static struct run merge(struct runs *runs, struct run run, enum run_state state)
 {
-    struct run run = find_large(runs, RUN_WARM);
-    if (run.pages == 0)
-        return run;
-    unlink_run(runs, run);
-    if (run.pages <= pages_max)
-        return run;
-    link_run(runs, (struct run){run.first, run.pages - pages_max}, RUN_WARM);
-    return (struct run){run.first + run.pages - pages_max, pages_max};
-}
-
-void runs_give(struct runs *runs, struct run run, enum run_state state)
-{
-    if (run.pages == 0)
-        return;
     struct run before = run_before(runs, run.first, state);
     struct run behind = run_behind(runs, run.first + run.pages, state);
     if (before.pages != 0) {
@@ -234,7 +238,13 @@ void runs_give(struct runs *runs, struct run run, enum run_state state)
         unlink_run(runs, behind);
         run.pages += behind.pages;
     }
-    link_run(runs, run, state);
+    return run;
+}
+
+void runs_give(struct runs *runs, struct run run, enum run_state state)
+{
+    if (run.pages != 0)
+        link_run(runs, state == RUN_LENT ? run : merge(runs, run, state), state);
 }
 
 /* ---- invariants ---- */
@@ -243,19 +253,20 @@ static const char *check_run(const struct runs *runs, struct run run, enum run_s
                              unsigned bin)
 {
     if (run.pages == 0 || run.pages > runs->pages || run.first > runs->pages - run.pages)
-        return "a free run leaves the range";
+        return "a run leaves the range";
     const struct run_tag *first = &runs->tags[run.first];
     const struct run_tag *last = &runs->tags[run.first + run.pages - 1];
     if (first->state != state || bin_of(run.pages) != bin)
-        return "a free run is in the wrong bin";
+        return "a run is in the wrong bin";
     if (last->pages != run.pages || last->state != state)
-        return "a free run's last tag differs from its first";
-    if (run_before(runs, run.first, state).pages != 0 ||
-        run_behind(runs, run.first + run.pages, state).pages != 0)
+        return "a run's last tag differs from its first";
+    bool has_neighbour = run_before(runs, run.first, state).pages != 0 ||
+                         run_behind(runs, run.first + run.pages, state).pages != 0;
+    if (has_neighbour && state != RUN_LENT)
         return "two neighbours of one state are not merged";
     for (uint32_t page = run.first + 1; page + 1 < run.first + run.pages; page++)
         if (runs->tags[page].pages != 0)
-            return "a tag inside a free run";
+            return "a tag inside a run";
     return NULL;
 }
 
@@ -275,7 +286,7 @@ static const char *check_bin(const struct runs *runs, enum run_state state, unsi
             return "a bin's chain is broken";
         *pages += run.pages;
         if (*pages > runs->pages)
-            return "more pages are free than there are";
+            return "more pages are in runs than there are";
     }
     return NULL;
 }
@@ -289,8 +300,8 @@ const char *runs_check(const struct runs *runs)
             if (problem != NULL)
                 return problem;
         }
-        if (pages != runs->free_pages[state])
-            return "the count of free pages is wrong";
+        if (pages != runs->pages_of[state])
+            return "the count of a state's pages is wrong";
     }
     return NULL;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The free page runs of an address range, each warm (its pages are populated) or cold. Neighbours
- * of one state are always merged. All operations take constant time and, after runs_init, no memory
+/* The page runs of an address range that hold no data: free ones, warm (populated) or cold, and
+ * lent ones: warm pages inside what somebody took, who may take them into use from the front.
+ * Free neighbours of one state are always merged; lent runs never, for each belongs to an owner,
+ * who finds it by its first page. All operations take constant time and, after runs_init, no memory
  * that could be refused, so that giving pages back never fails. Not thread-safe. */
 #ifndef MEM_RUNS_H
 #define MEM_RUNS_H
@@ -8,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum run_state { RUN_WARM, RUN_COLD, run_states };
+enum run_state { RUN_WARM, RUN_COLD, RUN_LENT, run_states };
 
 enum { runs_pages_max = 1 << 30, runs_bins = 240 };
 
@@ -22,7 +24,7 @@ struct run_tag;
 struct runs {
     struct run_tag *tags;
     uint32_t pages; /* of the whole range */
-    uint32_t free_pages[run_states];
+    uint32_t pages_of[run_states];
     uint32_t heads[run_states][runs_bins];              /* the first page of a bin's first run */
     uint64_t filled[run_states][(runs_bins + 63) / 64]; /* a bit for each bin that isn't empty */
 };
@@ -35,11 +37,17 @@ void runs_done(struct runs *runs);
  * pages behind it, else cold ones. The first *ret_warm of them are warm. False when no run fits. */
 bool runs_take(struct runs *runs, uint32_t pages, struct run *ret, uint32_t *ret_warm);
 
-/* Cuts at most `pages_max` pages off the end of one of the largest warm runs; 0 pages when none. */
-struct run runs_take_warm(struct runs *runs, uint32_t pages_max);
-
-/* Frees a run that isn't free, of any number of pages. */
+/* Frees a run that is in use, of any number of pages; or marks it as lent. */
 void runs_give(struct runs *runs, struct run run, enum run_state state);
+
+/* One of the largest runs of that state, and the lent run that begins at `page`; 0 pages when there
+ * is none. It can be cut until the next call. */
+struct run runs_large(const struct runs *runs, enum run_state state);
+struct run runs_lent(const struct runs *runs, uint32_t page);
+
+/* Cuts at most `pages` pages off the front or the end of a run; they are in use then. */
+struct run runs_cut_front(struct runs *runs, struct run run, uint32_t pages);
+struct run runs_cut_end(struct runs *runs, struct run run, uint32_t pages);
 
 /* Names the first broken invariant, NULL when there is none. For tests. */
 const char *runs_check(const struct runs *runs);

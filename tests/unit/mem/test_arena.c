@@ -75,6 +75,19 @@ static uint64_t populated_bytes(void)
     return (uint64_t)file.st_blocks * 512;
 }
 
+static void assert_counts(struct arena *arena, uint64_t used, uint64_t warm)
+{
+    arena_validate(arena);
+    assert_int_equal(arena_stats(arena).used_bytes, used);
+    assert_int_equal(arena_stats(arena).warm_bytes, warm);
+}
+
+static void assert_bytes(const struct arena_extent *extent, size_t from, size_t to, int byte)
+{
+    for (size_t at = from; at < to; at += arena_page_bytes)
+        assert_int_equal(extent->data[at], byte);
+}
+
 /* ---- extents ---- */
 
 static void pages_are_charged_as_they_are_committed(void **state)
@@ -199,6 +212,7 @@ static void heap_memory_counts(void **state)
 static void freed_pages_are_handed_out_warm(void **state)
 {
     (void)state;
+    struct fkv_error error;
     struct arena *arena = open_arena((struct arena_options){.budget_bytes = 64 * MIB});
     struct arena_extent extent = fill(arena, 10 * MIB, 1);
     uint8_t *data = extent.data;
@@ -207,14 +221,18 @@ static void freed_pages_are_handed_out_warm(void **state)
     assert_int_equal(arena_stats(arena).used_bytes, 0);
     extent = take(arena, 10 * MIB);
     assert_ptr_equal(extent.data, data);
-    assert_int_equal(extent.charged, 10 * MIB);
-    assert_int_equal(arena_stats(arena).used_bytes, 10 * MIB);
-    assert_int_equal(arena_stats(arena).warm_bytes, 0);
+    assert_counts(arena, 0, 10 * MIB);
+    assert_ok(arena_commit(arena, &extent, 10 * MIB, &error));
+    assert_counts(arena, 10 * MIB, 0);
+    assert_bytes(&extent, 0, 10 * MIB, 1); /* the very pages: new ones would be zero */
     arena_give(arena, &extent);
     /* More than is warm: the warm pages come first. */
     extent = take(arena, 12 * MIB);
-    assert_int_equal(extent.charged, 10 * MIB);
-    arena_validate(arena);
+    assert_ptr_equal(extent.data, data);
+    assert_ok(arena_commit(arena, &extent, 10 * MIB + 1, &error));
+    assert_counts(arena, 11 * MIB, 0);
+    assert_bytes(&extent, 0, 10 * MIB, 1);
+    assert_bytes(&extent, 10 * MIB, 11 * MIB, 0);
     arena_give(arena, &extent);
     close_arena(arena);
 }
@@ -246,6 +264,146 @@ static void pressure_punches_warm_pages(void **state)
     arena_give(arena, &extent);
     close_arena(arena);
 }
+
+/* ---- lent pages ---- */
+
+/* So much free warm memory, all bytes 7. */
+static void warm_up(struct arena *arena, size_t size)
+{
+    struct arena_extent extent = fill(arena, size, 7);
+    arena_give(arena, &extent);
+}
+
+static void lent_pages_are_used_step_by_step(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = 16 * MIB});
+    warm_up(arena, 5 * MIB / 2);
+    struct arena_extent extent = take(arena, 4 * MIB);
+    assert_counts(arena, 0, 5 * MIB / 2);
+    assert_ok(arena_commit(arena, &extent, 1, &error));
+    assert_int_equal(extent.charged, MIB);
+    assert_counts(arena, MIB, 3 * MIB / 2);
+    assert_ok(arena_commit(arena, &extent, 5 * MIB / 2, &error));
+    assert_counts(arena, 5 * MIB / 2, 0);
+    assert_ok(arena_commit(arena, &extent, 4 * MIB, &error));
+    assert_counts(arena, 4 * MIB, 0);
+    assert_bytes(&extent, 0, 5 * MIB / 2, 7);
+    assert_bytes(&extent, 5 * MIB / 2, 4 * MIB, 0);
+    arena_give(arena, &extent);
+    close_arena(arena);
+}
+
+/* One body is announced and never sent; another of its size fits all the same. */
+static void an_announced_body_starves_nobody(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = 16 * MIB});
+    warm_up(arena, 12 * MIB);
+    struct arena_extent stalled = take(arena, 12 * MIB);
+    struct arena_extent other = fill(arena, 12 * MIB, 2);
+    assert_counts(arena, 12 * MIB, 4 * MIB);
+    assert_true(populated_bytes() <= 16 * MIB);
+    /* What comes after all has the rest. */
+    assert_ok(arena_commit(arena, &stalled, 4 * MIB, &error));
+    assert_int_equal(arena_commit(arena, &stalled, 4 * MIB + 1, &error), FKV_RESOURCE_EXHAUSTED);
+    assert_string_equal(error.message,
+                        "a further 4.0 KiB does not fit: 16.0 MiB of 16.0 MiB are in use");
+    assert_bytes(&stalled, 0, 4 * MIB, 7);
+    arena_give(arena, &other);
+    assert_ok(arena_commit(arena, &stalled, 12 * MIB, &error));
+    memset(stalled.data, 3, stalled.size);
+    arena_validate(arena);
+    arena_give(arena, &stalled);
+    close_arena(arena);
+}
+
+static void pressure_punches_lent_pages_last(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = 16 * MIB});
+    warm_up(arena, 12 * MIB);
+    struct arena_extent small = take(arena, 3 * MIB), large = take(arena, 5 * MIB);
+    /* 4 MiB were never populated and 4 are warm and free: nothing lent is touched for those. */
+    assert_ok(arena_charge(arena, 8 * MIB, &error));
+    assert_counts(arena, 8 * MIB, 8 * MIB);
+    /* The largest lent run is cut from its end. */
+    assert_ok(arena_charge(arena, MIB, &error));
+    assert_counts(arena, 9 * MIB, 7 * MIB);
+    arena_discharge(arena, 9 * MIB);
+    assert_ok(arena_commit(arena, &small, 3 * MIB, &error));
+    assert_bytes(&small, 0, 3 * MIB, 7);
+    assert_ok(arena_commit(arena, &large, 5 * MIB, &error));
+    assert_bytes(&large, 0, 4 * MIB, 7);
+    assert_bytes(&large, 4 * MIB, 5 * MIB, 0);
+    memset(large.data, 8, large.size);
+    assert_counts(arena, 8 * MIB, 0);
+    arena_give(arena, &small);
+    arena_give(arena, &large);
+    close_arena(arena);
+}
+
+/* Cut in what was committed, in what is lent, in what is cold; and given back half-used. */
+static void what_is_still_lent_stays_warm(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = 64 * MIB});
+    warm_up(arena, 8 * MIB);
+    struct arena_extent extent = take(arena, 10 * MIB);
+    assert_ok(arena_commit(arena, &extent, 2 * MIB, &error));
+    arena_shrink(arena, &extent, 9 * MIB);
+    assert_counts(arena, 2 * MIB, 6 * MIB);
+    arena_shrink(arena, &extent, 5 * MIB);
+    assert_int_equal(extent.charged, 2 * MIB);
+    assert_counts(arena, 2 * MIB, 6 * MIB);
+    struct arena_extent tail = take(arena, 3 * MIB); /* warm again, for anybody */
+    assert_ptr_equal(tail.data, extent.data + extent.size);
+    assert_ok(arena_commit(arena, &extent, 5 * MIB, &error));
+    assert_ok(arena_commit(arena, &tail, 3 * MIB, &error));
+    assert_counts(arena, 8 * MIB, 0);
+    assert_bytes(&extent, 0, 5 * MIB, 7);
+    assert_bytes(&tail, 0, 3 * MIB, 7);
+    arena_give(arena, &extent);
+    arena_give(arena, &tail);
+
+    extent = take(arena, 8 * MIB);
+    assert_ok(arena_commit(arena, &extent, 4 * MIB, &error));
+    arena_shrink(arena, &extent, 3 * MIB);
+    assert_counts(arena, 3 * MIB, 5 * MIB);
+    arena_give(arena, &extent);
+    extent = take(arena, 8 * MIB);
+    assert_ok(arena_commit(arena, &extent, 4 * MIB, &error));
+    arena_give(arena, &extent);
+    assert_counts(arena, 0, 8 * MIB);
+    close_arena(arena);
+}
+
+/* Neighbours in the address space are lent to two owners. */
+static void lent_neighbours_are_kept_apart(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = 16 * MIB});
+    warm_up(arena, 8 * MIB);
+    struct arena_extent first = take(arena, 4 * MIB), second = take(arena, 4 * MIB);
+    assert_ptr_equal(second.data, first.data + first.size);
+    assert_ok(arena_commit(arena, &first, 4 * MIB, &error));
+    assert_counts(arena, 4 * MIB, 4 * MIB);
+    arena_shrink(arena, &first, MIB);
+    assert_counts(arena, MIB, 7 * MIB);
+    arena_give(arena, &first);
+    assert_ok(arena_commit(arena, &second, MIB, &error));
+    assert_counts(arena, MIB, 7 * MIB);
+    arena_give(arena, &second);
+    assert_counts(arena, 0, 8 * MIB);
+    close_arena(arena);
+}
+
+/* ---- idle and bounded ---- */
 
 static void idle_warm_memory_goes_back(void **state)
 {
@@ -476,11 +634,22 @@ static void random_step(struct holder *h)
         change_one(h, (size_t)(dice >> 30) % h->count, dice);
 }
 
+/* What the thread was promised is all that is counted as used, if there are no other threads. */
+static void check_used(const struct holder *h)
+{
+    size_t used = h->charged;
+    for (size_t i = 0; i < h->count; i++)
+        used += h->extents[i].charged;
+    assert_int_equal(arena_stats(h->arena).used_bytes, used);
+}
+
 static void *use_at_random(void *argument)
 {
     struct holder *h = argument;
     for (unsigned step = 0; step < h->steps; step++) {
         random_step(h);
+        if (h->is_alone)
+            check_used(h);
         if (h->is_alone || step % 1000 == 0)
             arena_validate(h->arena);
     }
@@ -531,9 +700,15 @@ int main(void)
         cmocka_unit_test(nothing_is_an_extent_too), cmocka_unit_test(refusals_have_the_numbers),
         cmocka_unit_test(the_budget_can_be_used_up), cmocka_unit_test(heap_memory_counts),
         cmocka_unit_test(freed_pages_are_handed_out_warm),
-        cmocka_unit_test(pressure_punches_warm_pages), cmocka_unit_test(idle_warm_memory_goes_back),
-        cmocka_unit_test(idleness_is_seen_late_too), cmocka_unit_test(what_is_used_stays_warm),
-        cmocka_unit_test(warm_memory_is_bounded), cmocka_unit_test(others_can_only_read_the_file),
-        cmocka_unit_test(making_one_can_fail), cmocka_unit_test(random_use_keeps_the_invariants),
+        cmocka_unit_test(pressure_punches_warm_pages),
+        cmocka_unit_test(lent_pages_are_used_step_by_step),
+        cmocka_unit_test(an_announced_body_starves_nobody),
+        cmocka_unit_test(pressure_punches_lent_pages_last),
+        cmocka_unit_test(what_is_still_lent_stays_warm),
+        cmocka_unit_test(lent_neighbours_are_kept_apart),
+        cmocka_unit_test(idle_warm_memory_goes_back), cmocka_unit_test(idleness_is_seen_late_too),
+        cmocka_unit_test(what_is_used_stays_warm), cmocka_unit_test(warm_memory_is_bounded),
+        cmocka_unit_test(others_can_only_read_the_file), cmocka_unit_test(making_one_can_fail),
+        cmocka_unit_test(random_use_keeps_the_invariants),
         cmocka_unit_test(threads_share_an_arena));
 }
