@@ -2,6 +2,7 @@
 #include "flight/flight_data.h"
 
 #include "base/status.h"
+#include "base/text.h"
 
 enum { field_descriptor = 1, field_header = 2, field_app_metadata = 3, field_body = 1000 };
 
@@ -93,6 +94,7 @@ static enum fkv_status begin_gather(struct flight_data_reader *reader, struct bu
     buf_clear(buf);
     *has = true;
     reader->gathering = buf;
+    reader->gathering_name = name;
     reader->field_left = size;
     reader->state = FLIGHT_DATA_GATHER;
     return FKV_OK;
@@ -153,6 +155,21 @@ static enum fkv_status after_tag(struct flight_data_reader *reader, struct slice
     }
 }
 
+static enum fkv_status gather(struct flight_data_reader *reader, struct slice part,
+                              struct fkv_error *error)
+{
+    struct buf *buf = reader->gathering;
+    if (buf_append(buf, part.data, part.size))
+        return FKV_OK;
+    char size[text_figure_size], come[text_figure_size];
+    return status_set(error, FKV_RESOURCE_EXHAUSTED,
+                      "no memory for FlightData.%s of %s, of which %s had come: either --memory or "
+                      "the machine's is used up",
+                      reader->gathering_name,
+                      text_size(size, buf->size + part.size + reader->field_left),
+                      text_size(come, buf->size));
+}
+
 /* Moves bytes of the current field; at its end the next tag is expected. */
 static enum fkv_status take_field(struct flight_data_reader *reader, struct slice *bytes,
                                   struct fkv_error *error)
@@ -161,12 +178,10 @@ static enum fkv_status take_field(struct flight_data_reader *reader, struct slic
         bytes, reader->field_left < bytes->size ? (size_t)reader->field_left : bytes->size);
     reader->field_left -= part.size;
     enum fkv_status status = FKV_OK;
-    if (reader->state == FLIGHT_DATA_GATHER) {
-        if (!buf_append(reader->gathering, part.data, part.size))
-            status = status_no_memory(error, part.size);
-    } else if (reader->state == FLIGHT_DATA_BODY && part.size > 0) {
+    if (reader->state == FLIGHT_DATA_GATHER)
+        status = gather(reader, part, error);
+    else if (reader->state == FLIGHT_DATA_BODY && part.size > 0)
         status = reader->handler->on_body_bytes(reader->context, part, error);
-    }
     if (reader->field_left == 0)
         expect(reader, FLIGHT_DATA_TAG);
     return status;

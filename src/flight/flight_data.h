@@ -56,6 +56,7 @@ struct flight_data_reader {
     enum flight_data_state state;
     bool has_body;
     struct buf *gathering;
+    const char *gathering_name;
     uint64_t left;       /* bytes of the message that haven't come yet */
     uint64_t field_left; /* of the current field */
     uint64_t varint;
@@ -68,7 +69,8 @@ void flight_data_reader_init(struct flight_data_reader *reader, const struct all
 void flight_data_reader_done(struct flight_data_reader *reader);
 
 /* A message of `size` bytes begins; its bytes; its end. INVALID_ARGUMENT for what isn't FlightData,
- * RESOURCE_EXHAUSTED for a field over its limit, or what the handler answers. */
+ * RESOURCE_EXHAUSTED for a field over its limit or without memory to gather it, or what the handler
+ * answers. */
 void flight_data_begin(struct flight_data_reader *reader, uint64_t size);
 enum fkv_status flight_data_feed(struct flight_data_reader *reader, struct slice bytes,
                                  struct fkv_error *error);

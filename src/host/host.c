@@ -154,6 +154,8 @@ static enum fkv_status host_new(const struct host_options *options, bool has_loo
         return status_no_memory(error, sizeof *host);
     host->options = *options;
     host->options.alloc = alloc;
+    if (host->options.message_alloc == NULL)
+        host->options.message_alloc = alloc;
     if (host->options.clock == NULL)
         host->options.clock = clock_system();
     host->worker_count = options->workers > 0 ? options->workers : 1;

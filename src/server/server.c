@@ -53,6 +53,7 @@ struct host_options server_host_options(struct fkv_server *server)
     const struct fkv_server_config *config = &server->config;
     struct host_options options = {
         .alloc = server->cache.alloc,
+        .message_alloc = store_charging_alloc(server->cache.store),
         .clock = server->cache.clock,
         .log = &server->log,
         .service = cache_service(&server->cache),

@@ -5,8 +5,14 @@
  *
  * aligned_alloc(3) would cost as much, and glibc can't put what it returns to use again for another
  * request of the same size and alignment: with a put's working memory freed after each table was
- * made, 2 KiB a key were lost. */
+ * made, 2 KiB a key were lost.
+ *
+ * What the charging allocator gives has its size before it, since free(3) isn't told it. */
 #include "store/heap.h"
+
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/block.h"
 #include "base/status.h"
@@ -65,4 +71,73 @@ void heap_free_aligned(struct heap *heap, void *pointer, size_t size)
     uint8_t *aligned = pointer;
     if (aligned != NULL)
         heap_free(heap, aligned - aligned[-1], size + block_alignment);
+}
+
+/* ---- the charging allocator ---- */
+
+struct sized {
+    alignas(max_align_t) size_t size; /* of the bytes behind this */
+};
+
+static struct sized *sized_of(void *pointer)
+{
+    return pointer == NULL ? NULL : (struct sized *)pointer - 1;
+}
+
+static size_t charge_of(const struct sized *sized)
+{
+    bool is_charged = sized != NULL && sized->size > heap_uncharged_bytes_max;
+    return is_charged ? heap_cost(sizeof *sized + sized->size) : 0;
+}
+
+static enum fkv_status charge(struct heap *heap, size_t bytes)
+{
+    return bytes == 0 ? FKV_OK : arena_charge(heap->arena, bytes, NULL);
+}
+
+static void discharge(struct heap *heap, size_t bytes)
+{
+    if (bytes > 0)
+        arena_discharge(heap->arena, bytes);
+}
+
+/* As in heap_resize, both are charged while both may exist. */
+static void *charging_resize(void *context, void *pointer, size_t size)
+{
+    struct heap *heap = context;
+    const struct sized wanted = {.size = size};
+    struct sized *old = sized_of(pointer);
+    size_t old_charge = charge_of(old);
+    if (size > SIZE_MAX / 2 || charge(heap, charge_of(&wanted)) != FKV_OK)
+        return NULL;
+    struct sized *resized = alloc_resize(heap->alloc, old, sizeof *resized + size);
+    if (resized == NULL) {
+        discharge(heap, charge_of(&wanted));
+        return NULL;
+    }
+    resized->size = size;
+    discharge(heap, old_charge);
+    return resized + 1;
+}
+
+static void charging_free(void *context, void *pointer)
+{
+    struct heap *heap = context;
+    struct sized *sized = sized_of(pointer);
+    size_t charged = charge_of(sized);
+    alloc_free(heap->alloc, sized);
+    discharge(heap, charged);
+}
+
+static void *no_aligned(void *context, size_t alignment, size_t size)
+{
+    (void)context;
+    (void)alignment;
+    (void)size;
+    return NULL;
+}
+
+struct alloc heap_charging_alloc(struct heap *heap)
+{
+    return (struct alloc){charging_resize, charging_free, no_aligned, heap};
 }

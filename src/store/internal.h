@@ -25,6 +25,7 @@ struct shard {
 
 struct store {
     struct heap heap;
+    struct alloc charging_alloc; /* over `heap` */
     const struct clock *clock;
     uint64_t seed; /* of the keys' hash, so that no peer can make long chains */
     struct schemas schemas;

@@ -39,6 +39,7 @@ enum fkv_status store_new(const struct alloc *alloc, struct arena *arena, const 
         return status_no_memory(error, sizeof *store);
     memset(store, 0, sizeof *store);
     store->heap = (struct heap){alloc, arena};
+    store->charging_alloc = heap_charging_alloc(&store->heap);
     store->clock = clock;
     enum fkv_status status = init_store(store, error);
     if (status != FKV_OK) {
@@ -78,6 +79,11 @@ void store_free(struct store *store)
     }
     schemas_done(&store->schemas);
     alloc_free(store->heap.alloc, store);
+}
+
+const struct alloc *store_charging_alloc(struct store *store)
+{
+    return &store->charging_alloc;
 }
 
 /* ---- keys ---- */

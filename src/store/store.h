@@ -81,6 +81,10 @@ enum fkv_status store_new(const struct alloc *alloc, struct arena *arena, const 
                           struct store **ret, struct fkv_error *error);
 void store_free(struct store *store); /* no table or put may be held any more */
 
+/* For messages that are being gathered: what is large counts in the arena's budget as long as it is
+ * held (heap.h). Valid as long as the store; everything must be given back before it is freed. */
+const struct alloc *store_charging_alloc(struct store *store);
+
 /* 1 to 4,096 bytes, any but a leading NUL. INVALID_ARGUMENT says which rule was broken. */
 enum fkv_status store_key_check(struct slice key, struct fkv_error *error);
 

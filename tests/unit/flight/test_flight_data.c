@@ -169,6 +169,26 @@ static void a_field_over_its_limit_is_refused(void **state)
     seen_done(&seen);
 }
 
+static void a_field_without_memory_is_named(void **state)
+{
+    (void)state;
+    uint8_t message[2 + 100] = {0x12, 100};
+    struct fkv_error error;
+    struct test_alloc t;
+    test_alloc_init(&t, 2); /* a buf begins with 64 bytes */
+    struct flight_data_reader reader;
+    flight_data_reader_init(&reader, &t.alloc, &limits, &handler, NULL);
+    flight_data_begin(&reader, sizeof message);
+    assert_ok(flight_data_feed(&reader, slice_of(message, 52), &error));
+    assert_int_equal(flight_data_feed(&reader, slice_of(message + 52, 50), &error),
+                     FKV_RESOURCE_EXHAUSTED);
+    assert_string_equal(error.message,
+                        "no memory for FlightData.data_header of 100 B, of which 50 B had come: "
+                        "either --memory or the machine's is used up");
+    flight_data_reader_done(&reader);
+    assert_int_equal(t.live, 0);
+}
+
 /* Whatever a message looks like, how it is cut must not matter. */
 static void mutations_read_the_same_in_any_pieces(void **state)
 {
@@ -198,5 +218,6 @@ int main(void)
               cmocka_unit_test(the_last_of_a_repeated_field_counts),
               cmocka_unit_test(refuses_what_is_not_flight_data),
               cmocka_unit_test(a_field_over_its_limit_is_refused),
+              cmocka_unit_test(a_field_without_memory_is_named),
               cmocka_unit_test(mutations_read_the_same_in_any_pieces));
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fixture.h"
 
+#include <stdalign.h>
+
 #include "store/heap.h"
 
 static struct heap open_heap(const struct alloc *alloc)
@@ -82,9 +84,59 @@ static void refusals_leave_all_as_it_was(void **state)
     close_heap(&heap);
 }
 
+static void the_charging_allocator_charges_what_is_large(void **state)
+{
+    (void)state;
+    struct heap heap = open_heap(alloc_system());
+    const struct alloc alloc = heap_charging_alloc(&heap);
+    const size_t least = heap_uncharged_bytes_max + 1;
+    char *text = alloc_get(&alloc, heap_uncharged_bytes_max);
+    assert_int_equal((uintptr_t)text % alignof(max_align_t), 0);
+    memcpy(text, "text", 5);
+    assert_int_equal(used(&heap), 0);
+    text = alloc_resize(&alloc, text, least);
+    assert_int_equal(used(&heap), heap_cost(least + alignof(max_align_t)));
+    text = alloc_resize(&alloc, text, 100000);
+    assert_int_equal(used(&heap), heap_cost(100000 + alignof(max_align_t)));
+    assert_string_equal(text, "text");
+    text = alloc_resize(&alloc, text, 100);
+    assert_string_equal(text, "text");
+    assert_int_equal(used(&heap), 0);
+    alloc_free(&alloc, text);
+    text = alloc_get(&alloc, least);
+    alloc_free(&alloc, text);
+    assert_null(alloc_aligned(&alloc, 64, 64));
+    close_heap(&heap);
+}
+
+static void the_charging_allocator_refuses_what_does_not_fit(void **state)
+{
+    (void)state;
+    struct test_alloc t;
+    test_alloc_init(&t, 2);
+    struct heap heap = open_heap(&t.alloc);
+    const struct alloc alloc = heap_charging_alloc(&heap);
+    char *text = alloc_get(&alloc, 400 << 10);
+    memcpy(text, "text", 5);
+    uint64_t before = used(&heap);
+    assert_null(alloc_resize(&alloc, text, 500 << 10)); /* the allocator refuses */
+    assert_int_equal(used(&heap), before);
+    assert_null(alloc_resize(&alloc, text, 700 << 10)); /* the budget does: both would exist */
+    assert_null(alloc_get(&alloc, SIZE_MAX));
+    assert_null(alloc_get(&alloc, SIZE_MAX / 2));
+    assert_int_equal(t.requests, 2);
+    assert_int_equal(used(&heap), before);
+    assert_string_equal(text, "text");
+    alloc_free(&alloc, text);
+    assert_int_equal(t.live, 0);
+    close_heap(&heap);
+}
+
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(aligned_memory_is_aligned),
               cmocka_unit_test(resizing_charges_the_difference),
-              cmocka_unit_test(refusals_leave_all_as_it_was));
+              cmocka_unit_test(refusals_leave_all_as_it_was),
+              cmocka_unit_test(the_charging_allocator_charges_what_is_large),
+              cmocka_unit_test(the_charging_allocator_refuses_what_does_not_fit));
 }
