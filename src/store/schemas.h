@@ -16,7 +16,7 @@ struct schemas {
     uint64_t seed;
 };
 
-/* Immutable but for `refs`, which the lock guards. */
+/* Immutable but for `node` and `refs`, which the lock guards. */
 struct schema {
     struct map_node node;
     size_t refs;
