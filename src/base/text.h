@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text for people and for the wire: sizes, durations, UTF-8, percent-escapes, globs. */
+/* Text for people and for the wire: sizes, durations, UTF-8, percent-escapes. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
@@ -48,10 +48,6 @@ bool text_percent(struct buf *buf, struct slice bytes);
 /* Base64, RFC 4648 section 4. Decoding takes it padded and unpadded. */
 bool text_base64(struct buf *buf, struct slice bytes, bool padded);
 bool text_unbase64(struct buf *buf, struct slice text);
-
-/* A glob as in redis: '*', '?', '[a-z]', '[^a]', '\' escapes. Works on bytes, costs at most
- * pattern x text steps, never recurses. An unclosed '[' stands for itself. */
-bool text_glob(struct slice pattern, struct slice text);
 
 /* The candidate nearest to `word` by edit distance, NULL when none is near enough to suggest. */
 const char *text_nearest(const char *word, const char *const *candidates, size_t count);

@@ -4,9 +4,8 @@
  *
  * A cursor of store_list is the hash from which to go on, and so names its shard too: the scan goes
  * shard by shard and, in each, in order of the hash. No lock is held over more than a few buckets,
- * and nothing is freed or matched under one. */
+ * and nothing is freed under one. */
 #include "base/status.h"
-#include "base/text.h"
 #include "store/internal.h"
 
 #include <assert.h>
@@ -55,7 +54,7 @@ static void delete_all(struct store *store)
     struct store_table *tables[64];
     uint64_t cursor = 0;
     do {
-        size_t count = store_list(store, slice_of(NULL, 0), &cursor, tables, 64);
+        size_t count = store_list(store, &cursor, tables, 64);
         for (size_t i = 0; i < count; i++) {
             store_delete(store, tables[i]->key);
             store_table_unref(tables[i]);
@@ -227,21 +226,7 @@ static uint64_t list_shard(struct store *store, uint64_t cursor, struct listing 
     return is_done ? (index + 1) % store_shard_count : next;
 }
 
-/* Keeps the tables whose keys fit. */
-static size_t keep_matching(struct store_table **tables, size_t count, struct slice pattern)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (pattern.size == 0 || text_glob(pattern, tables[i]->key))
-            tables[kept++] = tables[i];
-        else
-            store_table_unref(tables[i]);
-    }
-    return kept;
-}
-
-size_t store_list(struct store *store, struct slice pattern, uint64_t *cursor,
-                  struct store_table **ret, size_t capacity)
+size_t store_list(struct store *store, uint64_t *cursor, struct store_table **ret, size_t capacity)
 {
     assert(capacity > 0);
     struct listing listing = {.tables = ret, .capacity = capacity};
@@ -249,7 +234,7 @@ size_t store_list(struct store *store, struct slice pattern, uint64_t *cursor,
     do {
         *cursor = list_shard(store, *cursor, &listing, &buckets_left);
     } while (*cursor != 0 && !listing.is_full && buckets_left > 0);
-    return keep_matching(ret, listing.count, pattern);
+    return listing.count;
 }
 
 /* ---- figures ---- */

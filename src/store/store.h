@@ -131,12 +131,10 @@ struct store_message store_table_message(const struct store_table *table, uint64
 /* Whether there was one. Readers keep theirs. */
 bool store_delete(struct store *store, struct slice key);
 
-/* Some tables whose keys fit the glob (size 0 = all), each with a reference for the caller, at most
- * `capacity`; *cursor is 0 at first and 0 again when the scan is over. Every key present during the
- * whole scan is given exactly once. May give none although there is more; looks at a bounded number
- * of keys a call. */
-size_t store_list(struct store *store, struct slice pattern, uint64_t *cursor,
-                  struct store_table **ret, size_t capacity);
+/* Some tables, each with a reference for the caller, at most `capacity`; *cursor is 0 at first and
+ * 0 again when the scan is over. Every key present during the whole scan is given exactly once. May
+ * give none although there is more; looks through a bounded number of buckets a call. */
+size_t store_list(struct store *store, uint64_t *cursor, struct store_table **ret, size_t capacity);
 
 struct store_stats store_stats(struct store *store);
 

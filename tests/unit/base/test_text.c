@@ -93,35 +93,6 @@ static void base64(void **state)
     buf_done(&buf);
 }
 
-static void globs(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *pattern, *text;
-        bool fits;
-    } rows[] = {
-        {"*", "", true},
-        {"*", "abc", true},
-        {"a*c", "abbbc", true},
-        {"a*c", "abbbd", false},
-        {"?", "", false},
-        {"a?c", "abc", true},
-        {"[a-c]x", "bx", true},
-        {"[^a-c]x", "bx", false},
-        {"[]a]", "]", true},
-        {"[ab", "[ab", true},
-        {"\\*", "*", true},
-        {"\\*", "a", false},
-        {"*a*b*c", "xaybzc", true},
-        {"", "", true},
-        {"", "a", false},
-        {"[a-]", "-", true},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (text_glob(slice_text(rows[i].pattern), slice_text(rows[i].text)) != rows[i].fits)
-            fail_msg("pattern %s, text %s", rows[i].pattern, rows[i].text);
-}
-
 static void suggests_the_nearest_word(void **state)
 {
     (void)state;
@@ -135,6 +106,5 @@ int main(void)
 {
     RUN_TESTS(cmocka_unit_test(sizes_for_people), cmocka_unit_test(sizes_from_people),
               cmocka_unit_test(utf8), cmocka_unit_test(escapes_keys_both_ways),
-              cmocka_unit_test(base64), cmocka_unit_test(globs),
-              cmocka_unit_test(suggests_the_nearest_word));
+              cmocka_unit_test(base64), cmocka_unit_test(suggests_the_nearest_word));
 }

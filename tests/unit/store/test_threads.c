@@ -87,11 +87,12 @@ static void list_stable(struct worker *w)
     struct store_table *tables[5];
     uint64_t cursor = 0;
     do {
-        size_t count = store_list(w->store, slice_text("stable *"), &cursor, tables, 5);
+        size_t count = store_list(w->store, &cursor, tables, 5);
         for (size_t i = 0; i < count; i++) {
             char key[32] = "";
             memcpy(key, tables[i]->key.data, tables[i]->key.size);
-            seen[strtoul(key + strlen("stable "), NULL, 10)]++;
+            if (strncmp(key, "stable ", strlen("stable ")) == 0)
+                seen[strtoul(key + strlen("stable "), NULL, 10)]++;
             store_table_unref(tables[i]);
         }
     } while (cursor != 0);
