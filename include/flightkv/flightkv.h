@@ -17,6 +17,8 @@
  *   (status.h; NULL is allowed). Outputs are untouched on failure.
  * - Options structs begin with `size`, to be set to sizeof the struct, so that later versions can
  *   add members; members left 0 mean the default, NULL in place of the struct means all defaults.
+ *   A caller built with another version is served: members that its struct lacks are 0; members
+ *   that only its version has must be 0, else INVALID_ARGUMENT, as for a size that was never set.
  * - Threads: one client, one thread at a time; fkv_client_cancel alone may be called from any
  *   thread. Different clients are independent. A server runs in threads of its own.
  * - Callbacks: a client isn't called from the callbacks of its own calls (FAILED_PRECONDITION), and

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/options.h"
 #include "base/status.h"
 #include "net/tcp.h"
 
@@ -111,15 +112,19 @@ static enum fkv_status init_client(struct fkv_client *client, const char *uri,
                                    const struct fkv_client_options *options,
                                    struct fkv_error *error)
 {
-    uint64_t connect_ms = options != NULL ? options->connect_timeout_ms : 0;
-    client->connect_timeout_ns =
-        ns_of_ms(connect_ms != 0 ? connect_ms : connect_timeout_ms_default);
-    client->call_timeout_ns = options != NULL ? ns_of_ms(options->call_timeout_ms) : 0;
+    struct fkv_client_options given;
+    enum fkv_status status =
+        options_read(options, "fkv_client_options", &given, sizeof given, error);
+    if (status != FKV_OK)
+        return status;
+    client->connect_timeout_ns = ns_of_ms(
+        given.connect_timeout_ms != 0 ? given.connect_timeout_ms : connect_timeout_ms_default);
+    client->call_timeout_ns = ns_of_ms(given.call_timeout_ms);
     const char *from_environment = getenv("FLIGHTKV_SERVER");
     if (uri == NULL)
         uri = from_environment != NULL && *from_environment != '\0' ? from_environment
                                                                     : FKV_DEFAULT_URI;
-    enum fkv_status status = net_uri_parse(uri, &client->uri, error);
+    status = net_uri_parse(uri, &client->uri, error);
     if (status != FKV_OK)
         return status;
     set_authority(client);

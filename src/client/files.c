@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The public calls for Arrow IPC files and streams, and for the errors of streams. */
+#include "base/options.h"
 #include "base/status.h"
 #include "client/client.h"
 #include "ipc/file.h"
@@ -41,16 +42,19 @@ enum fkv_status fkv_ipc_write(struct ArrowArrayStream *stream, int fd,
                               const struct fkv_ipc_write_options *options, struct fkv_progress *ret,
                               struct fkv_error *error)
 {
-    static const struct fkv_ipc_write_options defaults = {.size = sizeof defaults};
-    if (options == NULL)
-        options = &defaults;
-    const struct ipc_writer_options writer = {.codec = codec_of(options->compression)};
-    struct reporting reporting = {options->progress, options->progress_context};
-    struct ipc_write_result written;
+    struct fkv_ipc_write_options given;
     enum fkv_status status =
-        ipc_file_write(alloc_system(), stream, fd,
-                       options->format == FKV_IPC_FILE ? IPC_FILE_FILE : IPC_FILE_STREAM, &writer,
-                       report, &reporting, &written, error);
+        options_read(options, "fkv_ipc_write_options", &given, sizeof given, error);
+    if (status != FKV_OK) {
+        stream->release(stream);
+        return status;
+    }
+    const struct ipc_writer_options writer = {.codec = codec_of(given.compression)};
+    struct reporting reporting = {given.progress, given.progress_context};
+    struct ipc_write_result written;
+    status = ipc_file_write(alloc_system(), stream, fd,
+                            given.format == FKV_IPC_FILE ? IPC_FILE_FILE : IPC_FILE_STREAM, &writer,
+                            report, &reporting, &written, error);
     if (status == FKV_OK && ret != NULL)
         *ret = (struct fkv_progress){written.rows, written.batches, written.bytes};
     return status;

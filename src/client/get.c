@@ -4,6 +4,7 @@
  * socket brought (64 KiB at most) may hold several small batches: they wait in a queue, and
  * nothing more is read until it is empty. */
 #include "base/list.h"
+#include "base/options.h"
 #include "base/status.h"
 #include "client/client.h"
 #include "flight/flight_data.h"
@@ -246,21 +247,23 @@ void client_stream_detach(struct client_stream *stream)
 static enum fkv_status open_get(struct client_stream *stream, struct fkv_client *client,
                                 const struct fkv_get_options *options, struct fkv_error *error)
 {
-    unsigned flags = 0;
-    if (options != NULL && (options->flags & FKV_GET_CHECK_VALUES) != 0)
-        flags |= IPC_READER_CHECK_VALUES;
+    struct fkv_get_options given;
+    enum fkv_status status = options_read(options, "fkv_get_options", &given, sizeof given, error);
+    if (status != FKV_OK)
+        return status;
+    unsigned flags = (given.flags & FKV_GET_CHECK_VALUES) != 0 ? IPC_READER_CHECK_VALUES : 0;
     const struct ipc_limits limits = IPC_LIMITS_DEFAULT;
     stream->reader = ipc_reader_new(client->alloc, &limits, flags);
     if (stream->reader == NULL)
         return status_no_memory(error, sizeof(void *));
     const struct client_call_options call = {
         .path = CLIENT_PATH("DoGet"),
-        .timeout_ms = options != NULL ? options->timeout_ms : 0,
+        .timeout_ms = given.timeout_ms,
         .receiver = &get_receiver,
         .context = stream,
         .source = {next_request, stream},
     };
-    enum fkv_status status = client_call_open(client, &stream->call, &call, error);
+    status = client_call_open(client, &stream->call, &call, error);
     if (status != FKV_OK)
         return status;
     client->stream = stream;

@@ -3,6 +3,7 @@
  * they are. */
 #include <errno.h>
 
+#include "base/options.h"
 #include "base/status.h"
 #include "client/client.h"
 #include "flight/flight_data.h"
@@ -15,7 +16,7 @@ struct put {
     struct buf descriptor;
     bool schema_is_sent;
     struct fkv_progress progress;
-    const struct fkv_put_options *options;
+    struct fkv_put_options options;
 };
 
 static enum fkv_status stream_error(struct ArrowArrayStream *stream, int code,
@@ -54,9 +55,9 @@ static bool report(struct put *put, const struct ipc_out *message)
         put->progress.rows += (uint64_t)message->rows;
         put->progress.batches++;
     }
-    if (put->options->progress == NULL)
+    if (put->options.progress == NULL)
         return true;
-    return put->options->progress(put->options->progress_context, &put->progress);
+    return put->options.progress(put->options.progress_context, &put->progress);
 }
 
 static enum wire_pull next_message(void *context, struct wire_call *wire, struct wire_out *out,
@@ -115,14 +116,14 @@ static enum fkv_status run_put(struct put *put, struct fkv_client *client, const
                                size_t key_size, struct fkv_error *error)
 {
     enum fkv_status status =
-        client_encode_key(key, key_size, put->options->path_descriptor, &put->descriptor, error);
+        client_encode_key(key, key_size, put->options.path_descriptor, &put->descriptor, error);
     if (status == FKV_OK)
         status = make_writer(put, client, error);
     if (status != FKV_OK)
         return status;
     const struct client_call_options options = {
         .path = CLIENT_PATH("DoPut"),
-        .timeout_ms = put->options->timeout_ms,
+        .timeout_ms = put->options.timeout_ms,
         .receiver = &put_receiver,
         .context = put,
         .source = {next_message, put},
@@ -140,10 +141,12 @@ enum fkv_status fkv_put(struct fkv_client *client, const void *key, size_t key_s
                         struct ArrowArrayStream *stream, const struct fkv_put_options *options,
                         struct fkv_progress *ret, struct fkv_error *error)
 {
-    static const struct fkv_put_options defaults = {.size = sizeof defaults};
-    struct put put = {.stream = stream, .options = options != NULL ? options : &defaults};
+    struct put put = {.stream = stream};
     buf_init(&put.descriptor, client->alloc, SIZE_MAX);
-    enum fkv_status status = run_put(&put, client, key, key_size, error);
+    enum fkv_status status =
+        options_read(options, "fkv_put_options", &put.options, sizeof put.options, error);
+    if (status == FKV_OK)
+        status = run_put(&put, client, key, key_size, error);
     if (status == FKV_OK && ret != NULL)
         *ret = put.progress;
     buf_done(&put.descriptor);

@@ -2,6 +2,7 @@
 /* What users do with a client beside plain calls: closing it early, waiting for ever, cancelling,
  * calling it from its own callbacks, keeping it over a server's restart. */
 #include <nghttp2/nghttp2.h>
+#include <stdlib.h>
 
 #include "flow/flow.h"
 #include "flow/tables.h"
@@ -134,6 +135,59 @@ static void a_timeout_may_be_for_ever(void **state)
     flow_done(&flow);
 }
 
+/* ---- options ---- */
+
+/* Each call reads them by their size, and takes a stream over also when it refuses them. */
+static void options_must_say_their_size(void **state)
+{
+    (void)state;
+    struct flow flow;
+    flow_init(&flow, alloc_system(), NULL);
+    struct fkv_client *client = flow_client(&flow), *none = NULL;
+    assert_ok(put(client, "k", &small));
+    struct ArrowArrayStream stream;
+
+    const struct fkv_client_options client_options = {.size = 0};
+    assert_int_equal(fkv_client_open(NULL, &client_options, &none, &error), FKV_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "fkv_client_options"));
+    assert_null(none);
+    const struct fkv_put_options put_options = {.size = 0};
+    table_stream(&small, &stream);
+    assert_int_equal(fkv_put(client, "k", 1, &stream, &put_options, NULL, &error),
+                     FKV_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "fkv_put_options"));
+    assert_null(stream.release);
+    const struct fkv_get_options get_options = {.size = 0};
+    assert_int_equal(fkv_get(client, "k", 1, &get_options, &stream, &error), FKV_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "fkv_get_options"));
+    const struct fkv_ipc_write_options write_options = {.size = 0};
+    table_stream(&small, &stream);
+    assert_int_equal(fkv_ipc_write(&stream, -1, &write_options, NULL, &error),
+                     FKV_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "fkv_ipc_write_options"));
+    assert_null(stream.release);
+    flow_done(&flow);
+}
+
+/* Whoever was built before `flags` was there reads nothing behind `timeout_ms`. */
+static void an_older_caller_is_served(void **state)
+{
+    (void)state;
+    struct flow flow;
+    flow_init(&flow, alloc_system(), NULL);
+    struct fkv_client *client = flow_client(&flow);
+    assert_ok(put(client, "k", &small));
+    struct fkv_get_options *older = malloc(offsetof(struct fkv_get_options, flags));
+    assert_non_null(older);
+    older->size = offsetof(struct fkv_get_options, flags);
+    older->timeout_ms = 0;
+    struct ArrowArrayStream stream;
+    assert_ok(fkv_get(client, "k", 1, older, &stream, &error));
+    assert_true(table_is(&stream, &small));
+    free(older);
+    flow_done(&flow);
+}
+
 /* ---- calls from a client's own callbacks ---- */
 
 static bool delete_it(void *context, const struct fkv_table_info *info)
@@ -240,6 +294,8 @@ int main(void)
               cmocka_unit_test(a_deadline_ends_an_answer_that_has_begun),
               cmocka_unit_test(a_client_that_reads_no_more_is_cut_off),
               cmocka_unit_test(a_timeout_may_be_for_ever),
+              cmocka_unit_test(options_must_say_their_size),
+              cmocka_unit_test(an_older_caller_is_served),
               cmocka_unit_test(a_callback_may_not_call_its_own_client),
               cmocka_unit_test(a_closed_connection_is_made_again),
               cmocka_unit_test(a_connection_without_numbers_is_made_again),
