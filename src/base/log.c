@@ -2,12 +2,13 @@
 #include "base/log.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 /* POSIX keeps writes of up to PIPE_BUF (4,096) bytes in one piece. */
 enum { line_size = 4096 };
@@ -93,4 +94,16 @@ void log_event(const struct log *log, enum log_level level, const char *event, .
     line.text[line.size++] = '\n';
     ssize_t written = write(log->fd, line.text, line.size);
     (void)written; /* there is nowhere to complain to */
+}
+
+bool log_limit_pass(struct log_limit *limit, uint64_t now_ns, uint64_t *ret_kept_back)
+{
+    uint64_t next = atomic_load(&limit->next_ns);
+    if (now_ns < next ||
+        !atomic_compare_exchange_strong(&limit->next_ns, &next, now_ns + NS_PER_S)) {
+        atomic_fetch_add(&limit->kept_back, 1);
+        return false;
+    }
+    *ret_kept_back = atomic_exchange(&limit->kept_back, 0);
+    return true;
 }

@@ -8,6 +8,8 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "flightkv/status.h"
@@ -22,5 +24,15 @@ struct log {
 /* Fields are pairs of name and value (both const char *), ended by NULL. */
 void log_event(const struct log *log, enum log_level level, const char *event, ...)
     __attribute__((sentinel));
+
+/* Lets one event a second through where peers can cause any number. All zero at first; any thread.
+ */
+struct log_limit {
+    atomic_uint_fast64_t next_ns;
+    atomic_uint_fast64_t kept_back;
+};
+
+/* Whether the event may be logged; then also how many were kept back since the last one. */
+bool log_limit_pass(struct log_limit *limit, uint64_t now_ns, uint64_t *ret_kept_back);
 
 #endif

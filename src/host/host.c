@@ -2,10 +2,12 @@
 #include "host/host.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/status.h"
+#include "base/text.h"
 #include "host/internal.h"
 #include "net/tcp.h"
 
@@ -21,6 +23,19 @@ struct accepted {
     int fd;
 };
 
+/* Whoever is refused tries again, and many do at once. */
+static void log_refused(struct host_worker *worker, const struct fkv_error *error)
+{
+    struct host *host = worker->host;
+    uint64_t kept_back;
+    if (!log_limit_pass(&host->refused, clock_now_ns(worker->clock), &kept_back))
+        return;
+    char count[text_figure_size];
+    snprintf(count, sizeof count, "%llu", (unsigned long long)kept_back);
+    log_event(host->options.log, LOG_WARN, "connection-refused", "reason", error->message,
+              kept_back > 0 ? "not_logged" : NULL, count, NULL);
+}
+
 static void open_accepted(struct host_worker *worker, int fd)
 {
     struct fkv_error error;
@@ -33,8 +48,7 @@ static void open_accepted(struct host_worker *worker, int fd)
     if (status == FKV_OK)
         status = host_conn_open(worker, transport, &error);
     if (status != FKV_OK)
-        log_event(worker->host->options.log, LOG_WARN, "connection-refused", "reason",
-                  error.message, NULL);
+        log_refused(worker, &error);
 }
 
 /* In the thread of the worker that gets the socket. */

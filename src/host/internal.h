@@ -52,6 +52,7 @@ enum { host_scratch_bytes = 64 << 10 };
 struct host {
     struct host_options options;
     struct host_counters counters;
+    struct log_limit refused; /* connections */
     struct host_worker *workers;
     unsigned worker_count;
     unsigned next_worker; /* worker 0's thread */

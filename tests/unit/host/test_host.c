@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -10,13 +11,15 @@
 
 #include "harness/test.h"
 
-static struct host *start(const struct log *log)
+static struct host *start(const struct log *log, const struct clock *clock,
+                          uint32_t connections_max)
 {
     struct fkv_error error;
     struct host_options options = {.log = log,
+                                   .clock = clock,
                                    .listen_count = 1,
                                    .workers = 1,
-                                   .connections_max = 100,
+                                   .connections_max = connections_max,
                                    .request_bytes_max = 1 << 20,
                                    .wire = wire_limits_default};
     struct host *host;
@@ -47,14 +50,16 @@ static int take_descriptors(int *fds, int count)
     return taken;
 }
 
-static int count_lines(int fd)
+static int count_in_log(int fd, const char *what)
 {
     char text[4096];
-    int lines = 0;
-    ssize_t size = pread(fd, text, sizeof text, 0);
-    for (ssize_t i = 0; i < size; i++)
-        lines += text[i] == '\n';
-    return lines;
+    int count = 0;
+    ssize_t size = pread(fd, text, sizeof text - 1, 0);
+    assert_true(size >= 0);
+    text[size] = '\0';
+    for (const char *at = text; (at = strstr(at, what)) != NULL; at += strlen(what))
+        count++;
+    return count;
 }
 
 /* Without descriptors a listener rests, and goes on when there are some again. */
@@ -62,7 +67,7 @@ static void rests_without_descriptors(void **state)
 {
     (void)state;
     struct log log = {memfd_create("log", MFD_CLOEXEC), LOG_ERROR};
-    struct host *host = start(&log);
+    struct host *host = start(&log, NULL, 100);
     struct rlimit before;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     const struct rlimit few = {100, before.rlim_max};
@@ -71,7 +76,7 @@ static void rests_without_descriptors(void **state)
     int taken = take_descriptors(fds, 100);
     int client = connect_to(host); /* the last one; the system holds the connection for us */
     usleep(200000);                /* enough for thousands of attempts */
-    int lines = count_lines(log.fd);
+    int lines = count_in_log(log.fd, "\n");
     assert_true(lines >= 1 && lines < 5);
     assert_int_equal(host_stats(host).connections_total, 0);
     while (taken > 0)
@@ -84,7 +89,44 @@ static void rests_without_descriptors(void **state)
     close(log.fd);
 }
 
+static uint64_t standing_now(void *context)
+{
+    return atomic_load((atomic_uint_fast64_t *)context);
+}
+
+static void be_refused(const struct host *host)
+{
+    char byte;
+    int fd = connect_to(host);
+    assert_int_equal(recv(fd, &byte, 1, 0), 0);
+    close(fd);
+}
+
+/* One line when it begins, one a second later, whatever happens between. */
+static void a_flood_of_refused_connections_is_not_logged(void **state)
+{
+    (void)state;
+    atomic_uint_fast64_t now_ns = NS_PER_S;
+    const struct clock clock = {standing_now, &now_ns};
+    struct log log = {memfd_create("log", MFD_CLOEXEC), LOG_INFO};
+    struct host *host = start(&log, &clock, 1);
+    int client = connect_to(host);
+    char settings[9];
+    assert_int_equal(recv(client, settings, sizeof settings, MSG_WAITALL), sizeof settings);
+    for (int i = 0; i < 50; i++)
+        be_refused(host);
+    atomic_fetch_add(&now_ns, NS_PER_S);
+    for (int i = 0; i < 50; i++)
+        be_refused(host);
+    close(client);
+    host_stop(host);
+    assert_int_equal(count_in_log(log.fd, "event=connection-refused"), 2);
+    assert_int_equal(count_in_log(log.fd, "not_logged=4"), 1); /* 49, or 48 and the 50th itself */
+    close(log.fd);
+}
+
 int main(void)
 {
-    RUN_TESTS(cmocka_unit_test(rests_without_descriptors));
+    RUN_TESTS(cmocka_unit_test(rests_without_descriptors),
+              cmocka_unit_test(a_flood_of_refused_connections_is_not_logged));
 }
