@@ -23,6 +23,20 @@ int cli_no_memory(const struct cli *cli)
     return cli_error(cli, CLI_FAILED, "out of memory");
 }
 
+int cli_unknown_command(const struct cli *cli, const char *name)
+{
+    const char *names[32];
+    size_t count = 0;
+    while (count < sizeof names / sizeof names[0] && command_at(count) != NULL) {
+        names[count] = command_at(count)->name;
+        count++;
+    }
+    const char *nearest = text_nearest(name, names, count);
+    if (nearest != NULL)
+        return cli_error(cli, CLI_USAGE, "unknown command '%s'; did you mean '%s'?", name, nearest);
+    return cli_error(cli, CLI_USAGE, "unknown command '%s'; \"flightkv help\" lists them", name);
+}
+
 int cli_fail(const struct cli *cli, const struct fkv_error *error)
 {
     int exit_code = error->status == FKV_UNIMPLEMENTED ? CLI_USAGE : CLI_FAILED;

@@ -70,6 +70,9 @@ bool help_print_command(FILE *out, const struct command *command);
 int cli_error(const struct cli *cli, int exit_code, const char *format, ...) FKV_PRINTF(3, 4);
 int cli_no_memory(const struct cli *cli);
 
+/* Suggests the nearest one. */
+int cli_unknown_command(const struct cli *cli, const char *name);
+
 /* Says what failed; 1, or 2 for what isn't built. */
 int cli_fail(const struct cli *cli, const struct fkv_error *error);
 

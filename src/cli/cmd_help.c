@@ -9,8 +9,7 @@ static int run(struct cli *cli, const struct parsed *parsed)
     }
     const struct command *command = command_find(parsed->arguments[0]);
     if (command == NULL)
-        return cli_error(cli, CLI_USAGE, "unknown command '%s'; \"flightkv help\" lists them",
-                         parsed->arguments[0]);
+        return cli_unknown_command(cli, parsed->arguments[0]);
     return help_print_command(cli->out, command) ? CLI_DONE : cli_no_memory(cli);
 }
 

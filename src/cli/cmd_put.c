@@ -18,6 +18,8 @@ static int put(const struct cli *cli, struct slice key, const char *path,
     enum fkv_status status =
         fkv_put(client, key.data, key.size, &stream, &options, &result, &error);
     transfer_end(&transfer);
+    if (transfer.tap.failure.status != FKV_OK)
+        table_source_blame(path, transfer.tap.failure.status, &transfer.tap.failure);
     if (status != FKV_OK)
         return transfer_fail(&transfer, cli, &error, cli_fail);
     return transfer_report(&transfer, cli, "Put", key, path, &result);

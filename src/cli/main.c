@@ -2,7 +2,9 @@
 /* The program: finds the command, reads its options, runs it, and sees to it that what was printed
  * really was written. */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,22 +13,15 @@
 #include "base/text.h"
 #include "cli/cli.h"
 
-static int unknown_command(const struct cli *cli, const char *name)
+static int unknown_option(const struct cli *cli, const char *name)
 {
-    const char *names[32];
-    size_t count = 0;
-    while (count < sizeof names / sizeof names[0] && command_at(count) != NULL) {
-        names[count] = command_at(count)->name;
-        count++;
-    }
-    if (name[0] == '-')
-        return cli_error(cli, CLI_USAGE,
-                         "unknown option '%s'; options follow the command: flightkv COMMAND %s",
-                         name, name);
-    const char *nearest = text_nearest(name, names, count);
+    static const char *const names[] = {"--help", "--version"};
+    const char *nearest = text_nearest(name, names, sizeof names / sizeof names[0]);
     if (nearest != NULL)
-        return cli_error(cli, CLI_USAGE, "unknown command '%s'; did you mean '%s'?", name, nearest);
-    return cli_error(cli, CLI_USAGE, "unknown command '%s'; see \"flightkv help\"", name);
+        return cli_error(cli, CLI_USAGE, "unknown option '%s'; did you mean '%s'?", name, nearest);
+    return cli_error(cli, CLI_USAGE,
+                     "unknown option '%s'; options follow the command: flightkv COMMAND %s", name,
+                     name);
 }
 
 static int check_arguments(const struct cli *cli, const struct parsed *parsed)
@@ -105,14 +100,29 @@ static int run(struct cli *cli, int argc, char **argv)
     }
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
+    if (name[0] == '-')
+        return unknown_option(cli, name);
     cli->command = command_find(name);
     if (cli->command == NULL)
-        return unknown_command(cli, name);
+        return cli_unknown_command(cli, name);
     return run_command(cli, argc - 2, argv + 2);
+}
+
+/* A standard stream that the caller has closed would be the next file or connection opened here:
+ * its number is taken by what can't be read or written, as the stream can't. */
+static void keep_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
 }
 
 int main(int argc, char **argv)
 {
+    keep_standard_streams();
+    /* A write past the limit on a file's size fails then, and the half file is removed. */
+    sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     setlocale(LC_CTYPE, "C.UTF-8"); /* text is UTF-8 here whatever the terminal calls it */
     struct cli cli = {.out = stdout,
                       .err = stderr,

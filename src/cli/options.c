@@ -60,7 +60,8 @@ static enum fkv_status unknown_option(const struct option_list *list, const char
         nearest = text_nearest(word, names, count);
     }
     if (nearest == NULL)
-        return status_set(error, FKV_INVALID_ARGUMENT, "unknown option '--%.*s'", (int)size, name);
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "unknown option '--%.*s'; --help lists what there is", (int)size, name);
     return status_set(error, FKV_INVALID_ARGUMENT, "unknown option '--%.*s'; did you mean '--%s'?",
                       (int)size, name, nearest);
 }
@@ -107,7 +108,8 @@ static enum fkv_status take_short(struct parser *parser, const char *word)
 {
     const struct option *option = find_letter(parser->list, word[0]);
     if (option == NULL)
-        return status_set(parser->error, FKV_INVALID_ARGUMENT, "unknown option '-%s'", word);
+        return status_set(parser->error, FKV_INVALID_ARGUMENT,
+                          "unknown option '-%s'; --help lists what there is", word);
     return take_value(parser, option, word[1] != '\0' ? word + 1 : NULL);
 }
 

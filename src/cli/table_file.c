@@ -88,6 +88,14 @@ static bool looks_like_ipc(int fd, const struct stat *about)
     return begins_with(fd, about, "ARROW1") || begins_with(fd, about, "\xff\xff\xff\xff");
 }
 
+enum fkv_status table_source_blame(const char *path, enum fkv_status status,
+                                   struct fkv_error *error)
+{
+    if (strcmp(path, "-") == 0)
+        return status_prefix(error, status, "standard input");
+    return status_prefix(error, status, "'%s'", path);
+}
+
 /* Takes `fd` over. */
 static enum fkv_status open_ipc(int fd, const char *path, const struct stat *about,
                                 struct table_source *source, struct fkv_error *error)
@@ -103,13 +111,11 @@ static enum fkv_status open_ipc(int fd, const char *path, const struct stat *abo
                           "'%s' is neither Arrow IPC nor Parquet; files ending in " TABLE_ENDINGS
                           " can be put",
                           path);
-    const char *quote = is_stdin ? "" : "'", *name = is_stdin ? "standard input" : path;
     if (is_foreign)
-        return status_set(error, FKV_INVALID_ARGUMENT,
-                          "%s%s%s isn't Arrow IPC: it begins neither as a file (ARROW1) nor as a "
-                          "stream",
-                          quote, name, quote);
-    return status_prefix(error, status, "%s%s%s", quote, name, quote);
+        status_set(error, status, "not Arrow IPC: %s",
+                   about->st_size == 0 ? "it is empty"
+                                       : "it begins neither as a file (ARROW1) nor as a stream");
+    return table_source_blame(path, status, error);
 }
 
 enum fkv_status table_source_open(const char *path, struct table_source *ret,

@@ -32,6 +32,10 @@ enum fkv_status table_source_open(const char *path, struct table_source *ret,
                                   struct fkv_error *error);
 void table_source_done(struct table_source *source);
 
+/* Puts the name of the source before what is wrong with it. */
+enum fkv_status table_source_blame(const char *path, enum fkv_status status,
+                                   struct fkv_error *error);
+
 /* How much of it was read, given what came out so far; negative when that can't be known. */
 double table_source_fraction(const struct table_source *source, const struct fkv_progress *so_far);
 

@@ -34,7 +34,8 @@ bool transfer_progress(void *transfer, const struct fkv_progress *so_far);
 /* The stream through the tap: fails when interrupted. */
 struct ArrowArrayStream transfer_stream(struct transfer *transfer, struct ArrowArrayStream *inner);
 
-/* Says why it failed; `exit_code` is what the failure gives. */
+/* Says why it failed: that it was interrupted, else what the tap has seen, else `error`, by `fail`.
+ */
 int transfer_fail(const struct transfer *transfer, const struct cli *cli, struct fkv_error *error,
                   int (*fail)(const struct cli *cli, const struct fkv_error *error));
 

@@ -221,8 +221,11 @@ enum fkv_status client_call_open(struct fkv_client *client, struct client_call *
 void client_call_closed(struct client_call *call, enum fkv_status status, const char *message)
 {
     call->wire = NULL;
-    if (call->status == FKV_OK) /* else the cause is known better here */
-        call->status = status_set(&call->error, status, "%s", message == NULL ? "" : message);
+    if (call->status != FKV_OK) /* the cause is known better here */
+        return;
+    call->status = status_set(&call->error, status, "%s", message == NULL ? "" : message);
+    if (status == FKV_UNAVAILABLE)
+        status_prefix(&call->error, status, "%s", call->client->authority);
 }
 
 /* One turn sends the reset: the next call, which would do it, may be a long time away. */
@@ -236,9 +239,14 @@ void client_call_end(struct client_call *call)
         wire_pump_turn(client->pump, 0);
 }
 
-static void give_up(struct client_call *call, enum fkv_status status, const char *message)
+static void give_up(struct client_call *call, enum fkv_status status)
 {
-    call->status = status_set(&call->error, status, "%s", message);
+    if (status == FKV_CANCELLED)
+        status_set(&call->error, status, "the call was cancelled");
+    else
+        status_set(&call->error, status, "the deadline of the call to %s has passed",
+                   call->client->authority);
+    call->status = status;
     client_call_end(call);
 }
 
@@ -252,11 +260,11 @@ void client_call_run(struct client_call *call, bool (*is_done)(const void *conte
     while (call->wire != NULL && !(is_done != NULL && is_done(context))) {
         uint64_t now = clock_now_ns(client->clock);
         if (atomic_exchange(&client->is_cancelled, false)) {
-            give_up(call, FKV_CANCELLED, "the call was cancelled");
+            give_up(call, FKV_CANCELLED);
             break;
         }
         if (now >= call->deadline_ns) {
-            give_up(call, FKV_DEADLINE_EXCEEDED, "the deadline of the call has passed");
+            give_up(call, FKV_DEADLINE_EXCEEDED);
             break;
         }
         uint64_t left = call->deadline_ns - now;

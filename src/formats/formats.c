@@ -187,7 +187,8 @@ enum fkv_status formats_load(struct formats **ret, struct fkv_error *error)
         if (formats == NULL)
             return status_set(error, FKV_UNIMPLEMENTED,
                               "FLIGHTKV_ARROW_DIR names '%s', where " FKV_ARROW_LIBRARY
-                              " and " FKV_PARQUET_LIBRARY " can't be loaded from",
+                              " and " FKV_PARQUET_LIBRARY " can't be loaded from; without it, "
+                              "those of \"pip install 'pyarrow==" FKV_ARROW_MAJOR ".*'\" are found",
                               named);
     }
     if (formats == NULL)

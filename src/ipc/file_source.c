@@ -89,12 +89,12 @@ static enum fkv_status read_some(struct file_source *source, uint8_t *target, si
     return FKV_OK;
 }
 
-static enum fkv_status cut_off(const struct file_source *source, size_t wanted,
-                               struct fkv_error *error)
+static enum fkv_status cut_off(const struct file_source *source, struct fkv_error *error)
 {
+    uint64_t end = source->is_regular ? source->size : source->offset;
     return status_set(error, FKV_INVALID_ARGUMENT,
-                      "the data ends at byte %llu, within the next %zu bytes that it announces",
-                      (unsigned long long)source->offset, wanted);
+                      "the data ends at byte %llu, in the middle of a message",
+                      (unsigned long long)end);
 }
 
 /* How many bytes there can be from here on. */
@@ -125,10 +125,10 @@ enum fkv_status file_source_read(struct file_source *source, uint8_t *target, si
 {
     size_t got;
     if (size > left_in(source))
-        return cut_off(source, size, error);
+        return cut_off(source, error);
     enum fkv_status status = read_some(source, target, size, &got, error);
     if (status == FKV_OK && got < size)
-        status = cut_off(source, size - got, error);
+        status = cut_off(source, error);
     return status;
 }
 
@@ -162,7 +162,7 @@ static enum fkv_status read_length(struct file_source *source, uint32_t *ret,
         return FKV_OK;
     }
     if (got < sizeof word)
-        return cut_off(source, sizeof word - got, error);
+        return cut_off(source, error);
     if (load_le32(word) == continuation) {
         status = file_source_read(source, word, sizeof word, error);
         if (status != FKV_OK)
@@ -181,7 +181,7 @@ static enum fkv_status read_header(struct file_source *source, uint32_t length,
                           (unsigned long)length, (unsigned long long)source->offset,
                           (unsigned long long)source->limits.header_bytes_max);
     if (length > left_in(source))
-        return cut_off(source, length, error);
+        return cut_off(source, error);
     buf_clear(&source->header);
     uint8_t *target = buf_extend(&source->header, length);
     if (target == NULL)
@@ -243,7 +243,7 @@ static enum fkv_status read_body(struct file_source *source, uint64_t length, st
         return FKV_OK;
     }
     if (length > left_in(source) || length > SIZE_MAX / 2)
-        return cut_off(source, (size_t)length, error);
+        return cut_off(source, error);
     size_t first = source->is_regular || length < trusted_bytes ? (size_t)length : trusted_bytes;
     struct block *block = take_block(source, first);
     if (block == NULL)

@@ -360,8 +360,10 @@ enum fkv_status net_tcp_listen(const struct net_uri *uri, int backlog, struct ne
     if (cause != 0) {
         char text[net_uri_max];
         net_uri_text(uri, text);
-        return status_set(error, FKV_UNAVAILABLE, "could not listen on %s: %s", text,
-                          strerror(cause));
+        status = cause == EADDRINUSE ? FKV_UNAVAILABLE
+                 : cause == EACCES   ? FKV_PERMISSION_DENIED
+                                     : FKV_UNKNOWN;
+        return status_set(error, status, "could not listen on %s: %s", text, strerror(cause));
     }
     *ret = listen;
     return FKV_OK;

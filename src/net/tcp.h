@@ -20,8 +20,8 @@ enum fkv_status net_tcp_accepted(const struct alloc *alloc, struct net_loop *loo
                                  struct net_transport **ret, struct fkv_error *error);
 
 /* Listening sockets of one URI: "localhost" gives one each for 127.0.0.1 and ::1 where the machine
- * has IPv6, on the same port. Port 0 picks a free one. UNAVAILABLE when taken: names the address.
- */
+ * has IPv6, on the same port. Port 0 picks a free one. UNAVAILABLE when taken,
+ * PERMISSION_DENIED when not allowed; the sentence names the address. */
 enum { net_listen_max = 4 };
 struct net_listen {
     int fds[net_listen_max]; /* non-blocking, close-on-exec; the caller closes them */
