@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "base/buf.h"
 #include "base/text.h"
 
 int cli_error(const struct cli *cli, int exit_code, const char *format, ...)
@@ -53,13 +52,13 @@ int cli_fail_key(const struct cli *cli, const struct fkv_error *error)
     return cli_error(cli, CLI_NO_KEY, "%s; \"flightkv ls\" lists the keys", error->message);
 }
 
-int cli_connect(const struct cli *cli, struct fkv_client **ret)
+int cli_connect(struct cli *cli)
 {
     struct fkv_error error;
     struct fkv_client_options options = {.size = sizeof options,
                                          .call_timeout_ms = cli->timeout_ms,
                                          .connect_timeout_ms = cli->timeout_ms};
-    enum fkv_status status = fkv_client_open(cli->server, &options, ret, &error);
+    enum fkv_status status = fkv_client_open(cli->server, &options, &cli->client, &error);
     if (status == FKV_INVALID_ARGUMENT)
         return cli_error(cli, CLI_USAGE, "%s", error.message);
     if (status == FKV_UNAVAILABLE)
@@ -70,20 +69,36 @@ int cli_connect(const struct cli *cli, struct fkv_client **ret)
     return status == FKV_OK ? CLI_DONE : cli_fail(cli, &error);
 }
 
-int cli_key(const struct cli *cli, const char *text, struct buf *ret)
+static int unescape(struct cli *cli, const char *what, size_t bytes_max, const char *text)
 {
-    size_t before = ret->size;
-    if (!text_unescape(ret, slice_text(text)))
-        return ret->failed
-                   ? cli_error(cli, CLI_USAGE, "the key is too long; expected at most 4,096 bytes")
-                   : cli_error(cli, CLI_USAGE,
-                               "key '%s': '%%' must be followed by two hex digits; write a "
-                               "percent sign as %%25",
-                               text);
-    if (ret->size == before)
-        return cli_error(cli, CLI_USAGE, "the key is empty; expected 1 to 4,096 bytes");
-    if (ret->data[before] == 0)
-        return cli_error(cli, CLI_USAGE, "key '%s' begins with a zero byte, which no key may",
+    struct buf *key = &cli->key;
+    char most[text_figure_size];
+    buf_clear(key);
+    bool is_well_formed = text_unescape(key, slice_text(text));
+    if (key->failed || key->size > bytes_max)
+        return cli_error(cli, CLI_USAGE, "the %s is too long; expected at most %s bytes", what,
+                         text_count(most, bytes_max));
+    if (!is_well_formed)
+        return cli_error(
+            cli, CLI_USAGE,
+            "%s '%s': '%%' must be followed by two hex digits; write a percent sign as "
+            "%%25",
+            what, text);
+    if (key->size == 0)
+        return cli_error(cli, CLI_USAGE, "the %s is empty; expected 1 to %s bytes", what,
+                         text_count(most, bytes_max));
+    if (key->data[0] == 0)
+        return cli_error(cli, CLI_USAGE, "%s '%s' begins with a zero byte, which no key may", what,
                          text);
     return CLI_DONE;
+}
+
+int cli_key(struct cli *cli, const char *text)
+{
+    return unescape(cli, "key", cli_key_bytes_max, text);
+}
+
+int cli_pattern(struct cli *cli, const char *text)
+{
+    return unescape(cli, "pattern", cli_pattern_bytes_max, text);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "cli/options.h"
 #include "flightkv/flightkv.h"
 
@@ -24,8 +25,10 @@ struct cli {
     bool err_is_terminal;
     bool has_color; /* on cli->out */
     bool json;
-    const char *server;  /* NULL: the library's choice */
-    uint64_t timeout_ms; /* of each call; 0 = none */
+    const char *server;        /* NULL: the library's choice */
+    uint64_t timeout_ms;       /* of each call; 0 = none */
+    struct fkv_client *client; /* of cli_connect; main closes it */
+    struct buf key;            /* of cli_key or cli_pattern; main frees it */
 };
 
 /* What an argument is, for the shell's completion. */
@@ -79,12 +82,12 @@ int cli_fail(const struct cli *cli, const struct fkv_error *error);
 /* The same for a call about a key: 3 when there is no such key. */
 int cli_fail_key(const struct cli *cli, const struct fkv_error *error);
 
-/* Opens the server's client; on failure says so, and what to do, and gives the exit code. */
-int cli_connect(const struct cli *cli, struct fkv_client **ret);
+/* Opens cli->client; on failure says so, and what to do, and gives the exit code. */
+int cli_connect(struct cli *cli);
 
-/* A key as typed (percent-escaped) to its bytes, appended to `ret`. */
-struct buf;
-enum { cli_key_bytes_max = 4096 };
-int cli_key(const struct cli *cli, const char *text, struct buf *ret);
+/* A key or a glob as typed (percent-escaped) to its bytes in cli->key, in place of the last one. */
+enum { cli_key_bytes_max = 4096, cli_pattern_bytes_max = 65536 };
+int cli_key(struct cli *cli, const char *text);
+int cli_pattern(struct cli *cli, const char *text);
 
 #endif

@@ -211,7 +211,9 @@ static int connect_client(struct demo *demo)
     struct cli cli = *demo->cli;
     if (demo->server.pid > 0)
         cli.server = demo->server.uri;
-    return cli_connect(&cli, &demo->client);
+    int exit_code = cli_connect(&cli);
+    demo->client = cli.client; /* closed before its server stops */
+    return exit_code;
 }
 
 /* What of the command line says which table. */

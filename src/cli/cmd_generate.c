@@ -91,7 +91,7 @@ static int generate(struct cli *cli, const struct numbers_options *options, stru
     if (numbers_stream(options, &numbers, &error) != FKV_OK)
         return cli_fail(cli, &error);
     struct transfer transfer;
-    transfer_begin(&transfer, cli, "Generating", NULL);
+    transfer_begin(&transfer, cli, "Generating");
     transfer.rows = options->rows;
     struct ArrowArrayStream stream = transfer_stream(&transfer, &numbers);
     enum fkv_status status =

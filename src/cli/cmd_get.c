@@ -4,16 +4,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/buf.h"
 #include "cli/preview.h"
 #include "cli/transfer.h"
 
 enum { rows_shown = 5, rows_shown_max = 1000 };
 
 struct get {
-    const struct cli *cli;
-    struct slice key;
-    struct fkv_client *client;
+    struct cli *cli;
     struct transfer transfer;
 };
 
@@ -21,7 +18,8 @@ struct get {
 static void learn_size(struct get *get)
 {
     struct fkv_table_info info;
-    if (fkv_info(get->client, get->key.data, get->key.size, &info, NULL) != FKV_OK)
+    const struct buf *key = &get->cli->key;
+    if (fkv_info(get->cli->client, key->data, key->size, &info, NULL) != FKV_OK)
         return;
     get->transfer.rows = info.rows;
     get->transfer.bytes = info.bytes;
@@ -35,8 +33,9 @@ static enum fkv_status open_stream(struct get *get, struct ArrowArrayStream *ret
 {
     struct ArrowArrayStream stream;
     struct fkv_get_options options = {.size = sizeof options, .flags = FKV_GET_CHECK_VALUES};
+    const struct buf *key = &get->cli->key;
     enum fkv_status status =
-        fkv_get(get->client, get->key.data, get->key.size, &options, &stream, error);
+        fkv_get(get->cli->client, key->data, key->size, &options, &stream, error);
     if (status == FKV_OK)
         *ret = transfer_stream(&get->transfer, &stream);
     return status;
@@ -47,7 +46,7 @@ static int get_to_sink(struct get *get, struct table_sink *sink)
     struct fkv_error error;
     struct fkv_progress result;
     struct ArrowArrayStream stream;
-    transfer_begin(&get->transfer, get->cli, "Getting", get->client);
+    transfer_begin(&get->transfer, get->cli, "Getting");
     learn_size(get);
     enum fkv_status status = open_stream(get, &stream, &error);
     bool is_open = status == FKV_OK;
@@ -62,7 +61,7 @@ static int get_to_sink(struct get *get, struct table_sink *sink)
     /* The sink counts what it wrote; "bytes" is to be what put, ls and info say of the table. */
     if ((uint64_t)get->transfer.rows == result.rows)
         result.bytes = (uint64_t)get->transfer.bytes;
-    return transfer_report(&get->transfer, get->cli, "Got", get->key, sink->path, &result);
+    return transfer_report(&get->transfer, get->cli, "Got", sink->path, &result);
 }
 
 static int get_to_preview(struct get *get, const struct preview_options *options)
@@ -70,7 +69,7 @@ static int get_to_preview(struct get *get, const struct preview_options *options
     struct fkv_error error;
     struct ArrowArrayStream stream;
     struct preview *preview = NULL;
-    transfer_begin(&get->transfer, get->cli, "Getting", get->client);
+    transfer_begin(&get->transfer, get->cli, "Getting");
     learn_size(get);
     enum fkv_status status = open_stream(get, &stream, &error);
     bool is_open = status == FKV_OK;
@@ -105,7 +104,7 @@ static int preview(struct get *get, const struct parsed *parsed)
                                       .has_color = cli->has_color};
     int exit_code = parse_rows(cli, parsed_value(parsed, "show"), &options.rows);
     if (exit_code == CLI_DONE)
-        exit_code = cli_connect(cli, &get->client);
+        exit_code = cli_connect(get->cli);
     if (exit_code == CLI_DONE)
         exit_code = get_to_preview(get, &options);
     return exit_code;
@@ -118,7 +117,7 @@ static int transfer(struct get *get, const struct parsed *parsed)
                                   parsed_value(parsed, "compression"), &sink);
     if (exit_code != CLI_DONE)
         return exit_code;
-    exit_code = cli_connect(get->cli, &get->client);
+    exit_code = cli_connect(get->cli);
     if (exit_code == CLI_DONE)
         exit_code = get_to_sink(get, &sink);
     table_sink_done(&sink);
@@ -133,15 +132,11 @@ static int run(struct cli *cli, const struct parsed *parsed)
         return cli_error(cli, CLI_USAGE, "get: --json goes together with -o FILE only");
     if (has_output && parsed_has(parsed, "preview"))
         return cli_error(cli, CLI_USAGE, "get: --preview and -o FILE can't go together");
-    struct buf key;
-    buf_init(&key, alloc_system(), cli_key_bytes_max);
-    int exit_code = cli_key(cli, parsed->arguments[0], &key);
-    struct get get = {.cli = cli, .key = buf_slice(&key)};
-    if (exit_code == CLI_DONE)
-        exit_code = is_preview ? preview(&get, parsed) : transfer(&get, parsed);
-    fkv_client_close(get.client);
-    buf_done(&key);
-    return exit_code;
+    int exit_code = cli_key(cli, parsed->arguments[0]);
+    if (exit_code != CLI_DONE)
+        return exit_code;
+    struct get get = {.cli = cli};
+    return is_preview ? preview(&get, parsed) : transfer(&get, parsed);
 }
 
 static const struct option options[] = {

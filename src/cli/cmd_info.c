@@ -109,34 +109,21 @@ static int print(const struct cli *cli, struct doc *figures, const struct ArrowS
     return is_done ? exit_code : cli_no_memory(cli);
 }
 
-static int info(const struct cli *cli, struct slice key)
-{
-    struct fkv_client *client;
-    struct fkv_error error;
-    struct fkv_table_info info;
-    int exit_code = cli_connect(cli, &client);
-    if (exit_code != CLI_DONE)
-        return exit_code;
-    if (fkv_info(client, key.data, key.size, &info, &error) != FKV_OK) {
-        exit_code = cli_fail_key(cli, &error);
-    } else {
-        struct doc *figures = figures_of(client, &info);
-        exit_code = print(cli, figures, &info.schema);
-        doc_free(figures);
-        fkv_table_info_done(&info);
-    }
-    fkv_client_close(client);
-    return exit_code;
-}
-
 static int run(struct cli *cli, const struct parsed *parsed)
 {
-    struct buf key;
-    buf_init(&key, alloc_system(), cli_key_bytes_max);
-    int exit_code = cli_key(cli, parsed->arguments[0], &key);
+    struct fkv_error error;
+    struct fkv_table_info info;
+    int exit_code = cli_key(cli, parsed->arguments[0]);
     if (exit_code == CLI_DONE)
-        exit_code = info(cli, buf_slice(&key));
-    buf_done(&key);
+        exit_code = cli_connect(cli);
+    if (exit_code != CLI_DONE)
+        return exit_code;
+    if (fkv_info(cli->client, cli->key.data, cli->key.size, &info, &error) != FKV_OK)
+        return cli_fail_key(cli, &error);
+    struct doc *figures = figures_of(cli->client, &info);
+    exit_code = print(cli, figures, &info.schema);
+    doc_free(figures);
+    fkv_table_info_done(&info);
     return exit_code;
 }
 

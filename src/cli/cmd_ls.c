@@ -10,8 +10,6 @@
 #include "cli/json.h"
 #include "cli/progress.h"
 
-enum { pattern_bytes_max = 65536 };
-
 struct entry {
     struct slice key; /* owned */
     int64_t rows;
@@ -143,35 +141,24 @@ static int print(const struct cli *cli, struct listing *listing, const char *pat
     return is_done ? CLI_DONE : cli_no_memory(cli);
 }
 
-static int list(const struct cli *cli, const char *pattern)
+static int run(struct cli *cli, const struct parsed *parsed)
 {
-    struct fkv_client *client;
     struct fkv_error error;
     struct listing listing = {0};
-    int exit_code = cli_connect(cli, &client);
+    bool has_pattern = parsed->argument_count > 0;
+    int exit_code = has_pattern ? cli_pattern(cli, parsed->arguments[0]) : CLI_DONE;
+    if (exit_code == CLI_DONE)
+        exit_code = cli_connect(cli);
     if (exit_code != CLI_DONE)
         return exit_code;
-    if (fkv_list(client, pattern, on_table, &listing, &error) != FKV_OK)
+    const char *pattern = has_pattern ? buf_c_text(&cli->key) : NULL;
+    if (fkv_list(cli->client, pattern, on_table, &listing, &error) != FKV_OK)
         exit_code = cli_fail(cli, &error);
     else if (listing.has_failed)
         exit_code = cli_no_memory(cli);
     else
         exit_code = print(cli, &listing, pattern);
-    fkv_client_close(client);
     listing_done(&listing);
-    return exit_code;
-}
-
-static int run(struct cli *cli, const struct parsed *parsed)
-{
-    if (parsed->argument_count == 0)
-        return list(cli, NULL);
-    struct buf pattern;
-    buf_init(&pattern, alloc_system(), pattern_bytes_max);
-    int exit_code = cli_key(cli, parsed->arguments[0], &pattern);
-    if (exit_code == CLI_DONE)
-        exit_code = list(cli, buf_c_text(&pattern));
-    buf_done(&pattern);
     return exit_code;
 }
 

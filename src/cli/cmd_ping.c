@@ -32,18 +32,16 @@ static int report(const struct cli *cli, struct doc *answer, uint64_t ns)
 static int run(struct cli *cli, const struct parsed *parsed)
 {
     (void)parsed;
-    struct fkv_client *client;
     struct fkv_error error;
     struct doc *answer = NULL;
-    int exit_code = cli_connect(cli, &client);
+    int exit_code = cli_connect(cli);
     if (exit_code != CLI_DONE)
         return exit_code;
     uint64_t started_ns = clock_now_ns(clock_system());
-    enum fkv_status status = figures_call(client, "flightkv.ping", "", &answer, &error);
+    enum fkv_status status = figures_call(cli->client, "flightkv.ping", "", &answer, &error);
     uint64_t ns = clock_now_ns(clock_system()) - started_ns;
     exit_code = status == FKV_OK ? report(cli, answer, ns) : cli_fail(cli, &error);
     doc_free(answer);
-    fkv_client_close(client);
     return exit_code;
 }
 

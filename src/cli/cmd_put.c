@@ -1,54 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 
-#include "base/buf.h"
 #include "cli/transfer.h"
 
-static int put(const struct cli *cli, struct slice key, const char *path,
-               struct table_source *source, struct fkv_client *client)
+static int put(const struct cli *cli, const char *path, struct table_source *source)
 {
     struct fkv_error error;
     struct fkv_progress result;
     struct transfer transfer;
-    transfer_begin(&transfer, cli, "Putting", client);
+    transfer_begin(&transfer, cli, "Putting");
     transfer.source = source;
     struct ArrowArrayStream stream = transfer_stream(&transfer, &source->stream);
     struct fkv_put_options options = {
         .size = sizeof options, .progress = transfer_progress, .progress_context = &transfer};
     enum fkv_status status =
-        fkv_put(client, key.data, key.size, &stream, &options, &result, &error);
+        fkv_put(cli->client, cli->key.data, cli->key.size, &stream, &options, &result, &error);
     transfer_end(&transfer);
     if (transfer.tap.failure.status != FKV_OK)
         table_source_blame(path, transfer.tap.failure.status, &transfer.tap.failure);
     if (status != FKV_OK)
         return transfer_fail(&transfer, cli, &error, cli_fail);
-    return transfer_report(&transfer, cli, "Put", key, path, &result);
+    return transfer_report(&transfer, cli, "Put", path, &result);
 }
 
 /* The file is opened before the server is called: a wrong name is found without one. */
-static int open_and_put(const struct cli *cli, struct slice key, const char *path)
+static int run(struct cli *cli, const struct parsed *parsed)
 {
     struct fkv_error error;
     struct table_source source;
-    struct fkv_client *client = NULL;
+    const char *path = parsed->arguments[1];
+    int exit_code = cli_key(cli, parsed->arguments[0]);
+    if (exit_code != CLI_DONE)
+        return exit_code;
     if (table_source_open(path, &source, &error) != FKV_OK)
         return cli_error(cli, CLI_FAILED, "%s", error.message);
-    int exit_code = cli_connect(cli, &client);
+    exit_code = cli_connect(cli);
     if (exit_code == CLI_DONE)
-        exit_code = put(cli, key, path, &source, client);
-    fkv_client_close(client);
+        exit_code = put(cli, path, &source);
     table_source_done(&source);
-    return exit_code;
-}
-
-static int run(struct cli *cli, const struct parsed *parsed)
-{
-    struct buf key;
-    buf_init(&key, alloc_system(), cli_key_bytes_max);
-    int exit_code = cli_key(cli, parsed->arguments[0], &key);
-    if (exit_code == CLI_DONE)
-        exit_code = open_and_put(cli, buf_slice(&key), parsed->arguments[1]);
-    buf_done(&key);
     return exit_code;
 }
 

@@ -1,75 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 
-#include "base/buf.h"
 #include "base/text.h"
 #include "cli/json.h"
 
+/* What is told in the end with --json; arrays. */
 struct removal {
-    const struct cli *cli;
-    struct fkv_client *client;
-    struct doc *removed; /* arrays, with --json only */
+    struct doc *removed;
     struct doc *missing;
 };
 
-static void say_removed(const struct cli *cli, struct slice key)
+static void say_removed(const struct cli *cli)
 {
     struct buf shown;
-    buf_init(&shown, alloc_system(), 3 * key.size + 1);
-    text_escape(&shown, key);
+    buf_init(&shown, alloc_system(), 3 * cli->key.size + 1);
+    text_escape(&shown, buf_slice(&cli->key));
     fprintf(cli->out, "Removed %s\n", buf_c_text(&shown));
     buf_done(&shown);
 }
 
 /* A key that isn't there is told, and the others are still removed. */
-static int remove_key(struct removal *removal, struct slice key)
+static int remove_key(const struct cli *cli, struct removal *removal)
 {
     struct fkv_error error;
-    enum fkv_status status = fkv_delete(removal->client, key.data, key.size, &error);
-    if (status == FKV_OK && removal->cli->json)
-        doc_append_key(removal->removed, key.data, key.size);
+    const struct buf *key = &cli->key;
+    enum fkv_status status = fkv_delete(cli->client, key->data, key->size, &error);
+    if (status == FKV_OK && cli->json)
+        doc_append_key(removal->removed, key->data, key->size);
     else if (status == FKV_OK)
-        say_removed(removal->cli, key);
-    if (status == FKV_NOT_FOUND && removal->cli->json)
-        doc_append_key(removal->missing, key.data, key.size);
-    return status == FKV_OK ? CLI_DONE : cli_fail_key(removal->cli, &error);
+        say_removed(cli);
+    if (status == FKV_NOT_FOUND && cli->json)
+        doc_append_key(removal->missing, key->data, key->size);
+    return status == FKV_OK ? CLI_DONE : cli_fail_key(cli, &error);
 }
 
-static int remove_keys(struct removal *removal, const struct parsed *parsed)
+static int remove_keys(struct cli *cli, const struct parsed *parsed, struct removal *removal)
 {
     int worst = CLI_DONE;
-    struct buf key;
-    buf_init(&key, alloc_system(), cli_key_bytes_max);
     for (size_t i = 0; i < parsed->argument_count; i++) {
-        buf_clear(&key);
-        int exit_code = cli_key(removal->cli, parsed->arguments[i], &key);
+        int exit_code = cli_key(cli, parsed->arguments[i]);
         if (exit_code == CLI_DONE)
-            exit_code = remove_key(removal, buf_slice(&key));
+            exit_code = remove_key(cli, removal);
         if (exit_code != CLI_DONE)
             worst = exit_code;
         if (exit_code != CLI_DONE && exit_code != CLI_NO_KEY)
             break;
     }
-    buf_done(&key);
     return worst;
 }
 
 static int run(struct cli *cli, const struct parsed *parsed)
 {
-    struct removal removal = {.cli = cli};
-    int exit_code = cli_connect(cli, &removal.client);
+    int exit_code = cli_connect(cli);
     if (exit_code != CLI_DONE)
         return exit_code;
-    removal.removed = doc_array();
-    removal.missing = doc_array();
-    exit_code = remove_keys(&removal, parsed);
+    struct removal removal = {doc_array(), doc_array()};
+    exit_code = remove_keys(cli, parsed, &removal);
     struct doc *both = doc_object();
     doc_set(both, "removed", removal.removed);
     doc_set(both, "missing", removal.missing);
     if (cli->json && !doc_print(both, cli->out))
         exit_code = cli_no_memory(cli);
     doc_free(both);
-    fkv_client_close(removal.client);
     return exit_code;
 }
 

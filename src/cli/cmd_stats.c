@@ -5,20 +5,18 @@
 static int run(struct cli *cli, const struct parsed *parsed)
 {
     (void)parsed;
-    struct fkv_client *client;
     struct fkv_error error;
     struct doc *stats = NULL;
-    int exit_code = cli_connect(cli, &client);
+    int exit_code = cli_connect(cli);
     if (exit_code != CLI_DONE)
         return exit_code;
-    if (figures_call(client, "flightkv.stats", "", &stats, &error) != FKV_OK)
+    if (figures_call(cli->client, "flightkv.stats", "", &stats, &error) != FKV_OK)
         exit_code = cli_fail(cli, &error);
     else if (!cli->json)
         exit_code = figures_print(cli, stats);
     else if (!doc_print(stats, cli->out))
         exit_code = cli_no_memory(cli);
     doc_free(stats);
-    fkv_client_close(client);
     return exit_code;
 }
 

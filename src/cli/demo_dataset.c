@@ -29,7 +29,7 @@ int demo_dataset_read(const struct cli *cli, const char *path, struct demo_table
         return cli_error(cli, CLI_FAILED, "%s", error.message);
     if (cli->err_is_terminal)
         fputs("Reading the file", cli->err);
-    transfer_begin(&transfer, cli, "Reading", NULL);
+    transfer_begin(&transfer, cli, "Reading");
     struct ArrowArrayStream stream = transfer_stream(&transfer, &source.stream);
     enum fkv_status status = demo_table_collect(&stream, &table, &error);
     transfer_end(&transfer);
@@ -125,7 +125,7 @@ static int generate(struct dataset *dataset)
     if (exit_code != CLI_DONE)
         return exit_code;
     sink.plain = true;
-    transfer_begin(&transfer, dataset->cli, "Generating", NULL);
+    transfer_begin(&transfer, dataset->cli, "Generating");
     enum fkv_status status = write_numbers(dataset, &sink, &transfer, &error);
     transfer_end(&transfer);
     if (status != FKV_OK)

@@ -129,7 +129,10 @@ int main(int argc, char **argv)
                       .out_is_terminal = isatty(STDOUT_FILENO) == 1,
                       .err_is_terminal = isatty(STDERR_FILENO) == 1};
     cli.has_color = cli.out_is_terminal && getenv("NO_COLOR") == NULL;
+    buf_init(&cli.key, alloc_system(), cli_pattern_bytes_max);
     int exit_code = run(&cli, argc, argv);
+    fkv_client_close(cli.client);
+    buf_done(&cli.key);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         int failure =
             cli_error(&cli, CLI_FAILED, "cannot write to standard output: %s", strerror(errno));

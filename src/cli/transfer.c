@@ -16,11 +16,10 @@ int transfer_sink(const struct cli *cli, const char *path, const char *compressi
                      error.message);
 }
 
-void transfer_begin(struct transfer *transfer, const struct cli *cli, const char *verb,
-                    struct fkv_client *client)
+void transfer_begin(struct transfer *transfer, const struct cli *cli, const char *verb)
 {
     *transfer = (struct transfer){0};
-    interrupt_begin(&transfer->interrupt, client);
+    interrupt_begin(&transfer->interrupt, cli->client);
     progress_begin(&transfer->progress, cli, verb);
 }
 
@@ -62,11 +61,11 @@ int transfer_fail(const struct transfer *transfer, const struct cli *cli, struct
     return fail(cli, error);
 }
 
-static int report_json(const struct cli *cli, struct slice key, const char *path,
-                       const struct fkv_progress *result, uint64_t ns)
+static int report_json(const struct cli *cli, const char *path, const struct fkv_progress *result,
+                       uint64_t ns)
 {
     struct doc *doc = doc_object();
-    doc_set_key(doc, key.data, key.size);
+    doc_set_key(doc, cli->key.data, cli->key.size);
     if (path != NULL && text_is_utf8(slice_text(path)))
         doc_set_text(doc, "file", path);
     doc_set_count(doc, "rows", result->rows);
@@ -79,16 +78,16 @@ static int report_json(const struct cli *cli, struct slice key, const char *path
 }
 
 int transfer_report(const struct transfer *transfer, const struct cli *cli, const char *did,
-                    struct slice key, const char *path, const struct fkv_progress *result)
+                    const char *path, const struct fkv_progress *result)
 {
     uint64_t ns = progress_elapsed_ns(&transfer->progress);
     if (cli->json)
-        return report_json(cli, key, path, result, ns);
+        return report_json(cli, path, result, ns);
     char rows[text_figure_size], batches[text_figure_size], size[text_figure_size];
     char time[text_figure_size], rate[text_figure_size];
     struct buf shown;
-    buf_init(&shown, alloc_system(), 3 * key.size + 1);
-    text_escape(&shown, key);
+    buf_init(&shown, alloc_system(), 3 * cli->key.size + 1);
+    text_escape(&shown, buf_slice(&cli->key));
     fprintf(cli->out, "%s %s: %s %s in %s %s, %s in %s (%s/s)\n", did, buf_c_text(&shown),
             text_count(rows, result->rows), result->rows == 1 ? "row" : "rows",
             text_count(batches, result->batches), result->batches == 1 ? "batch" : "batches",

@@ -4,7 +4,6 @@
 #ifndef CLI_TRANSFER_H
 #define CLI_TRANSFER_H
 
-#include "base/slice.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/table_file.h"
@@ -23,9 +22,8 @@ struct transfer {
 int transfer_sink(const struct cli *cli, const char *path, const char *compression,
                   struct table_sink *ret);
 
-/* `client` may be NULL. */
-void transfer_begin(struct transfer *transfer, const struct cli *cli, const char *verb,
-                    struct fkv_client *client);
+/* An interruption cancels what cli->client is at, if there is one. */
+void transfer_begin(struct transfer *transfer, const struct cli *cli, const char *verb);
 void transfer_end(struct transfer *transfer);
 
 /* The fkv_progress_callback; its context is the transfer. */
@@ -39,9 +37,9 @@ struct ArrowArrayStream transfer_stream(struct transfer *transfer, struct ArrowA
 int transfer_fail(const struct transfer *transfer, const struct cli *cli, struct fkv_error *error,
                   int (*fail)(const struct cli *cli, const struct fkv_error *error));
 
-/* One line on cli->out, "DID KEY: 4,194,304 rows in 32 batches, 2.0 GiB in 1.2 s (1.7 GiB/s)", or
- * JSON with the same figures; `path` goes into the JSON (may be NULL). */
+/* One line on cli->out about cli->key, "DID KEY: 4,194,304 rows in 32 batches, 2.0 GiB in 1.2 s
+ * (1.7 GiB/s)", or JSON with the same figures; `path` goes into the JSON (may be NULL). */
 int transfer_report(const struct transfer *transfer, const struct cli *cli, const char *did,
-                    struct slice key, const char *path, const struct fkv_progress *result);
+                    const char *path, const struct fkv_progress *result);
 
 #endif
