@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo's table: made once as a Parquet file, then held in memory for all its clients."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -58,10 +59,11 @@ def write_numbers(path, size):
 
 
 class Table:
-    """A table as an Arrow IPC file in memory (memfd), which clients open by its path."""
+    """A table as an Arrow IPC file in memory, which clients open by its path and map; it is sealed,
+    so that they may rely on its bytes."""
 
     def __init__(self, schema, batches):
-        self.fd = os.memfd_create("table")
+        self.fd = os.memfd_create("table", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         self.path = f"/proc/self/fd/{self.fd}"
         self.rows = 0
         with pa.OSFile(self.path, "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
@@ -69,6 +71,7 @@ class Table:
                 writer.write_batch(batch)
                 self.rows += batch.num_rows
         self.bytes = self.rows * len(schema) * 8
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_WRITE)
 
     @classmethod
     def read(cls, path):

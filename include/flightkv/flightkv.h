@@ -195,7 +195,8 @@ enum fkv_ipc_format { FKV_IPC_STREAM, FKV_IPC_FILE };
 enum fkv_compression { FKV_UNCOMPRESSED, FKV_LZ4, FKV_ZSTD };
 
 /* Reads an IPC stream or file (told apart by its first bytes) batch by batch from a descriptor,
- * which the stream takes over, also on failure. Every value is checked (FKV_GET_CHECK_VALUES). */
+ * which the stream takes over, also on failure. Every value is checked (FKV_GET_CHECK_VALUES). A
+ * memfd sealed by F_SEAL_WRITE and F_SEAL_SHRINK isn't copied: arrays are views on a map of it. */
 FKV_API enum fkv_status fkv_ipc_read(int fd, struct ArrowArrayStream *ret, struct fkv_error *error);
 
 struct fkv_ipc_write_options {

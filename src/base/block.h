@@ -15,7 +15,7 @@
 
 struct block {
     atomic_size_t refs;
-    uint8_t *data; /* 64-byte aligned, as the Arrow columnar format recommends */
+    uint8_t *data; /* of block_new: 64-byte aligned, as the Arrow columnar format recommends */
     size_t size;
     void (*free)(struct block *block);
     const struct alloc *alloc;

@@ -8,8 +8,10 @@
 #include "ipc/file_source.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,6 +32,9 @@ void file_source_init(struct file_source *source, const struct alloc *alloc, int
         source->is_regular = true;
         source->base = base;
         source->size = st.st_size > base ? (uint64_t)(st.st_size - base) : 0;
+        int seals = fcntl(fd, F_GET_SEALS);
+        source->is_sealed =
+            seals >= 0 && (seals & F_SEAL_WRITE) != 0 && (seals & F_SEAL_SHRINK) != 0;
     }
 }
 
@@ -235,6 +240,43 @@ static struct block *take_block(struct file_source *source, size_t size)
     return block_new(source->alloc, size);
 }
 
+struct mapped {
+    struct block block;
+    void *pages;
+    size_t size;
+};
+
+static void unmap(struct block *block)
+{
+    struct mapped *mapped = (struct mapped *)(void *)block;
+    munmap(mapped->pages, mapped->size);
+    alloc_free(mapped->block.alloc, mapped);
+}
+
+/* The next `length` bytes, which are there. */
+static enum fkv_status map_body(struct file_source *source, size_t length, struct block **ret,
+                                struct fkv_error *error)
+{
+    uint64_t offset = (uint64_t)source->base + source->offset;
+    size_t distance = (size_t)(offset % (uint64_t)sysconf(_SC_PAGESIZE));
+    struct mapped *mapped = alloc_zero(source->alloc, sizeof *mapped);
+    if (mapped == NULL)
+        return status_no_memory(error, sizeof *mapped);
+    mapped->size = distance + length;
+    mapped->pages = mmap(NULL, mapped->size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, source->fd,
+                         (off_t)(offset - distance));
+    if (mapped->pages == MAP_FAILED) {
+        alloc_free(source->alloc, mapped);
+        return status_set(error, FKV_RESOURCE_EXHAUSTED, "can't map %zu bytes at byte %llu: %s",
+                          length, (unsigned long long)source->offset, strerror(errno));
+    }
+    block_init(&mapped->block, (uint8_t *)mapped->pages + distance, length, unmap);
+    mapped->block.alloc = source->alloc;
+    source->offset += length;
+    *ret = &mapped->block;
+    return FKV_OK;
+}
+
 static enum fkv_status read_body(struct file_source *source, uint64_t length, struct block **ret,
                                  struct fkv_error *error)
 {
@@ -244,6 +286,8 @@ static enum fkv_status read_body(struct file_source *source, uint64_t length, st
     }
     if (length > left_in(source) || length > SIZE_MAX / 2)
         return cut_off(source, error);
+    if (source->is_sealed)
+        return map_body(source, (size_t)length, ret, error);
     size_t first = source->is_regular || length < trusted_bytes ? (size_t)length : trusted_bytes;
     struct block *block = take_block(source, first);
     if (block == NULL)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exact reads from a descriptor, and one framed message at a time. */
+/* Exact reads from a descriptor, and one framed message at a time. The bodies of a memfd that is
+ * sealed against writing and shrinking are mapped instead of read: its bytes can neither change nor
+ * go away. */
 #ifndef IPC_FILE_SOURCE_H
 #define IPC_FILE_SOURCE_H
 
@@ -12,6 +14,7 @@ struct file_source {
     struct ipc_limits limits;
     int fd;
     bool is_regular;
+    bool is_sealed;
     int64_t base;     /* regular: where the descriptor stood, offset 0 of ours */
     uint64_t size;    /* regular: bytes from there on; else UINT64_MAX */
     uint64_t offset;  /* of the next read */

@@ -19,7 +19,7 @@
 /* A regular file in memory that holds `bytes`, read from its begin. */
 static inline int table_fd(struct slice bytes)
 {
-    int fd = memfd_create("table", 0);
+    int fd = memfd_create("table", MFD_ALLOW_SEALING);
     assert_true(fd >= 0);
     for (size_t done = 0; done < bytes.size;) {
         ssize_t size = write(fd, bytes.data + done, bytes.size - done);
@@ -27,6 +27,14 @@ static inline int table_fd(struct slice bytes)
         done += (size_t)size;
     }
     assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+    return fd;
+}
+
+/* The same, so that it is mapped instead of read. */
+static inline int table_sealed_fd(struct slice bytes)
+{
+    int fd = table_fd(bytes);
+    assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK), 0);
     return fd;
 }
 

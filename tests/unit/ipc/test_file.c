@@ -69,6 +69,42 @@ static void tables_come_back(void **state)
     table_each(table_golden(), ".arrow_file", round_trip);
 }
 
+static void compare_with_sealed(const char *path)
+{
+    struct fkv_error error = {0};
+    struct buf plain, sealed;
+    text_init(&plain);
+    text_init(&sealed);
+    struct slice bytes = table_load(path);
+    enum fkv_status status = table_read(alloc_system(), table_fd(bytes), rows_max, &plain, &error);
+    assert_int_equal(table_read(alloc_system(), table_sealed_fd(bytes), rows_max, &sealed, &error),
+                     status);
+    assert_same_text(path, &plain, &sealed);
+    free((void *)(uintptr_t)bytes.data);
+    buf_done(&plain);
+    buf_done(&sealed);
+}
+
+static void sealed_memory_is_mapped(void **state)
+{
+    (void)state;
+    assert_true(table_each("tests/golden/ipc", ".stream", compare_with_sealed) > 0);
+    table_each(table_golden(), ".stream", compare_with_sealed);
+    table_each(table_golden(), ".arrow_file", compare_with_sealed);
+
+    struct fkv_error error;
+    struct ArrowArrayStream stream;
+    struct ArrowArray batch = {0};
+    struct slice bytes = table_load(TABLES_EVERY_TYPE);
+    assert_ok(ipc_file_read(alloc_system(), table_sealed_fd(bytes), &IPC_LIMITS_DEFAULT, &stream,
+                            &error));
+    while (batch.length == 0)
+        assert_int_equal(stream.get_next(&stream, &batch), 0);
+    stream.release(&stream);
+    batch.release(&batch); /* the map outlives the stream */
+    free((void *)(uintptr_t)bytes.data);
+}
+
 /* The text behind the schema's: Arrow's own pair of maps names their children otherwise. */
 static const char *rows_of(struct buf *text)
 {
@@ -317,7 +353,9 @@ static void hammer(struct slice original, int rounds, uint64_t seed)
         memcpy(copy, original.data, original.size);
         mutate(slice_of(copy, original.size), &seed);
         buf_clear(&text);
-        table_read(alloc_system(), table_fd(slice_of(copy, original.size)), rows_max, &text, NULL);
+        struct slice bytes = slice_of(copy, original.size);
+        int fd = i % 2 == 0 ? table_fd(bytes) : table_sealed_fd(bytes);
+        table_read(alloc_system(), fd, rows_max, &text, NULL);
     }
     free(copy);
     buf_done(&text);
@@ -427,8 +465,9 @@ static void survives_lack_of_memory(void **state)
 
 int main(void)
 {
-    RUN_TESTS(cmocka_unit_test(tables_come_back), cmocka_unit_test(files_equal_streams),
-              cmocka_unit_test(reads_pipes), cmocka_unit_test(writes_to_full_pipes),
+    RUN_TESTS(cmocka_unit_test(tables_come_back), cmocka_unit_test(sealed_memory_is_mapped),
+              cmocka_unit_test(files_equal_streams), cmocka_unit_test(reads_pipes),
+              cmocka_unit_test(writes_to_full_pipes),
               cmocka_unit_test(says_when_the_device_is_full), cmocka_unit_test(can_be_cancelled),
               cmocka_unit_test(errors_are_whole_sentences), cmocka_unit_test(survives_cuts),
               cmocka_unit_test(survives_mutations), cmocka_unit_test(survives_mutated_golden_files),
