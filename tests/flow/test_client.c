@@ -177,12 +177,14 @@ static void an_older_caller_is_served(void **state)
     flow_init(&flow, alloc_system(), NULL);
     struct fkv_client *client = flow_client(&flow);
     assert_ok(put(client, "k", &small));
-    struct fkv_get_options *older = malloc(offsetof(struct fkv_get_options, flags));
+    struct older_options {
+        size_t size;
+        uint64_t timeout_ms;
+    } *older = malloc(sizeof *older);
     assert_non_null(older);
-    older->size = offsetof(struct fkv_get_options, flags);
-    older->timeout_ms = 0;
+    *older = (struct older_options){.size = sizeof *older};
     struct ArrowArrayStream stream;
-    assert_ok(fkv_get(client, "k", 1, older, &stream, &error));
+    assert_ok(fkv_get(client, "k", 1, (const void *)older, &stream, &error));
     assert_true(table_is(&stream, &small));
     free(older);
     flow_done(&flow);
