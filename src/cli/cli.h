@@ -34,6 +34,7 @@ struct cli {
 /* What an argument is, for the shell's completion. */
 enum command_completes {
     COMPLETE_NOTHING,
+    COMPLETE_FILE,
     COMPLETE_KEYS,
     COMPLETE_KEY_THEN_FILE,
     COMPLETE_COMMANDS,

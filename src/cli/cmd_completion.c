@@ -5,9 +5,8 @@
 #include <ctype.h>
 #include <string.h>
 
-/* A blank would end a word for the shell; commands read it escaped, too. */
-static const char keys_command[] =
-    "flightkv ls --timeout 1s 2>/dev/null | cut -f1 | sed s/\\ /%20/g";
+/* What comes of it has nothing that a shell would expand, whoever chose the keys. */
+static const char keys_command[] = "flightkv ls --keys --timeout 1s 2>/dev/null";
 
 static const char *const shells[] = {"bash", "zsh", "fish"};
 
@@ -35,7 +34,28 @@ static bool print_options(FILE *out, const struct command *command)
     return true;
 }
 
-/* zsh runs the script for bash by its own bashcompinit. */
+static bool is_path(const struct option *option)
+{
+    return option->argument != NULL &&
+           (strcmp(option->argument, "FILE") == 0 || strcmp(option->argument, "DIR") == 0);
+}
+
+/* "--output|-o|": the options of all commands that are followed by a path. */
+static void print_path_options(FILE *out)
+{
+    const struct command *command;
+    for (size_t i = 0; (command = command_at(i)) != NULL; i++) {
+        const struct option *option = command->options;
+        for (; option != NULL && option->name != NULL; option++) {
+            if (is_path(option))
+                fprintf(out, "--%s|", option->name);
+            if (is_path(option) && option->letter != '\0')
+                fprintf(out, "-%c|", option->letter);
+        }
+    }
+}
+
+/* Where nothing is offered, names of files are. zsh runs the script by its own bashcompinit. */
 static bool print_bash(FILE *out)
 {
     const struct command *command;
@@ -46,6 +66,12 @@ static bool print_bash(FILE *out)
     print_names(out, COMPLETE_NOTHING, true, " ");
     fputs("\"\n"
           "    COMPREPLY=()\n"
+          "    case \"${COMP_WORDS[COMP_CWORD - 1]}\" in\n"
+          "        ",
+          out);
+    print_path_options(out);
+    fputs("'>') return ;;\n"
+          "    esac\n"
           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
           "        words=\"$commands\"\n"
           "    elif [ \"${word#-}\" != \"$word\" ]; then\n"
@@ -81,7 +107,7 @@ static bool print_bash(FILE *out)
 static bool print_zsh(FILE *out)
 {
     fputs("#compdef flightkv\n"
-          "autoload -U +X compinit && compinit\n"
+          "(( $+functions[compdef] )) || { autoload -U +X compinit && compinit; }\n"
           "autoload -U +X bashcompinit && bashcompinit\n",
           out);
     return print_bash(out);
@@ -103,11 +129,11 @@ static bool print_fish_options(FILE *out, const struct command *command)
         return false;
     for (size_t i = 0; i < list.count; i++) {
         const struct option *option = &list.items[i];
-        fprintf(out, "complete -c flightkv -n '__fish_seen_subcommand_from %s' -l %s",
-                command->name, option->name);
+        fprintf(out, "complete -c flightkv -n '__flightkv_in %s' -l %s", command->name,
+                option->name);
         if (option->letter != '\0')
             fprintf(out, " -s %c", option->letter);
-        fputs(option->argument != NULL ? " -r -d " : " -d ", out);
+        fputs(is_path(option) ? " -r -F -d " : option->argument != NULL ? " -x -d " : " -d ", out);
         print_quoted(out, option->help);
         fputc('\n', out);
     }
@@ -115,25 +141,53 @@ static bool print_fish_options(FILE *out, const struct command *command)
     return true;
 }
 
+/* One rule for the arguments of all commands that complete in one way. */
+static void print_fish_rule(FILE *out, const char *condition, enum command_completes completes,
+                            const char *rule)
+{
+    fprintf(out, "complete -c flightkv -n '%s ", condition);
+    print_names(out, completes, false, " ");
+    fprintf(out, "' %s\n", rule);
+}
+
+/* The command is the second word; a key may have a command's name. */
+static const char fish_conditions[] =
+    "function __flightkv_in\n"
+    "    set -l words (commandline -opc)\n"
+    "    set -q words[2]; and contains -- $words[2] $argv\n"
+    "end\n"
+    "function __flightkv_first_in\n"
+    "    test (count (commandline -opc)) -eq 2; and __flightkv_in $argv\n"
+    "end\n"
+    "function __flightkv_later_in\n"
+    "    test (count (commandline -opc)) -gt 2; and __flightkv_in $argv\n"
+    "end\n"
+    "complete -c flightkv -f\n";
+
 static bool print_fish(FILE *out)
 {
     const struct command *command;
     bool is_done = true;
+    char keys[sizeof keys_command + sizeof "-a '()'"];
+    snprintf(keys, sizeof keys, "-a '(%s)'", keys_command);
+    fputs(fish_conditions, out);
     for (size_t i = 0; (command = command_at(i)) != NULL && is_done; i++) {
-        fprintf(out, "complete -c flightkv -n __fish_use_subcommand -f -a %s -d ", command->name);
+        fprintf(out, "complete -c flightkv -n __fish_use_subcommand -a %s -d ", command->name);
         print_quoted(out, command->summary);
         fputc('\n', out);
         is_done = print_fish_options(out, command);
     }
-    fputs("complete -c flightkv -f -n '__fish_seen_subcommand_from ", out);
-    print_names(out, COMPLETE_KEYS, false, " ");
-    fprintf(out, "' -a '(%s)'\n", keys_command);
-    fputs("complete -c flightkv -n '__fish_seen_subcommand_from ", out);
-    print_names(out, COMPLETE_KEY_THEN_FILE, false, " ");
-    fprintf(out, "' -a '(%s)'\n", keys_command);
-    fputs(
-        "complete -c flightkv -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n",
-        out);
+    print_fish_rule(out, "__flightkv_in", COMPLETE_KEYS, keys);
+    print_fish_rule(out, "__flightkv_first_in", COMPLETE_KEY_THEN_FILE, keys);
+    print_fish_rule(out, "__flightkv_later_in", COMPLETE_KEY_THEN_FILE, "-F");
+    print_fish_rule(out, "__flightkv_in", COMPLETE_FILE, "-F");
+    fputs("complete -c flightkv -n '__flightkv_first_in ", out);
+    print_names(out, COMPLETE_COMMANDS, false, " ");
+    fputs("' -a '", out);
+    print_names(out, COMPLETE_NOTHING, true, " ");
+    fputs("'\n"
+          "complete -c flightkv -n '__flightkv_first_in completion' -a 'bash zsh fish'\n",
+          out);
     return is_done;
 }
 

@@ -333,5 +333,6 @@ const struct command cmd_demo = {
     .options = options,
     .arguments_most = 1,
     .flags = COMMAND_HAS_JSON,
+    .completes = COMPLETE_FILE,
     .run = run,
 };

@@ -93,6 +93,38 @@ static bool print_plain(const struct cli *cli, const struct listing *listing)
     return is_done;
 }
 
+/* `key` with all of it escaped that a shell or xargs doesn't take as it stands, also the dash that
+ * would make an option of it. */
+static void escape_word(struct buf *out, struct buf *escaped, struct slice key)
+{
+    buf_clear(escaped);
+    text_escape(escaped, key);
+    for (const char *at = buf_c_text(escaped); *at != '\0'; at++) {
+        unsigned char c = (unsigned char)*at;
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (is_plain || c >= 0x80 || strchr(out->size > 0 ? "%_./,+-" : "%_./,+", c) != NULL)
+            buf_byte(out, c);
+        else
+            buf_printf(out, "%%%02X", c);
+    }
+}
+
+static bool print_keys(const struct cli *cli, const struct listing *listing)
+{
+    struct buf word, escaped;
+    buf_init(&word, alloc_system(), SIZE_MAX / 2);
+    buf_init(&escaped, alloc_system(), SIZE_MAX / 2);
+    for (size_t i = 0; i < listing->count; i++) {
+        buf_clear(&word);
+        escape_word(&word, &escaped, listing->entries[i].key);
+        fprintf(cli->out, "%s\n", buf_c_text(&word));
+    }
+    bool is_done = !word.failed && !escaped.failed;
+    buf_done(&word);
+    buf_done(&escaped);
+    return is_done;
+}
+
 static void add_row(struct grid *grid, const struct entry *entry, struct buf *key)
 {
     char figure[text_figure_size];
@@ -124,12 +156,15 @@ static bool print_pretty(const struct cli *cli, const struct listing *listing)
     return is_done;
 }
 
-static int print(const struct cli *cli, struct listing *listing, const char *pattern)
+static int print(const struct cli *cli, struct listing *listing, bool only_keys,
+                 const char *pattern)
 {
     bool is_done;
     if (listing->count > 1)
         qsort(listing->entries, listing->count, sizeof *listing->entries, compare);
-    if (cli->json)
+    if (only_keys)
+        is_done = print_keys(cli, listing);
+    else if (cli->json)
         is_done = print_json(cli, listing);
     else if (!cli->out_is_terminal)
         is_done = print_plain(cli, listing);
@@ -145,6 +180,8 @@ static int run(struct cli *cli, const struct parsed *parsed)
 {
     struct fkv_error error;
     struct listing listing = {0};
+    if (cli->json && parsed_has(parsed, "keys"))
+        return cli_error(cli, CLI_USAGE, "ls: --json and --keys can't go together");
     bool has_pattern = parsed->argument_count > 0;
     int exit_code = has_pattern ? cli_pattern(cli, parsed->arguments[0]) : CLI_DONE;
     if (exit_code == CLI_DONE)
@@ -157,10 +194,16 @@ static int run(struct cli *cli, const struct parsed *parsed)
     else if (listing.has_failed)
         exit_code = cli_no_memory(cli);
     else
-        exit_code = print(cli, &listing, pattern);
+        exit_code = print(cli, &listing, parsed_has(parsed, "keys"), pattern);
     listing_done(&listing);
     return exit_code;
 }
+
+static const struct option options[] = {
+    {.name = "keys",
+     .help = "Print the keys alone, with %XX also for what a shell or xargs reads specially"},
+    {0},
+};
 
 const struct command cmd_ls = {
     .name = "ls",
@@ -172,8 +215,9 @@ const struct command cmd_ls = {
         "that can't be printed and %25 for a percent sign; PATTERN is read likewise.\n",
     .examples = "  flightkv ls\n"
                 "  flightkv ls 'prices/*'\n"
-                "  flightkv ls | cut -f1\n"
+                "  flightkv ls --keys 'tmp/*' | xargs -r flightkv rm\n"
                 "  flightkv ls --json\n",
+    .options = options,
     .arguments_most = 1,
     .flags = COMMAND_CALLS_SERVER | COMMAND_HAS_JSON,
     .completes = COMPLETE_KEYS,

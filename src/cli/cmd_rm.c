@@ -74,7 +74,7 @@ const struct command cmd_rm = {
         "table at the moment gets all of it.\n",
     .examples = "  flightkv rm prices\n"
                 "  flightkv rm prices/2023 prices/2024\n"
-                "  flightkv ls 'tmp/*' | cut -f1 | xargs flightkv rm\n",
+                "  flightkv ls --keys 'tmp/*' | xargs -r flightkv rm\n",
     .arguments_least = 1,
     .arguments_most = SIZE_MAX,
     .flags = COMMAND_CALLS_SERVER | COMMAND_HAS_JSON,

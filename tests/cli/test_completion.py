@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What zsh and fish themselves make of their scripts; the one for bash is a case of cases/."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import run  # noqa: E402
+
+DATA = run.HERE / "data"
+KEYS = ["apples", "ap ple", "ping", "$(touch expanded)"]
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = run.Server()
+    variables = run.environment(server.uri)
+    for key in KEYS:
+        subprocess.run(
+            ["flightkv", "put", key, DATA / "values.arrow"],
+            env=variables,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+    yield variables
+    server.stop()
+
+
+def offers(shell, server, folder, lines):
+    """What comes of a tab behind each of the lines, in a folder with the file apricot.arrow."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} isn't installed")
+    (folder / "apricot.arrow").touch()
+    options = {"zsh": ["-f"], "fish": ["--no-config"]}[shell]
+    done = subprocess.run(
+        [shell, *options, DATA / f"offer.{shell}", *lines],
+        cwd=folder,
+        env={**server, "HOME": str(folder)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=run.TIMEOUT_S,
+    )
+    assert not done.stderr
+    assert not (folder / "expanded").exists()
+    return done.stdout
+
+
+FISH = {
+    "flightkv p": ["ping", "put"],
+    "flightkv get ap": ["ap%20ple", "apples"],
+    "flightkv get p": ["ping"],
+    "flightkv get ping --t": ["--timeout"],
+    "flightkv get %24": ["%24%28touch%20expanded%29"],
+    "flightkv get apples --sho": ["--show"],
+    "flightkv get apples -o apr": ["apricot.arrow"],
+    "flightkv get apples -o appl": [],
+    "flightkv put ap": ["ap%20ple", "apples"],
+    "flightkv put apples ap": ["apricot.arrow"],
+    "flightkv rm apples pi": ["ping"],
+    "flightkv demo ap": ["apricot.arrow"],
+    "flightkv ping ap": [],
+    "flightkv serve --mem": ["--memory"],
+    "flightkv help gen": ["generate"],
+    "flightkv completion ": ["bash", "fish", "zsh"],
+}
+
+
+def test_fish_offers_what_fits(server, tmp_path):
+    printed = offers("fish", server, tmp_path, FISH)
+    found = {}
+    for line in printed.splitlines():
+        if line.startswith("> "):
+            found[line[2:]] = words = []
+        else:
+            words.append(line)
+    assert {line: sorted(words) for line, words in found.items()} == FISH
+
+
+ZSH = {
+    "flightkv pi": "flightkv ping ",
+    "flightkv get app": "flightkv get apples ",
+    "flightkv get ap%": "flightkv get ap%20ple ",
+    "flightkv get %24": "flightkv get %24%28touch%20expanded%29 ",
+    "flightkv get apples --sho": "flightkv get apples --show ",
+    "flightkv get apples -o apr": "flightkv get apples -o apricot.arrow ",
+    "flightkv put appl": "flightkv put apples ",
+    "flightkv put apples apr": "flightkv put apples apricot.arrow ",
+    "flightkv rm apples pi": "flightkv rm apples ping ",
+    "flightkv help gen": "flightkv help generate ",
+    "flightkv completion z": "flightkv completion zsh ",
+}
+
+
+def test_zsh_completes_what_fits(server, tmp_path):
+    printed = offers("zsh", server, tmp_path, ZSH)
+    assert printed.splitlines() == [f"<{line}>" for line in ZSH.values()]
