@@ -22,17 +22,19 @@ How it is made fair, and why so:
   so that nobody works beside the one who is measured and memory stays within 6 times the table
   (12 GiB at 2 GiB). A server that isn't measured would hold up to 2 tables.
 - So servers are started again each turn, and a fresh process pays for every page that it touches
-  the first time: one to two seconds a GiB, more than the copy itself. That is why the first put
+  the first time: one to two seconds a GiB, more than the copy itself, and up to four in a virtual
+  machine that gives free memory back to its host (free page reporting). That is why the first put
   and the first get of a turn are kept apart and not part of a loop. Those of the first round,
-  where every client has a fresh server, are shown as "first"; in later rounds, both flightkv
+  where every client has a fresh server, are shown as "first"; in the other one, both flightkv
   clients use one server, which saves a restart.
-- The table lives once in memory, in a memfd that pyarrow's clients map. So they need no time to
-  read it, the pages are the same for all, and nothing of it is in the clients' own memory.
+- The table lives once in memory, in a memfd that the clients map. So they need no time to read it,
+  the pages are the same for all, and nothing of it is in the clients' own memory.
 - Loops that are to be compared must be neighbours in time: a machine's speed wanders by a third
-  within minutes. Hence rounds rather than one way after the other: three of them with 2, 2 and 1
-  loops, for five would spend another minute on fresh pages.
+  within minutes. Hence rounds rather than one way after the other: two of them with 3 and 2 loops,
+  for each further one would spend half a minute on fresh pages.
 - A loop's timing is the mean of its calls; best, average and deviation are of the loops.
-- The other ways get 5 loops of 2 calls, or as many as fit into 8 minutes; the counts are printed.
+- All of it fits into 8 minutes: where a machine is too slow for that, each way but libflightkv's
+  gets fewer loops, those first that aren't flightkv's; the counts are printed.
 - Every client compares what came back with what went in, outside the time.
 """
 
@@ -60,8 +62,9 @@ import report
 from dataset import BATCH_ROWS, COLUMNS, Table, make_file, shown
 from processes import Failed, Progress, Server, run
 
-ROUNDS = 3
+ROUNDS = 2
 TIME_LIMIT_S = 450  # of 8 minutes; the rest is for what can't be foreseen
+ROUNDING = 1.2  # a loop that ends a little late is worth more than the time
 
 LIBRARY, CLIENT, PEER, SOCKET = "library", "client", "pyarrow", "socket"
 LABELS = {
@@ -168,7 +171,7 @@ class Bench:
             command = self.python(kind, "server", "--table", table.path)
         return Server(command, **self.processes(table))
 
-    def client(self, way, server, table, loops, calls, limit=None):
+    def client(self, way, server, table, loops, calls, limits=()):
         """One client's turn; gives its result."""
         counts = ["--loops", str(loops), "--calls", str(calls)]
         if way == LIBRARY:
@@ -178,15 +181,14 @@ class Bench:
                       "json": "json_tcp"}[way]
             command = self.python(module, "client", "--table", table.path, "--address",
                                   server.address, "--server-pid", server.pid)
-            counts += ["--limit", str(limit)] if limit else []
+            counts += limits
         result = run(command + counts, **self.processes(table))
-        result["maps_table"] = way != LIBRARY
         return result
 
     def note_peak(self, server_peak, results, table):
+        """Of a client's memory, the table is the map that all have."""
         for result in results:
-            mapped = table.bytes if result.get("maps_table") else 0
-            self.peak = max(self.peak, table.bytes + server_peak + result["client_peak"] - mapped)
+            self.peak = max(self.peak, server_peak + result["client_peak"])
 
     def socket_turn(self, table, loops, calls, fresh):
         """bench/ceiling knows no first call; one into fresh memory is its like."""
@@ -213,17 +215,30 @@ class Bench:
 def calls_of(arguments, way):
     if arguments.full or way in (LIBRARY, CLIENT):
         return arguments.calls
-    return min(2, arguments.calls)
+    return 1 if way == SOCKET else min(2, arguments.calls)
 
 
-# Seconds for one call of each direction and for one turn's start, for 1 GiB; only to reckon with.
-COST = {LIBRARY: (0.8, 3), CLIENT: (1.4, 3), PEER: (2, 4), SOCKET: (1, 2), "pickle": (1.3, 2),
-        "feather": (1.2, 2), "parquet": (3, 3), "json": (200, 0)}
+# Seconds for a put, a get and a turn's start, for 1 GiB; only to reckon with.
+COST = {LIBRARY: (0.45, 0.35, 6), CLIENT: (0.45, 1.2, 4), PEER: (1.3, 1.2, 5), SOCKET: (0.45, 0.5, 6),
+        "pickle": (1.8, 0.8, 5), "feather": (1.1, 0.5, 5), "parquet": (3.6, 0.5, 5),
+        "json": (240, 240, 0)}
 
 
 def cost_of(way, loops, calls, size):
-    call, start = COST[way]
-    return (call * loops * calls + start) * size / machine.GIB + 0.5
+    put, get, start = COST[way]
+    return ((put + get) * loops * calls + start) * size / machine.GIB + 0.5
+
+
+def limits_of(bench, way, loops, calls, size):
+    """The harness' arguments that keep a turn within its share of the time that is left."""
+    if bench.arguments.full:
+        return []
+    progress = bench.progress
+    planned = max(progress.planned - progress.done, 1)
+    share = max(TIME_LIMIT_S - progress.elapsed(), 0) / planned * ROUNDING
+    put, get, _ = COST[way]
+    per_loop = share * loops * calls * size / machine.GIB
+    return ["--put-limit", str(put * per_loop), "--get-limit", str(get * per_loop)]
 
 
 def say_turn(prefix, way, result):
@@ -254,10 +269,16 @@ def loops_of_rounds(loops):
     return [loops // rounds + (i < loops % rounds) for i in range(rounds)]
 
 
+def loops_planned(arguments, way, loops):
+    """What is reckoned with: a single loop of what isn't flightkv's, unless time is no matter."""
+    return loops if arguments.full or way in (LIBRARY, CLIENT) else 1
+
+
 def run_group(bench, group, table, loops, prefix, is_first):
     def turn(way, function):
         calls = calls_of(bench.arguments, way)
-        cost = cost_of(way, loops, calls, table.bytes)
+        planned = loops_planned(bench.arguments, way, loops)
+        cost = cost_of(way, planned, calls, table.bytes)
         result = bench.progress.during(f"{prefix}, {LABELS[way]}", cost, lambda: function(calls))
         bench.keep(bench.results, way, result)
         say_turn(prefix, way, result)
@@ -268,7 +289,9 @@ def run_group(bench, group, table, loops, prefix, is_first):
         return
     kind = "flight" if group == [PEER] else "flightkv"
     with bench.server(kind, table) as server:
-        results = [turn(way, lambda calls, way=way: bench.client(way, server, table, loops, calls))
+        results = [turn(way, lambda calls, way=way: bench.client(
+            way, server, table, loops, calls,
+            limits_of(bench, way, loops_planned(bench.arguments, way, loops), calls, table.bytes)))
                    for way in group]
     bench.note_peak(server.peak, results, table)
 
@@ -284,31 +307,32 @@ def run_rounds(bench, table, available):
 
 # ---- the other ways ----
 
-def measure_served(bench, results, way, kind, table, loops, calls, limit=None):
+def measure_served(bench, results, way, kind, table, loops, calls, is_limited=False):
+    limits = limits_of(bench, way, 1, calls, table.bytes) if is_limited else []
+
     def turn():
         with bench.server(kind, table) as server:
-            result = bench.client(way, server, table, loops, calls, limit)
+            result = bench.client(way, server, table, loops, calls, limits)
         bench.note_peak(server.peak, [result], table)
         return result
 
     size = machine.size_text(table.bytes)
     result = bench.progress.during(f"{LABELS[way]}, {size}",
-                                   cost_of(way, loops, calls, table.bytes), turn)
+                                   cost_of(way, 1, calls, table.bytes) if is_limited else 0, turn)
     bench.keep(results, way, result)
     say_turn(f"At {size}", way, result)
 
 
-def measure_file(bench, way, table, loops, calls, limit):
+def measure_file(bench, way, table, loops, calls):
     path = bench.arguments.dir / f"handed-over.{way}"
-    counts = ["--table", table.path, "--file", path, "--loops", loops, "--calls", calls]
-    counts += ["--limit", limit] if limit else []
+    counts = ["--table", table.path, "--file", path, "--loops", loops, "--calls", calls,
+              *limits_of(bench, way, 1, calls, table.bytes)]
 
     def turn():
         result = {}
         try:
             for role in ("writer", "reader"):
                 half = run(bench.python("files", role, *counts), **bench.processes(table))
-                half["maps_table"] = True
                 bench.note_peak(0, [half], table)
                 result.update(half)
         finally:
@@ -316,26 +340,16 @@ def measure_file(bench, way, table, loops, calls, limit):
         return result
 
     result = bench.progress.during(f"{LABELS[way]}, {machine.size_text(table.bytes)}",
-                                   cost_of(way, loops, calls, table.bytes), turn)
+                                   cost_of(way, 1, calls, table.bytes), turn)
     bench.keep(bench.results, way, result)
     say_turn(f"At {machine.size_text(table.bytes)}", way, result)
 
 
-def share_of_time(bench, ways_left, reserve):
-    """Seconds for each direction of the next of so many ways; None: no limit. `reserve` is for
-    what comes after them."""
-    if bench.arguments.full:
-        return None
-    reserve *= max(bench.progress.pace(), 1)
-    return max((TIME_LIMIT_S - reserve - bench.progress.elapsed()) / ways_left / 2, 1)
-
-
-def run_others(bench, table, reserve):
+def run_others(bench, table):
     loops, calls = bench.arguments.loops, calls_of(bench.arguments, "pickle")
-    measure_file(bench, "feather", table, loops, calls, share_of_time(bench, 3, reserve))
-    measure_served(bench, bench.results, "pickle", "pickle_tcp", table, loops, calls,
-                   share_of_time(bench, 2, reserve))
-    measure_file(bench, "parquet", table, loops, calls, share_of_time(bench, 1, reserve))
+    measure_file(bench, "feather", table, loops, calls)
+    measure_served(bench, bench.results, "pickle", "pickle_tcp", table, loops, calls, True)
+    measure_file(bench, "parquet", table, loops, calls)
 
 
 def run_small(bench, small, available):
@@ -347,8 +361,7 @@ def run_small(bench, small, available):
             measure_served(bench, results, way, kind, small, arguments.loops,
                            calls_of(arguments, way))
     calls = calls_of(arguments, "json") if arguments.full else 1
-    measure_served(bench, results, "json", "json_tcp", small, arguments.loops, calls,
-                   share_of_time(bench, 1, 0))
+    measure_served(bench, results, "json", "json_tcp", small, arguments.loops, calls, True)
     return results
 
 
@@ -371,11 +384,13 @@ def plan(bench, size, json_size, available):
     arguments, progress = bench.arguments, bench.progress
     for loops in loops_of_rounds(arguments.loops):
         for way in available:
-            progress.plan(cost_of(way, loops, calls_of(arguments, way), size))
+            progress.plan(cost_of(way, loops_planned(arguments, way, loops),
+                                  calls_of(arguments, way), size))
     for way in ("pickle", "feather", "parquet"):
-        progress.plan(cost_of(way, arguments.loops, calls_of(arguments, way), size))
+        progress.plan(cost_of(way, loops_planned(arguments, way, arguments.loops),
+                              calls_of(arguments, way), size))
     if json_size:
-        progress.plan(cost_of("json", 1, 2, json_size))
+        progress.plan(cost_of("json", 1, 1, json_size))
 
 
 def demo(arguments, bench):
@@ -388,9 +403,8 @@ def demo(arguments, bench):
         sys.exit(f"{shown(dataset)} isn't the table that its name says; remove it")
     print(f"Read: {table.rows:,} rows, {COLUMNS} columns, batches of {BATCH_ROWS:,} rows.\n")
     plan(bench, size, json_size, available)
-    json_reserve = cost_of("json", 1, 1, json_size) + 10 if json_size else 0
     run_rounds(bench, table, available)
-    run_others(bench, table, json_reserve)
+    run_others(bench, table)
     small_results, small = {}, None
     if json_size:
         small = table.first(json_size)

@@ -32,7 +32,7 @@ def run_writer(arguments):
         write(table, arguments.file)
 
     first = harness.time_call(put)
-    loops = harness.time_loops(put, first, arguments)
+    loops = harness.time_loops(put, first, arguments, arguments.put_limit)
     harness.print_result(put={"first": first, "loops": loops})
 
 
@@ -42,7 +42,7 @@ def run_reader(arguments):
     first = time.perf_counter() - start
     harness.check_equal(got, harness.load_table(arguments.table))
     del got
-    loops = harness.time_loops(lambda: read(arguments.file), first, arguments)
+    loops = harness.time_loops(lambda: read(arguments.file), first, arguments, arguments.get_limit)
     harness.print_result(get={"first": first, "loops": loops})
 
 

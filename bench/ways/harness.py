@@ -21,8 +21,9 @@ def parse_arguments():
     parser.add_argument("--file", help="to write or to read, for the ways that are files")
     parser.add_argument("--loops", type=int, default=1)
     parser.add_argument("--calls", type=int, default=1)
-    parser.add_argument("--limit", type=float, default=float("inf"),
-                        help="seconds, each way, after which no further loop begins")
+    parser.add_argument("--put-limit", type=float, default=float("inf"),
+                        help="seconds; no loop of puts begins that would end much later")
+    parser.add_argument("--get-limit", type=float, default=float("inf"))
     return parser.parse_args()
 
 
@@ -39,12 +40,15 @@ def time_call(call):
     return time.perf_counter() - start
 
 
-def time_loops(call, first, arguments):
-    """`loops` lists of the seconds of `calls` calls each; fewer when the limit is passed. Where a
-    loop is a single call, the first one counts as such: what takes that long warms nothing up."""
+def time_loops(call, first, arguments, limit):
+    """`loops` lists of the seconds of `calls` calls each; fewer where the next one would pass the
+    limit. Where a loop is a single call, the first one counts as such: what takes that long warms
+    nothing up."""
     loops = [[first]] if arguments.calls == 1 else []
-    spent = first
-    while len(loops) < arguments.loops and not (loops and spent > arguments.limit):
+    spent = sum(map(sum, loops))
+    while len(loops) < arguments.loops:
+        if loops and spent + spent / len(loops) > limit:
+            break
         loops.append([time_call(call) for _ in range(arguments.calls)])
         spent += sum(loops[-1])
     return loops
@@ -71,14 +75,14 @@ def run_client(arguments, table, put, get, more=None):
     memory = {"before": memory_of(pid)}
     first_put = time_call(put)
     memory["after_put"] = memory_of(pid)
-    puts = time_loops(put, first_put, arguments)
+    puts = time_loops(put, first_put, arguments, arguments.put_limit)
 
     start = time.perf_counter()
     got = get()
     first_get = time.perf_counter() - start
     check_equal(got, table)
     del got
-    gets = time_loops(get, first_get, arguments)
+    gets = time_loops(get, first_get, arguments, arguments.get_limit)
     print_result(put={"first": first_put, "loops": puts}, get={"first": first_get, "loops": gets},
                  server_memory=memory, **(more or {}))
 
