@@ -18,6 +18,11 @@ def best(way, direction):
     return min(loop_means(way[direction]))
 
 
+def mean(way, direction):
+    means = loop_means(way[direction])
+    return sum(means) / len(means)
+
+
 def short_size(size):
     """"2.0GB": binary units under their everyday names."""
     for unit in ("B", "KB", "MB", "GB"):
@@ -119,11 +124,13 @@ def stage_lines(way):
 
 
 def ratio_line(ways, label, faster, slower, how):
-    """How many times as fast the first is as the second."""
+    """How many times as fast the first is as the second, by the best loop and by all of them: the
+    best of many short loops is a luckier one than that of a few long ones."""
     if faster not in ways or slower not in ways:
         return []
     put, get = (best(ways[slower], d) / best(ways[faster], d) for d in DIRECTIONS)
-    return [f"{label}: put {put:.3g}, get {get:.3g} {how}"]
+    puts, gets = (mean(ways[slower], d) / mean(ways[faster], d) for d in DIRECTIONS)
+    return [f"{label}: put {put:.3g}, get {get:.3g} {how} (all calls: {puts:.3g}, {gets:.3g})"]
 
 
 def memory_lines(results):
