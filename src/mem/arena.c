@@ -42,8 +42,8 @@
 #include "base/text.h"
 #include "mem/runs.h"
 
-/* The time of `warm_idle_ns` is cut into so many windows, each with its own low-water mark; the
- * mark of the window that has begun comes first. */
+/* So many windows, each with its own low-water mark, are looked back at, and the one that has begun
+ * comes first: all of them together last `warm_idle_ns`, so that nothing stays longer. */
 enum { idle_windows = 4 };
 
 /* Punching 4 MiB takes about a millisecond; whoever waits for room may have to wait for that. */
@@ -484,14 +484,16 @@ static uint64_t warm_bound(struct arena *arena, uint64_t now_ns)
 /* Begins a new window when its time has come. One that lasted the whole time stands for all. */
 static void turn_windows(struct arena *arena, uint64_t now_ns)
 {
+    const uint64_t idle_ns = arena->options.warm_idle_ns, window_ns = idle_ns / (idle_windows + 1);
     uint64_t lasted_ns = now_ns - arena->window_start_ns;
-    if (lasted_ns < arena->options.warm_idle_ns / idle_windows)
+    if (lasted_ns < window_ns)
         return;
+    bool is_whole = lasted_ns >= idle_ns;
     for (size_t i = idle_windows; i > 0; i--)
-        arena->low_bytes[i] = lasted_ns >= arena->options.warm_idle_ns ? arena->low_bytes[0]
-                                                                       : arena->low_bytes[i - 1];
+        arena->low_bytes[i] = is_whole ? arena->low_bytes[0] : arena->low_bytes[i - 1];
     arena->low_bytes[0] = warm_bytes(arena);
-    arena->window_start_ns = now_ns;
+    /* Looking late doesn't make the next window later. */
+    arena->window_start_ns = is_whole ? now_ns : arena->window_start_ns + window_ns;
 }
 
 static uint64_t idle_bytes(const struct arena *arena)
