@@ -97,7 +97,8 @@ static void says_what_is_wrong(void **state)
     (void)state;
     refuse("--sever", "unknown option '--sever'; did you mean '--server'?");
     refuse("--sever=x", "unknown option '--sever'; did you mean '--server'?");
-    refuse("--something-else-altogether", "unknown option '--something-else-altogether'");
+    refuse("--something-else-altogether",
+           "unknown option '--something-else-altogether'; --help lists what there is");
     refuse("-x", "unknown option '-x'");
     refuse("--json=1", "option '--json' takes no value");
     refuse("-q1", "option '--quiet' takes no value");
