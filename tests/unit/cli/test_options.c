@@ -99,7 +99,7 @@ static void says_what_is_wrong(void **state)
     refuse("--sever=x", "unknown option '--sever'; did you mean '--server'?");
     refuse("--something-else-altogether",
            "unknown option '--something-else-altogether'; --help lists what there is");
-    refuse("-x", "unknown option '-x'");
+    refuse("-x", "unknown option '-x'; --help lists what there is");
     refuse("--json=1", "option '--json' takes no value");
     refuse("-q1", "option '--quiet' takes no value");
     refuse("--server", "option '--server' needs a value: --server URI");
