@@ -39,8 +39,7 @@ static int serve(const struct cli *cli, const struct fkv_server_config *config)
         return cli_error(cli, CLI_USAGE, "%s", error.message);
     if (status == FKV_UNAVAILABLE)
         return cli_error(cli, CLI_FAILED,
-                         "%s; stop what listens there, or take another address by --listen "
-                         "grpc+tcp://localhost:PORT",
+                         "%s; stop what listens there, or take another address by --listen URI",
                          error.message);
     if (status != FKV_OK)
         return cli_fail(cli, &error);

@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "host/internal.h"
-#include "net/tcp.h"
+#include "net/socket.h"
 
 enum { listen_backlog = 511 }; /* Redis' and nginx's default */
 
@@ -44,7 +44,8 @@ static void open_accepted(struct host_worker *worker, int fd)
         close(fd);
         return;
     }
-    enum fkv_status status = net_tcp_accepted(worker->alloc, worker->loop, fd, &transport, &error);
+    enum fkv_status status =
+        net_socket_accepted(worker->alloc, worker->loop, fd, &transport, &error);
     if (status == FKV_OK)
         status = host_conn_open(worker, transport, &error);
     if (status != FKV_OK)
@@ -112,22 +113,15 @@ static void on_acceptable(void *context, int events)
 static enum fkv_status listen_on(struct host *host, const struct net_uri *uri,
                                  struct fkv_error *error)
 {
-    if (uri->scheme != NET_TCP)
-        return status_set(error, FKV_UNIMPLEMENTED,
-                          "listening on grpc+%s is not built yet, expected grpc+tcp://HOST:PORT",
-                          uri->scheme == NET_TLS ? "tls" : "unix");
-    struct net_listen listen;
-    enum fkv_status status = net_tcp_listen(uri, listen_backlog, &listen, error);
+    const struct net_listen_options options = {listen_backlog, host->options.unix_mode};
+    struct net_listen *listen = &host->listens[host->listen_count];
+    enum fkv_status status = net_listen_open(uri, &options, listen, error);
     if (status != FKV_OK)
         return status;
-    host->uris[host->uri_count++] = listen.uri;
-    for (int i = 0; i < listen.count; i++) {
-        if (host->listener_count == host_listen_fds_max) {
-            close(listen.fds[i]);
-            continue;
-        }
+    host->listen_count++;
+    for (int i = 0; i < listen->count; i++) {
         struct host_listener *listener = &host->listeners[host->listener_count++];
-        *listener = (struct host_listener){.host = host, .fd = listen.fds[i]};
+        *listener = (struct host_listener){.host = host, .fd = listen->fds[i]};
     }
     return FKV_OK;
 }
@@ -151,10 +145,9 @@ static void close_listeners(struct host *host)
         timers_stop(&host->workers->timers, &host->listeners[i].rest);
         net_watch_close(host->listeners[i].watch);
         host->listeners[i].watch = NULL;
-        if (host->listeners[i].fd >= 0)
-            close(host->listeners[i].fd);
-        host->listeners[i].fd = -1;
     }
+    for (size_t i = 0; i < host->listen_count; i++)
+        net_listen_close(&host->listens[i]);
 }
 
 /* ---- life ---- */
@@ -242,12 +235,12 @@ void host_stop(struct host *host)
 
 size_t host_uri_count(const struct host *host)
 {
-    return host->uri_count;
+    return host->listen_count;
 }
 
 const struct net_uri *host_uri(const struct host *host, size_t index)
 {
-    return index < host->uri_count ? &host->uris[index] : NULL;
+    return index < host->listen_count ? &host->listens[index].uri : NULL;
 }
 
 struct host_stats host_stats(const struct host *host)

@@ -16,6 +16,8 @@
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
 
+#include <sys/types.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "host/service.h"
@@ -42,6 +44,7 @@ struct host_options {
     struct host_service service; /* copied; its context outlives the host */
     struct net_uri listen[host_listeners_max];
     size_t listen_count;
+    mode_t unix_mode; /* of the files of Unix sockets */
     unsigned workers; /* at least 1 */
     uint32_t connections_max;
     uint64_t request_bytes_max; /* of a message that isn't FlightData */
@@ -64,8 +67,7 @@ struct host_stats {
 
 struct host;
 
-/* Listens on every address, then starts the workers. UNAVAILABLE names an address that is taken;
- * UNIMPLEMENTED a scheme that isn't built. */
+/* Listens on every address, then starts the workers. UNAVAILABLE names an address that is taken. */
 enum fkv_status host_start(const struct host_options *options, struct host **ret,
                            struct fkv_error *error);
 

@@ -14,6 +14,7 @@ enum option_type {
     OPTION_COUNT,
     OPTION_SIZE,
     OPTION_DURATION,
+    OPTION_MODE,
     OPTION_LEVEL
 };
 
@@ -38,9 +39,14 @@ struct option {
 /* clang-format off */
 static const struct option options[] = {
     {{"listen", "URI", FKV_DEFAULT_URI,
-      "Listen on grpc+tcp://HOST:PORT; port 0 picks a free one; may be given several times",
+      "Listen on grpc+tcp://HOST:PORT (port 0 picks a free one) or grpc+unix:///PATH; may be given "
+      "several times",
       "Listening"},
      OPTION_URI, MEMBER(listen), 0, 0, 0},
+    {{"unix-mode", "MODE", "0600, for its owner only",
+      "Give a Unix socket's file the permissions MODE; who may write to it may connect",
+      "Listening"},
+     OPTION_MODE, MEMBER(unix_mode), 0600, 0, 0777},
     {{"insecure", NULL, "off", "Allow listening on addresses that other machines can reach",
       "Listening"},
      OPTION_SWITCH, MEMBER(insecure), 0, 0, 1},
@@ -140,6 +146,16 @@ static enum fkv_status refuse_value(const struct option *option, const char *val
                       value, expected);
 }
 
+static bool parse_mode(const char *value, uint64_t *ret)
+{
+    uint64_t mode = 0;
+    size_t digits = 0;
+    for (; value[digits] >= '0' && value[digits] <= '7' && digits < 5; digits++)
+        mode = mode * 8 + (uint64_t)(value[digits] - '0');
+    *ret = mode;
+    return digits > 0 && value[digits] == '\0';
+}
+
 static const char *figure_text(const struct option *option, uint64_t figure,
                                char ret[text_figure_size])
 {
@@ -147,7 +163,11 @@ static const char *figure_text(const struct option *option, uint64_t figure,
         return text_size(ret, figure);
     if (option->type == OPTION_DURATION)
         return text_duration(ret, figure);
-    return text_count(ret, figure);
+    if (option->type == OPTION_MODE)
+        snprintf(ret, text_figure_size, "%04llo", (unsigned long long)figure);
+    else
+        text_count(ret, figure);
+    return ret;
 }
 
 static enum fkv_status refuse_range(const struct option *option, const char *value,
@@ -225,6 +245,10 @@ static enum fkv_status set_figure(struct fkv_server_config *config, const struct
     case OPTION_DURATION:
         is_good = text_parse_duration(value, &figure);
         expected = "a time such as 500ms, 60s or 5m";
+        break;
+    case OPTION_MODE:
+        is_good = parse_mode(value, &figure);
+        expected = "permissions in octal such as 0600 or 0660";
         break;
     case OPTION_LEVEL:
         is_good = parse_level(value, &figure);

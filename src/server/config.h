@@ -11,6 +11,7 @@
 struct fkv_server_config {
     struct net_uri listen[host_listeners_max];
     uint64_t listen_count;
+    uint64_t unix_mode; /* permissions of Unix sockets' files */
     uint64_t insecure;
     uint64_t workers;
     uint64_t memory_bytes; /* 0: half of what the machine or cgroup has */

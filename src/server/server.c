@@ -58,6 +58,7 @@ struct host_options server_host_options(struct fkv_server *server)
         .log = &server->log,
         .service = cache_service(&server->cache),
         .listen_count = config->listen_count,
+        .unix_mode = (mode_t)config->unix_mode,
         .workers = (unsigned)config->workers,
         .connections_max = (uint32_t)config->connections_max,
         .request_bytes_max = config->request_bytes_max,

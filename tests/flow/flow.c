@@ -25,11 +25,12 @@ static void forget_connection(struct flow_link *link)
 }
 
 static enum fkv_status connect_pipe(void *context, const struct alloc *alloc,
-                                    const struct net_uri *uri, uint64_t timeout_ns,
+                                    const struct net_uri *uri,
+                                    const struct net_connect_options *connect,
                                     struct net_transport **ret, struct fkv_error *error)
 {
     (void)uri;
-    (void)timeout_ns;
+    (void)connect;
     struct flow_link *link = context;
     struct net_pipe_options options = link->flow->pipe;
     options.on_wait = on_wait;
