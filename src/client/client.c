@@ -110,6 +110,22 @@ static void set_names(struct fkv_client *client)
     client->name = uri->scheme == NET_UNIX ? uri->path : client->authority;
 }
 
+static enum fkv_status init_tls(struct fkv_client *client, const struct fkv_client_options *given,
+                                struct fkv_error *error)
+{
+    const struct net_tls_client_options options = {given->tls_ca_file, given->tls_cert_file,
+                                                   given->tls_key_file, given->tls_insecure};
+    bool is_asked_for = options.ca_file != NULL || options.cert_file != NULL ||
+                        options.key_file != NULL || options.is_insecure;
+    if (client->uri.scheme == NET_TLS)
+        return net_tls_new_client(client->alloc, &options, &client->connect.tls, error);
+    if (is_asked_for)
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "TLS options are given, but %s is without TLS, expected grpc+tls://",
+                          client->name);
+    return FKV_OK;
+}
+
 static enum fkv_status init_client(struct fkv_client *client, const char *uri,
                                    const struct fkv_client_options *options,
                                    struct fkv_error *error)
@@ -130,6 +146,9 @@ static enum fkv_status init_client(struct fkv_client *client, const char *uri,
     if (status != FKV_OK)
         return status;
     set_names(client);
+    status = init_tls(client, &given, error);
+    if (status != FKV_OK)
+        return status;
     client->scratch = alloc_get(client->alloc, scratch_bytes);
     client->pool = client_pool_new(client->alloc);
     if (client->scratch == NULL || client->pool == NULL)
@@ -172,6 +191,7 @@ void fkv_client_close(struct fkv_client *client)
     if (client->stream != NULL)
         client_stream_detach(client->stream);
     wire_pump_free(client->pump);
+    net_tls_free(client->connect.tls);
     client_pool_close(client->pool);
     alloc_free(client->alloc, client->scratch);
     alloc_free(client->alloc, client);

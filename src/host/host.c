@@ -21,6 +21,7 @@ enum { listener_rest_ns = 500 * 1000000 };
 struct accepted {
     struct host_worker *worker;
     int fd;
+    bool is_tls;
 };
 
 /* Whoever is refused tries again, and many do at once. */
@@ -36,7 +37,7 @@ static void log_refused(struct host_worker *worker, const struct fkv_error *erro
               kept_back > 0 ? "not_logged" : NULL, count, NULL);
 }
 
-static void open_accepted(struct host_worker *worker, int fd)
+static void open_accepted(struct host_worker *worker, int fd, bool is_tls)
 {
     struct fkv_error error;
     struct net_transport *transport;
@@ -46,6 +47,9 @@ static void open_accepted(struct host_worker *worker, int fd)
     }
     enum fkv_status status =
         net_socket_accepted(worker->alloc, worker->loop, fd, &transport, &error);
+    if (status == FKV_OK && is_tls)
+        status =
+            net_tls_accept(worker->alloc, worker->host->options.tls, transport, &transport, &error);
     if (status == FKV_OK)
         status = host_conn_open(worker, transport, &error);
     if (status != FKV_OK)
@@ -57,19 +61,19 @@ static void on_handed_over(void *context)
 {
     struct accepted accepted = *(struct accepted *)context;
     alloc_free(accepted.worker->alloc, context);
-    open_accepted(accepted.worker, accepted.fd);
+    open_accepted(accepted.worker, accepted.fd, accepted.is_tls);
 }
 
-static void hand_over(struct host *host, int fd)
+static void hand_over(struct host *host, int fd, bool is_tls)
 {
     struct host_worker *worker = &host->workers[host->next_worker++ % host->worker_count];
     if (worker == host->workers) { /* this thread's */
-        open_accepted(worker, fd);
+        open_accepted(worker, fd, is_tls);
         return;
     }
     struct accepted *accepted = alloc_get(host->options.alloc, sizeof *accepted);
     if (accepted != NULL) {
-        *accepted = (struct accepted){worker, fd};
+        *accepted = (struct accepted){worker, fd, is_tls};
         if (net_loop_post(worker->loop, on_handed_over, accepted))
             return;
     }
@@ -101,7 +105,7 @@ static void on_acceptable(void *context, int events)
     int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     int cause = fd < 0 ? errno : 0;
     if (fd >= 0)
-        hand_over(listener->host, fd);
+        hand_over(listener->host, fd, listener->is_tls);
     bool lacks_descriptors = cause == EMFILE || cause == ENFILE;
     if (!lacks_descriptors && cause != ENOBUFS && cause != ENOMEM)
         return;
@@ -121,7 +125,8 @@ static enum fkv_status listen_on(struct host *host, const struct net_uri *uri,
     host->listen_count++;
     for (int i = 0; i < listen->count; i++) {
         struct host_listener *listener = &host->listeners[host->listener_count++];
-        *listener = (struct host_listener){.host = host, .fd = listen->fds[i]};
+        *listener = (struct host_listener){
+            .host = host, .fd = listen->fds[i], .is_tls = uri->scheme == NET_TLS};
     }
     return FKV_OK;
 }

@@ -39,7 +39,8 @@ struct host_worker {
 
 struct host_listener {
     struct host *host;
-    int fd;                  /* of one of host->listens */
+    int fd; /* of one of host->listens */
+    bool is_tls;
     struct net_watch *watch; /* in worker 0's loop */
     struct timer rest;       /* worker 0's: until it looks for connections again */
 };
@@ -53,7 +54,8 @@ enum { host_scratch_bytes = 64 << 10 };
 struct host {
     struct host_options options;
     struct host_counters counters;
-    struct log_limit refused; /* connections */
+    struct log_limit refused;   /* connections */
+    struct log_limit untrusted; /* connections whose TLS handshake failed */
     struct host_worker *workers;
     unsigned worker_count;
     unsigned next_worker; /* worker 0's thread */

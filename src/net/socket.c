@@ -86,6 +86,14 @@ uint64_t net_deadline(uint64_t timeout_ns)
     return timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
 }
 
+uint64_t net_time_left(uint64_t deadline_ns)
+{
+    uint64_t now = clock_now_ns(clock_system());
+    if (deadline_ns == UINT64_MAX)
+        return UINT64_MAX;
+    return deadline_ns > now ? deadline_ns - now : 0;
+}
+
 /* A broken socket counts as ready for what was asked: the read or write will tell. */
 static int stream_wait(struct net_transport *transport, int events, uint64_t timeout_ns)
 {

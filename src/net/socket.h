@@ -24,5 +24,6 @@ int net_socket_connect(const struct sockaddr *address, socklen_t size, uint64_t 
 
 /* The system clock's time `timeout_ns` from now; UINT64_MAX stays "for ever". */
 uint64_t net_deadline(uint64_t timeout_ns);
+uint64_t net_time_left(uint64_t deadline_ns); /* the way back; 0 when it has passed */
 
 #endif

@@ -15,13 +15,14 @@ enum option_type {
     OPTION_SIZE,
     OPTION_DURATION,
     OPTION_MODE,
+    OPTION_FILE,
     OPTION_LEVEL
 };
 
 struct option {
     struct fkv_server_option shown;
     enum option_type type;
-    size_t member; /* offset of a uint64_t in struct fkv_server_config */
+    size_t member; /* offset in struct fkv_server_config: a uint64_t, or a char[PATH_MAX] */
     uint64_t fallback;
     uint64_t least;
     uint64_t most;
@@ -39,8 +40,8 @@ struct option {
 /* clang-format off */
 static const struct option options[] = {
     {{"listen", "URI", FKV_DEFAULT_URI,
-      "Listen on grpc+tcp://HOST:PORT (port 0 picks a free one) or grpc+unix:///PATH; may be given "
-      "several times",
+      "Listen on grpc+tcp://HOST:PORT (port 0 picks a free one), grpc+tls://HOST:PORT or "
+      "grpc+unix:///PATH; may be given several times",
       "Listening"},
      OPTION_URI, MEMBER(listen), 0, 0, 0},
     {{"unix-mode", "MODE", "0600, for its owner only",
@@ -53,6 +54,14 @@ static const struct option options[] = {
     {{"workers", "N", "the number of cores, at most 64", "Serve connections in N threads",
       "Listening"},
      OPTION_COUNT, MEMBER(workers), 0, 1, 1024},
+    {{"tls-cert", "FILE", "none",
+      "Show the certificate in FILE (PEM, followed by those between it and its authority)", "TLS"},
+     OPTION_FILE, MEMBER(tls_cert_file), 0, 0, 0},
+    {{"tls-key", "FILE", "none", "Use the certificate's key in FILE (PEM, no passphrase)", "TLS"},
+     OPTION_FILE, MEMBER(tls_key_file), 0, 0, 0},
+    {{"tls-client-ca", "FILE", "none",
+      "Demand of every TLS client a certificate signed by an authority in FILE (PEM)", "TLS"},
+     OPTION_FILE, MEMBER(tls_client_ca_file), 0, 0, 0},
     {{"memory", "SIZE", "half of the machine's or cgroup's",
       "Never hold more than SIZE of tables, uploads and warm pages", "Memory"},
      OPTION_SIZE, MEMBER(memory_bytes), 0, MIB(1), UINT64_C(1) << 46},
@@ -120,7 +129,7 @@ void server_config_init(struct fkv_server_config *config)
 {
     *config = (struct fkv_server_config){0};
     for (size_t i = 0; i < option_count; i++)
-        if (options[i].type != OPTION_URI)
+        if (options[i].type != OPTION_URI && options[i].type != OPTION_FILE)
             *member_of(config, &options[i]) = options[i].fallback;
 }
 
@@ -193,6 +202,17 @@ static enum fkv_status set_uri(struct fkv_server_config *config, const struct op
     return FKV_OK;
 }
 
+static enum fkv_status set_file(struct fkv_server_config *config, const struct option *option,
+                                const char *value, struct fkv_error *error)
+{
+    size_t size = strlen(value);
+    if (size == 0 || size >= PATH_MAX)
+        return status_set(error, FKV_INVALID_ARGUMENT, "--%s: '%.100s' can't be a file's path",
+                          option->shown.name, value);
+    memcpy((char *)config + option->member, value, size + 1);
+    return FKV_OK;
+}
+
 static bool parse_count(const char *value, uint64_t *ret)
 {
     char *end;
@@ -229,6 +249,7 @@ static enum fkv_status set_figure(struct fkv_server_config *config, const struct
     const char *expected = "";
     switch (option->type) {
     case OPTION_URI:
+    case OPTION_FILE:
         break;
     case OPTION_SWITCH:
         is_good = parse_switch(value, &figure);
@@ -275,6 +296,8 @@ enum fkv_status fkv_server_config_set(struct fkv_server_config *config, const ch
                               option->shown.argument);
         if (option->type == OPTION_URI)
             return set_uri(config, option, value, error);
+        if (option->type == OPTION_FILE)
+            return set_file(config, option, value, error);
         return set_figure(config, option, value, error);
     }
     return status_set(error, FKV_NOT_FOUND, "there is no server option --%s", name);
