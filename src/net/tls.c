@@ -45,6 +45,7 @@ struct tls {
     const char *host; /* whom the client meant; during net_tls_connect only */
     struct buf out;   /* not yet taken by the inner transport: from out_start on */
     size_t out_start;
+    ssize_t write_code; /* 0, or the -errno by which the inner transport takes nothing more */
     int wanted;
     int first_byte;     /* of the peer's; -1: none yet */
     ssize_t inner_code; /* of the inner transport's end: 0 or -errno; 1: it goes on */
@@ -120,19 +121,27 @@ BIO_METHOD *tls_new_method(void)
     return method;
 }
 
-/* 0 when all is written, else -EAGAIN or another -errno. */
-static ssize_t flush(struct tls *tls)
+static void drop_out(struct tls *tls)
 {
-    while (has_out(tls)) {
-        const struct iovec iov = {tls->out.data + tls->out_start, tls->out.size - tls->out_start};
-        ssize_t moved = net_write(tls->inner, &iov, 1);
-        if (moved < 0)
-            return moved;
-        tls->out_start += (size_t)moved;
-    }
     tls->out_start = 0;
     buf_clear(&tls->out);
-    return 0;
+}
+
+/* 0 when all is written, else -EAGAIN or another -errno; then nothing can be written any more. */
+static ssize_t flush(struct tls *tls)
+{
+    while (has_out(tls) && tls->write_code == 0) {
+        const struct iovec iov = {tls->out.data + tls->out_start, tls->out.size - tls->out_start};
+        ssize_t moved = net_write(tls->inner, &iov, 1);
+        if (moved == -EAGAIN)
+            return moved;
+        if (moved < 0)
+            tls->write_code = moved;
+        else
+            tls->out_start += (size_t)moved;
+    }
+    drop_out(tls);
+    return tls->write_code;
 }
 
 static void release_out(struct tls *tls)
@@ -278,6 +287,10 @@ static void end(struct tls *tls, ssize_t code)
         tls->transport.trouble = &tls->trouble;
 }
 
+/* The alert that OpenSSL doesn't send to clients without TLS: flightkv's know it (wire/session.c).
+ * A record of an alert, TLS 1.0, 2 bytes: fatal, protocol_version. */
+static const uint8_t plain_refused[] = {0x15, 3, 1, 0, 2, 2, 70};
+
 /* After an OpenSSL call that didn't succeed: whether the connection goes on. */
 static bool goes_on(struct tls *tls, int result)
 {
@@ -289,6 +302,8 @@ static bool goes_on(struct tls *tls, int result)
         return false;
     }
     explain_error(tls);
+    if (SSL_is_server(tls->ssl) && speaks_no_tls(tls))
+        buf_append(&tls->out, plain_refused, sizeof plain_refused);
     end(tls, tls->inner_code < 0 ? tls->inner_code : -EPROTO);
     return false;
 }
@@ -520,7 +535,7 @@ static int tls_wait(struct net_transport *transport, int events, uint64_t timeou
                              ready != 0 ? 0 : net_time_left(deadline));
         ssize_t code = (inner & NET_WRITABLE) != 0 ? flush(tls) : 0;
         ready |= inner & events & NET_READABLE;
-        if (!has_out(tls) || (code < 0 && code != -EAGAIN))
+        if (code != -EAGAIN)
             ready |= inner & events & NET_WRITABLE;
         if (ready != 0 || inner == 0)
             return ready;
