@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TLS 1.2 and 1.3 over another transport, for HTTP/2 (ALPN "h2", RFC 9113 section 9.2): no
  * renegotiation, no compression, only ciphers with forward secrecy and authenticated encryption.
- * Only tls.c and tls_setup.c include OpenSSL.
+ * Only the files tls*.c include OpenSSL.
  *
  * Handshakes that fail, and connections that end badly, have a `trouble` (transport.h) in words:
  * UNAUTHENTICATED when it couldn't be proved who the peer is, FAILED_PRECONDITION when it speaks no

@@ -6,7 +6,8 @@
 #include "base/status.h"
 #include "net/tls_internal.h"
 
-enum { read_ahead_bytes = 64 << 10 }; /* one read of the inner transport */
+/* One read of the inner transport: what is read in a turn (64 KiB), and what is around it. */
+enum { read_ahead_bytes = 80 << 10 };
 
 enum fkv_status tls_no_memory(struct fkv_error *error)
 {
@@ -38,9 +39,10 @@ static enum fkv_status load_identity(SSL_CTX *context, const char *cert_file, co
                                      struct fkv_error *error)
 {
     if (cert_file == NULL || key_file == NULL)
-        return status_set(error, FKV_INVALID_ARGUMENT,
-                          "a TLS certificate needs its key, and a key its certificate (--tls-cert "
-                          "FILE --tls-key FILE)");
+        return status_set(
+            error, FKV_INVALID_ARGUMENT,
+            "TLS needs a certificate together with its key, expected both (--tls-cert FILE "
+            "--tls-key FILE)");
     ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(context, cert_file) != 1)
         return bad_file(cert_file, "a certificate in PEM", error);

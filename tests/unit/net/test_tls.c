@@ -386,7 +386,7 @@ static void names_files_that_cannot_be_used(void **state)
         {{key, key, NULL}, "expected a certificate in PEM"},
         {{pem, pem, NULL}, "expected the certificate's key in PEM"},
         {{pem, other, NULL}, "expected the certificate's key in PEM"},
-        {{pem, NULL, NULL}, "needs its key"},
+        {{pem, NULL, NULL}, "together with its key"},
         {{pem, key, key}, "expected certificates of authorities in PEM"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
