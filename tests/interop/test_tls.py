@@ -166,6 +166,7 @@ def shake_hands(server, protocols, version=None):
             return tls.selected_alpn_protocol(), tls.version(), tls.cipher()[0], tls.recv(9)
 
 
+@pytest.mark.filterwarnings("ignore:.*TLSv1_1:DeprecationWarning")
 def test_protocols(tls_server):
     server = tls_server()
     settings = b"\x04"  # the type of the frame that opens HTTP/2
