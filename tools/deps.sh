@@ -16,6 +16,8 @@ ninja-build           command ninja
 pkg-config            command pkg-config
 libnghttp2-dev        module libnghttp2
 libuv1-dev            module libuv
+libssl-dev            module openssl
+openssl               command openssl
 libprotobuf-c-dev     module libprotobuf-c
 protobuf-c-compiler   command protoc-c
 libxxhash-dev         module libxxhash

@@ -52,11 +52,18 @@ struct fkv_client_options {
     size_t size;
     uint64_t connect_timeout_ms; /* 0 = 10,000 */
     uint64_t call_timeout_ms;    /* deadline of each call; 0 = none */
+    /* For grpc+tls:// only; files in PEM, read when the client is opened. */
+    const char *tls_ca_file;   /* who may sign the server's certificate; NULL: the system's store */
+    const char *tls_cert_file; /* the client's own certificate, for servers that ask for one */
+    const char *tls_key_file;  /* and its key, without a passphrase */
+    bool tls_insecure;         /* encrypt, but don't check who the server is */
 };
 
 /* Connects. `uri` NULL: the environment's FLIGHTKV_SERVER, else FKV_DEFAULT_URI.
- * INVALID_ARGUMENT for a URI that isn't one; UNIMPLEMENTED for a scheme that isn't built;
- * UNAVAILABLE when nothing answers there: the message names the address. */
+ * grpc+tcp://HOST:PORT, grpc+unix:///PATH or grpc+tls://HOST:PORT, whose server must show a
+ * certificate for HOST. INVALID_ARGUMENT for a URI that isn't one, or a file that can't be used;
+ * UNAVAILABLE when nothing answers there; UNAUTHENTICATED when the server's certificate is refused;
+ * FAILED_PRECONDITION when it speaks no TLS: the message names the address. */
 FKV_API enum fkv_status fkv_client_open(const char *uri, const struct fkv_client_options *options,
                                         struct fkv_client **ret, struct fkv_error *error);
 
@@ -177,7 +184,7 @@ struct fkv_server_option {
     const char *argument;      /* "SIZE"; NULL for a switch */
     const char *default_value; /* as text for people */
     const char *help;          /* one sentence without its dot */
-    const char *group;         /* "Listening", "Memory", "Limits", "Timeouts", "Logging" */
+    const char *group;         /* "Listening", "TLS", "Memory", "Limits", "Timeouts", "Logging" */
 };
 
 /* The options in the order in which to show them; NULL behind the last one. */

@@ -57,7 +57,11 @@ int cli_connect(struct cli *cli)
     struct fkv_error error;
     struct fkv_client_options options = {.size = sizeof options,
                                          .call_timeout_ms = cli->timeout_ms,
-                                         .connect_timeout_ms = cli->timeout_ms};
+                                         .connect_timeout_ms = cli->timeout_ms,
+                                         .tls_ca_file = cli->tls_ca,
+                                         .tls_cert_file = cli->tls_cert,
+                                         .tls_key_file = cli->tls_key,
+                                         .tls_insecure = cli->tls_insecure};
     enum fkv_status status = fkv_client_open(cli->server, &options, &cli->client, &error);
     if (status == FKV_INVALID_ARGUMENT)
         return cli_error(cli, CLI_USAGE, "%s", error.message);

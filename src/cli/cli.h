@@ -25,8 +25,12 @@ struct cli {
     bool err_is_terminal;
     bool has_color; /* on cli->out */
     bool json;
-    const char *server;        /* NULL: the library's choice */
-    uint64_t timeout_ms;       /* of each call; 0 = none */
+    const char *server;  /* NULL: the library's choice */
+    uint64_t timeout_ms; /* of each call; 0 = none */
+    const char *tls_ca;  /* files, NULL when not given */
+    const char *tls_cert;
+    const char *tls_key;
+    bool tls_insecure;
     struct fkv_client *client; /* of cli_connect; main closes it */
     struct buf key;            /* of cli_key or cli_pattern; main frees it */
 };
@@ -41,7 +45,7 @@ enum command_completes {
 };
 
 enum {
-    COMMAND_CALLS_SERVER = 1, /* has --server and --timeout */
+    COMMAND_CALLS_SERVER = 1, /* has --server, --timeout and those for TLS */
     COMMAND_HAS_JSON = 2,     /* has --json */
     COMMAND_IS_SERVER = 4,    /* has every option of fkv_server_option */
 };

@@ -39,8 +39,7 @@ static int serve(const struct cli *cli, const struct fkv_server_config *config)
         return cli_error(cli, CLI_USAGE, "%s", error.message);
     if (status == FKV_UNAVAILABLE)
         return cli_error(cli, CLI_FAILED,
-                         "%s; stop what listens there, or take another address by --listen "
-                         "grpc+tcp://localhost:PORT",
+                         "%s; stop what listens there, or take another address by --listen URI",
                          error.message);
     if (status != FKV_OK)
         return cli_fail(cli, &error);
@@ -75,7 +74,10 @@ const struct command cmd_serve = {
     .examples = "  flightkv serve\n"
                 "  flightkv serve --memory 8GiB --workers 4\n"
                 "  flightkv serve --listen grpc+tcp://localhost:7777\n"
-                "  flightkv serve --listen grpc+tcp://0.0.0.0:6666 --insecure\n",
+                "  flightkv serve --listen grpc+unix:///run/flightkv/socket --unix-mode 0660\n"
+                "  flightkv serve --listen grpc+tcp://0.0.0.0:6666 --insecure\n"
+                "  flightkv serve --listen grpc+tls://0.0.0.0:6666 --tls-cert server.pem \\\n"
+                "      --tls-key server.key --tls-client-ca clients.pem\n",
     .flags = COMMAND_IS_SERVER,
     .run = run,
 };

@@ -21,6 +21,24 @@ static const struct option server_options[] = {
     {0},
 };
 
+static const struct option tls_options[] = {
+    {.name = "tls-ca",
+     .argument = "FILE",
+     .default_value = "the system's",
+     .help = "Believe servers whose certificate an authority in FILE has signed",
+     .group = "TLS"},
+    {.name = "tls-cert",
+     .argument = "FILE",
+     .help = "Show the server the client certificate in FILE",
+     .group = "TLS"},
+    {.name = "tls-key",
+     .argument = "FILE",
+     .help = "Use the client certificate's key in FILE",
+     .group = "TLS"},
+    {.name = "tls-insecure", .help = "Believe any server", .group = "TLS"},
+    {0},
+};
+
 static const struct option json_options[] = {
     {.name = "json", .help = "Print the result as JSON"},
     {0},
@@ -76,7 +94,8 @@ bool command_options(const struct command *command, struct option_list *ret)
                    (!(command->flags & COMMAND_IS_SERVER) || add_server_options(ret)) &&
                    (!(command->flags & COMMAND_CALLS_SERVER) || add_all(ret, server_options)) &&
                    (!(command->flags & COMMAND_HAS_JSON) || add_all(ret, json_options)) &&
-                   add_all(ret, help_options);
+                   add_all(ret, help_options) &&
+                   (!(command->flags & COMMAND_CALLS_SERVER) || add_all(ret, tls_options));
     if (!is_done)
         option_list_done(ret);
     return is_done;

@@ -43,6 +43,10 @@ static int apply_common(struct cli *cli, const struct parsed *parsed)
 {
     cli->json = parsed_has(parsed, "json");
     cli->server = parsed_value(parsed, "server");
+    cli->tls_ca = parsed_value(parsed, "tls-ca");
+    cli->tls_cert = parsed_value(parsed, "tls-cert");
+    cli->tls_key = parsed_value(parsed, "tls-key");
+    cli->tls_insecure = parsed_has(parsed, "tls-insecure");
     const char *timeout =
         cli->command->flags & COMMAND_CALLS_SERVER ? parsed_value(parsed, "timeout") : NULL;
     if (timeout == NULL)

@@ -7,7 +7,6 @@
 
 #include "base/options.h"
 #include "base/status.h"
-#include "net/tcp.h"
 
 /* Small reads stay in the cache, large writes keep the server busy (docs/design/004-turns.md). */
 enum { scratch_bytes = 64 << 10 };
@@ -19,15 +18,12 @@ enum { connect_timeout_ms_default = 10000 };
 enum { cancel_poll_ns = 50 * 1000000 };
 
 static enum fkv_status connect_socket(void *context, const struct alloc *alloc,
-                                      const struct net_uri *uri, uint64_t timeout_ns,
+                                      const struct net_uri *uri,
+                                      const struct net_connect_options *options,
                                       struct net_transport **ret, struct fkv_error *error)
 {
     (void)context;
-    if (uri->scheme != NET_TCP)
-        return status_set(error, FKV_UNIMPLEMENTED,
-                          "connecting to grpc+%s is not built yet, expected grpc+tcp://HOST:PORT",
-                          uri->scheme == NET_TLS ? "tls" : "unix");
-    return net_tcp_connect(alloc, uri, timeout_ns, ret, error);
+    return net_connect(alloc, uri, options, ret, error);
 }
 
 /* ---- the connection ---- */
@@ -47,7 +43,7 @@ static enum fkv_status connect_client(struct fkv_client *client, struct fkv_erro
     struct wire_session *session = NULL;
     enum fkv_status status =
         client->connector.connect(client->connector.context, client->alloc, &client->uri,
-                                  client->connect_timeout_ns, &transport, error);
+                                  &client->connect, &transport, error);
     if (status != FKV_OK)
         return status;
     status = wire_session_new(client->alloc, WIRE_CLIENT, &wire_limits_default, NULL,
@@ -101,11 +97,33 @@ const char *fkv_version(void)
     return FKV_VERSION;
 }
 
-static void set_authority(struct fkv_client *client)
+/* A path is no authority: over Unix sockets, it is "localhost". */
+static void set_names(struct fkv_client *client)
 {
-    bool is_v6 = strchr(client->uri.host, ':') != NULL;
-    snprintf(client->authority, sizeof client->authority, is_v6 ? "[%s]:%u" : "%s:%u",
-             client->uri.host, client->uri.port);
+    const struct net_uri *uri = &client->uri;
+    bool is_v6 = strchr(uri->host, ':') != NULL;
+    if (uri->scheme == NET_UNIX)
+        snprintf(client->authority, sizeof client->authority, "localhost");
+    else
+        snprintf(client->authority, sizeof client->authority, is_v6 ? "[%s]:%u" : "%s:%u",
+                 uri->host, uri->port);
+    client->name = uri->scheme == NET_UNIX ? uri->path : client->authority;
+}
+
+static enum fkv_status init_tls(struct fkv_client *client, const struct fkv_client_options *given,
+                                struct fkv_error *error)
+{
+    const struct net_tls_client_options options = {given->tls_ca_file, given->tls_cert_file,
+                                                   given->tls_key_file, given->tls_insecure};
+    bool is_asked_for = options.ca_file != NULL || options.cert_file != NULL ||
+                        options.key_file != NULL || options.is_insecure;
+    if (client->uri.scheme == NET_TLS)
+        return net_tls_new_client(client->alloc, &options, &client->connect.tls, error);
+    if (is_asked_for)
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "TLS options are given, but %s is without TLS, expected grpc+tls://",
+                          client->name);
+    return FKV_OK;
 }
 
 static enum fkv_status init_client(struct fkv_client *client, const char *uri,
@@ -117,7 +135,7 @@ static enum fkv_status init_client(struct fkv_client *client, const char *uri,
         options_read(options, "fkv_client_options", &given, sizeof given, error);
     if (status != FKV_OK)
         return status;
-    client->connect_timeout_ns = ns_of_ms(
+    client->connect.timeout_ns = ns_of_ms(
         given.connect_timeout_ms != 0 ? given.connect_timeout_ms : connect_timeout_ms_default);
     client->call_timeout_ns = ns_of_ms(given.call_timeout_ms);
     const char *from_environment = getenv("FLIGHTKV_SERVER");
@@ -127,7 +145,10 @@ static enum fkv_status init_client(struct fkv_client *client, const char *uri,
     status = net_uri_parse(uri, &client->uri, error);
     if (status != FKV_OK)
         return status;
-    set_authority(client);
+    set_names(client);
+    status = init_tls(client, &given, error);
+    if (status != FKV_OK)
+        return status;
     client->scratch = alloc_get(client->alloc, scratch_bytes);
     client->pool = client_pool_new(client->alloc);
     if (client->scratch == NULL || client->pool == NULL)
@@ -170,6 +191,7 @@ void fkv_client_close(struct fkv_client *client)
     if (client->stream != NULL)
         client_stream_detach(client->stream);
     wire_pump_free(client->pump);
+    net_tls_free(client->connect.tls);
     client_pool_close(client->pool);
     alloc_free(client->alloc, client->scratch);
     alloc_free(client->alloc, client);
@@ -229,7 +251,7 @@ void client_call_closed(struct client_call *call, enum fkv_status status, const 
         return;
     call->status = status_set(&call->error, status, "%s", message == NULL ? "" : message);
     if (status == FKV_UNAVAILABLE)
-        status_prefix(&call->error, status, "%s", call->client->authority);
+        status_prefix(&call->error, status, "%s", call->client->name);
 }
 
 /* One turn sends the reset: the next call, which would do it, may be a long time away. */
@@ -249,7 +271,7 @@ static void give_up(struct client_call *call, enum fkv_status status)
         status_set(&call->error, status, "the call was cancelled");
     else
         status_set(&call->error, status, "the deadline of the call to %s has passed",
-                   call->client->authority);
+                   call->client->name);
     call->status = status;
     client_call_end(call);
 }

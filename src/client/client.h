@@ -11,6 +11,7 @@
 #include "client/pool.h"
 #include "flight/messages.h"
 #include "flightkv/flightkv.h"
+#include "net/connect.h"
 #include "net/transport.h"
 #include "net/uri.h"
 #include "wire/pump.h"
@@ -18,8 +19,8 @@
 /* What connects; the second implementation is a test's, over a pipe. */
 struct client_connector {
     enum fkv_status (*connect)(void *context, const struct alloc *alloc, const struct net_uri *uri,
-                               uint64_t timeout_ns, struct net_transport **ret,
-                               struct fkv_error *error);
+                               const struct net_connect_options *options,
+                               struct net_transport **ret, struct fkv_error *error);
     void *context;
 };
 
@@ -30,8 +31,9 @@ struct fkv_client {
     const struct clock *clock;
     struct client_connector connector;
     struct net_uri uri;
-    char authority[net_host_max + 16];
-    uint64_t connect_timeout_ns;
+    char authority[net_host_max + 16]; /* what HTTP/2 calls the server */
+    const char *name;                  /* what messages call it */
+    struct net_connect_options connect;
     uint64_t call_timeout_ns; /* 0: none */
 
     struct wire_pump *pump; /* NULL when there is no connection */

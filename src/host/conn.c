@@ -2,7 +2,10 @@
 /* One connection: its pump, and one timer that looks about once a second whether a patience has run
  * out: the handshake's, that for a socket which takes nothing of what is to be written, or that for
  * a connection without calls. Calls have clocks of their own (call.c). */
+#include <stdio.h>
+
 #include "base/status.h"
+#include "base/text.h"
 #include "host/internal.h"
 
 struct host_conn {
@@ -46,11 +49,27 @@ static void conn_free(struct host_conn *conn)
     host_worker_conn_gone(worker);
 }
 
+/* The operator of a server that asks for certificates wants to know who has no good one; but
+ * strangers can cause any number of these. */
+static void log_untrusted(struct host_conn *conn, const struct fkv_error *error)
+{
+    struct host *host = conn->worker->host;
+    uint64_t kept_back;
+    if (!log_limit_pass(&host->untrusted, clock_now_ns(conn->worker->clock), &kept_back))
+        return;
+    char count[text_figure_size];
+    snprintf(count, sizeof count, "%llu", (unsigned long long)kept_back);
+    log_event(host->options.log, LOG_WARN, "connection-untrusted", "peer", conn->peer, "reason",
+              error->message, kept_back > 0 ? "not_logged" : NULL, count, NULL);
+}
+
 static void on_conn_closed(void *context, struct wire_pump *pump, const struct fkv_error *error)
 {
     (void)pump;
     struct host_conn *conn = context;
-    if (error->status != FKV_OK)
+    if (error->status == FKV_UNAUTHENTICATED)
+        log_untrusted(conn, error);
+    else if (error->status != FKV_OK)
         log_event(conn->worker->host->options.log, LOG_DEBUG, "connection-closed", "peer",
                   conn->peer, "reason", error->message, NULL);
     conn_free(conn);

@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "host/internal.h"
-#include "net/tcp.h"
+#include "net/socket.h"
 
 enum { listen_backlog = 511 }; /* Redis' and nginx's default */
 
@@ -21,6 +21,7 @@ enum { listener_rest_ns = 500 * 1000000 };
 struct accepted {
     struct host_worker *worker;
     int fd;
+    bool is_tls;
 };
 
 /* Whoever is refused tries again, and many do at once. */
@@ -36,7 +37,7 @@ static void log_refused(struct host_worker *worker, const struct fkv_error *erro
               kept_back > 0 ? "not_logged" : NULL, count, NULL);
 }
 
-static void open_accepted(struct host_worker *worker, int fd)
+static void open_accepted(struct host_worker *worker, int fd, bool is_tls)
 {
     struct fkv_error error;
     struct net_transport *transport;
@@ -44,7 +45,11 @@ static void open_accepted(struct host_worker *worker, int fd)
         close(fd);
         return;
     }
-    enum fkv_status status = net_tcp_accepted(worker->alloc, worker->loop, fd, &transport, &error);
+    enum fkv_status status =
+        net_socket_accepted(worker->alloc, worker->loop, fd, &transport, &error);
+    if (status == FKV_OK && is_tls)
+        status =
+            net_tls_accept(worker->alloc, worker->host->options.tls, transport, &transport, &error);
     if (status == FKV_OK)
         status = host_conn_open(worker, transport, &error);
     if (status != FKV_OK)
@@ -56,19 +61,19 @@ static void on_handed_over(void *context)
 {
     struct accepted accepted = *(struct accepted *)context;
     alloc_free(accepted.worker->alloc, context);
-    open_accepted(accepted.worker, accepted.fd);
+    open_accepted(accepted.worker, accepted.fd, accepted.is_tls);
 }
 
-static void hand_over(struct host *host, int fd)
+static void hand_over(struct host *host, int fd, bool is_tls)
 {
     struct host_worker *worker = &host->workers[host->next_worker++ % host->worker_count];
     if (worker == host->workers) { /* this thread's */
-        open_accepted(worker, fd);
+        open_accepted(worker, fd, is_tls);
         return;
     }
     struct accepted *accepted = alloc_get(host->options.alloc, sizeof *accepted);
     if (accepted != NULL) {
-        *accepted = (struct accepted){worker, fd};
+        *accepted = (struct accepted){worker, fd, is_tls};
         if (net_loop_post(worker->loop, on_handed_over, accepted))
             return;
     }
@@ -100,7 +105,7 @@ static void on_acceptable(void *context, int events)
     int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     int cause = fd < 0 ? errno : 0;
     if (fd >= 0)
-        hand_over(listener->host, fd);
+        hand_over(listener->host, fd, listener->is_tls);
     bool lacks_descriptors = cause == EMFILE || cause == ENFILE;
     if (!lacks_descriptors && cause != ENOBUFS && cause != ENOMEM)
         return;
@@ -112,22 +117,16 @@ static void on_acceptable(void *context, int events)
 static enum fkv_status listen_on(struct host *host, const struct net_uri *uri,
                                  struct fkv_error *error)
 {
-    if (uri->scheme != NET_TCP)
-        return status_set(error, FKV_UNIMPLEMENTED,
-                          "listening on grpc+%s is not built yet, expected grpc+tcp://HOST:PORT",
-                          uri->scheme == NET_TLS ? "tls" : "unix");
-    struct net_listen listen;
-    enum fkv_status status = net_tcp_listen(uri, listen_backlog, &listen, error);
+    const struct net_listen_options options = {listen_backlog, host->options.unix_mode};
+    struct net_listen *listen = &host->listens[host->listen_count];
+    enum fkv_status status = net_listen_open(uri, &options, listen, error);
     if (status != FKV_OK)
         return status;
-    host->uris[host->uri_count++] = listen.uri;
-    for (int i = 0; i < listen.count; i++) {
-        if (host->listener_count == host_listen_fds_max) {
-            close(listen.fds[i]);
-            continue;
-        }
+    host->listen_count++;
+    for (int i = 0; i < listen->count; i++) {
         struct host_listener *listener = &host->listeners[host->listener_count++];
-        *listener = (struct host_listener){.host = host, .fd = listen.fds[i]};
+        *listener = (struct host_listener){
+            .host = host, .fd = listen->fds[i], .is_tls = uri->scheme == NET_TLS};
     }
     return FKV_OK;
 }
@@ -151,10 +150,9 @@ static void close_listeners(struct host *host)
         timers_stop(&host->workers->timers, &host->listeners[i].rest);
         net_watch_close(host->listeners[i].watch);
         host->listeners[i].watch = NULL;
-        if (host->listeners[i].fd >= 0)
-            close(host->listeners[i].fd);
-        host->listeners[i].fd = -1;
     }
+    for (size_t i = 0; i < host->listen_count; i++)
+        net_listen_close(&host->listens[i]);
 }
 
 /* ---- life ---- */
@@ -242,12 +240,12 @@ void host_stop(struct host *host)
 
 size_t host_uri_count(const struct host *host)
 {
-    return host->uri_count;
+    return host->listen_count;
 }
 
 const struct net_uri *host_uri(const struct host *host, size_t index)
 {
-    return index < host->uri_count ? &host->uris[index] : NULL;
+    return index < host->listen_count ? &host->listens[index].uri : NULL;
 }
 
 struct host_stats host_stats(const struct host *host)

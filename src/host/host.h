@@ -8,17 +8,20 @@
  * A host can also be made without threads, for tests (host_new_stepped): host_adopt gives it a
  * connection over any transport, host_tick winds its clock on.
  *
- * Time-outs. A connection that has not spoken HTTP/2 within `handshake_ns` is closed; so is one
- * whose socket takes nothing of what is to be written for `stall_ns`, and, told by a GOAWAY, one
- * without calls for `idle_ns`. A call ends with DEADLINE_EXCEEDED at the client's own deadline,
- * when its request stops coming for `upload_ns`, or when the client's windows take nothing of its
- * answer for `stall_ns`. PINGs prolong none of these. */
+ * Time-outs. A connection that has not spoken HTTP/2, TLS before it included, within `handshake_ns`
+ * is closed; so is one whose socket takes nothing of what is to be written for `stall_ns`, and,
+ * told by a GOAWAY, one without calls for `idle_ns`. A call ends with DEADLINE_EXCEEDED at the
+ * client's own deadline, when its request stops coming for `upload_ns`, or when the client's
+ * windows take nothing of its answer for `stall_ns`. PINGs prolong none of these. */
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
+
+#include <sys/types.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "host/service.h"
+#include "net/tls.h"
 #include "net/transport.h"
 #include "net/uri.h"
 
@@ -42,7 +45,9 @@ struct host_options {
     struct host_service service; /* copied; its context outlives the host */
     struct net_uri listen[host_listeners_max];
     size_t listen_count;
-    unsigned workers; /* at least 1 */
+    mode_t unix_mode;    /* of the files of Unix sockets */
+    struct net_tls *tls; /* for listeners of NET_TLS; outlives the host */
+    unsigned workers;    /* at least 1 */
     uint32_t connections_max;
     uint64_t request_bytes_max; /* of a message that isn't FlightData */
     struct flight_data_limits flight_data;
@@ -64,8 +69,7 @@ struct host_stats {
 
 struct host;
 
-/* Listens on every address, then starts the workers. UNAVAILABLE names an address that is taken;
- * UNIMPLEMENTED a scheme that isn't built. */
+/* Listens on every address, then starts the workers. UNAVAILABLE names an address that is taken. */
 enum fkv_status host_start(const struct host_options *options, struct host **ret,
                            struct fkv_error *error);
 

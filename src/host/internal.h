@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/timers.h"
 #include "host/host.h"
+#include "net/listen.h"
 #include "net/loop.h"
 #include "wire/pump.h"
 
@@ -38,12 +39,13 @@ struct host_worker {
 
 struct host_listener {
     struct host *host;
-    int fd;
+    int fd; /* of one of host->listens */
+    bool is_tls;
     struct net_watch *watch; /* in worker 0's loop */
     struct timer rest;       /* worker 0's: until it looks for connections again */
 };
 
-enum { host_listen_fds_max = 32 };
+enum { host_listen_fds_max = host_listeners_max * net_listen_max };
 
 /* One read at most. Reads of 64 KiB and writes of 1 MiB were twice as fast as 256 KiB both ways
  * (docs/design/004-turns.md). */
@@ -52,12 +54,13 @@ enum { host_scratch_bytes = 64 << 10 };
 struct host {
     struct host_options options;
     struct host_counters counters;
-    struct log_limit refused; /* connections */
+    struct log_limit refused;   /* connections */
+    struct log_limit untrusted; /* connections whose TLS handshake failed */
     struct host_worker *workers;
     unsigned worker_count;
     unsigned next_worker; /* worker 0's thread */
-    struct net_uri uris[host_listeners_max];
-    size_t uri_count;
+    struct net_listen listens[host_listeners_max];
+    size_t listen_count;
     struct host_listener listeners[host_listen_fds_max];
     size_t listener_count;
     uint64_t upkeep_due_ns; /* worker 0's thread, as the next one */

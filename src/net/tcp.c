@@ -2,141 +2,15 @@
 #include "net/tcp.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/status.h"
-
-struct tcp {
-    struct net_transport transport;
-    const struct alloc *alloc;
-    struct net_watch *watch; /* NULL when no loop drives it */
-    int fd;
-};
-
-static struct tcp *tcp_of(struct net_transport *transport)
-{
-    return (struct tcp *)transport;
-}
-
-/* ---- the transport ---- */
-
-static ssize_t tcp_read(struct net_transport *transport, void *data, size_t size)
-{
-    ssize_t moved;
-    do
-        moved = recv(tcp_of(transport)->fd, data, size, 0);
-    while (moved < 0 && errno == EINTR);
-    return moved < 0 ? -errno : moved;
-}
-
-/* sendmsg(2) because writev(2) can't be kept from raising SIGPIPE. */
-static ssize_t tcp_write(struct net_transport *transport, const struct iovec *iov, int count)
-{
-    const struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
-    ssize_t moved;
-    do
-        moved = sendmsg(tcp_of(transport)->fd, &message, MSG_NOSIGNAL);
-    while (moved < 0 && errno == EINTR);
-    return moved < 0 ? -errno : moved;
-}
-
-static void tcp_want(struct net_transport *transport, int events)
-{
-    if (tcp_of(transport)->watch != NULL)
-        net_watch_set(tcp_of(transport)->watch, events);
-}
-
-static int poll_events(int events)
-{
-    return ((events & NET_READABLE) != 0 ? POLLIN : 0) |
-           ((events & NET_WRITABLE) != 0 ? POLLOUT : 0);
-}
-
-/* poll(2) until `deadline_ns` (UINT64_MAX: for ever), rounded up to its milliseconds. Gives the
- * revents. */
-static int poll_until(int fd, int events, uint64_t deadline_ns)
-{
-    struct pollfd p = {.fd = fd, .events = (short)events};
-    for (;;) {
-        int wait_ms = -1;
-        if (deadline_ns != UINT64_MAX) {
-            uint64_t now = clock_now_ns(clock_system());
-            uint64_t left = deadline_ns > now ? (deadline_ns - now + NS_PER_MS - 1) / NS_PER_MS : 0;
-            wait_ms = left > INT32_MAX ? INT32_MAX : (int)left;
-        }
-        int count = poll(&p, 1, wait_ms);
-        if (count >= 0)
-            return count == 0 ? 0 : p.revents;
-        if (errno != EINTR)
-            return 0;
-    }
-}
-
-static uint64_t deadline_of(uint64_t timeout_ns)
-{
-    uint64_t now = clock_now_ns(clock_system());
-    return timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
-}
-
-/* A broken socket counts as ready for what was asked: the read or write will tell. */
-static int tcp_wait(struct net_transport *transport, int events, uint64_t timeout_ns)
-{
-    int ready = poll_until(tcp_of(transport)->fd, poll_events(events), deadline_of(timeout_ns));
-    if ((ready & (POLLERR | POLLHUP | POLLNVAL)) != 0)
-        return events;
-    return ((ready & POLLIN) != 0 ? NET_READABLE : 0) | ((ready & POLLOUT) != 0 ? NET_WRITABLE : 0);
-}
-
-static void tcp_close(struct net_transport *transport)
-{
-    struct tcp *tcp = tcp_of(transport);
-    net_watch_close(tcp->watch);
-    close(tcp->fd);
-    alloc_free(tcp->alloc, tcp);
-}
-
-static const struct net_transport_ops tcp_ops = {tcp_read, tcp_write, tcp_want, tcp_wait,
-                                                 tcp_close};
-
-static void on_tcp_ready(void *context, int events)
-{
-    struct net_transport *transport = context;
-    transport->on_ready(transport->context, events);
-}
-
-/* ---- addresses ---- */
-
-/* "127.0.0.1:6666", "[::1]:6666" */
-static void address_text(const struct sockaddr *address, socklen_t size, char *ret, size_t ret_size)
-{
-    char host[INET6_ADDRSTRLEN + IF_NAMESIZE], port[8]; /* the scope of a link-local one follows */
-    if (getnameinfo(address, size, host, sizeof host, port, sizeof port,
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        snprintf(ret, ret_size, "an unknown address");
-    else if (address->sa_family == AF_INET6)
-        snprintf(ret, ret_size, "[%s]:%s", host, port);
-    else
-        snprintf(ret, ret_size, "%s:%s", host, port);
-}
-
-static enum fkv_status check_scheme(const struct net_uri *uri, struct fkv_error *error)
-{
-    char text[net_uri_max];
-    if (uri->scheme == NET_TCP)
-        return FKV_OK;
-    net_uri_text(uri, text);
-    return status_set(error, FKV_UNIMPLEMENTED, "%s: only grpc+tcp:// is supported", text);
-}
+#include "net/socket.h"
 
 static enum fkv_status find_addresses(const struct net_uri *uri, int flags, struct addrinfo **ret,
                                       struct fkv_error *error)
@@ -152,95 +26,26 @@ static enum fkv_status find_addresses(const struct net_uri *uri, int flags, stru
     return FKV_OK;
 }
 
-/* ---- a connected socket ---- */
-
-/* Takes the descriptor over, also on failure. */
-static enum fkv_status tcp_new(const struct alloc *alloc, int fd, struct tcp **ret,
-                               struct fkv_error *error)
-{
-    struct tcp *tcp = alloc_zero(alloc, sizeof *tcp);
-    if (tcp == NULL) {
-        close(fd);
-        return status_no_memory(error, sizeof *tcp);
-    }
-    tcp->transport.ops = &tcp_ops;
-    tcp->alloc = alloc;
-    tcp->fd = fd;
-    int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    struct sockaddr_storage peer = {0};
-    socklen_t size = sizeof peer;
-    if (getpeername(fd, (struct sockaddr *)&peer, &size) == 0)
-        address_text((struct sockaddr *)&peer, size, tcp->transport.peer,
-                     sizeof tcp->transport.peer);
-    *ret = tcp;
-    return FKV_OK;
-}
-
-/* A connected, non-blocking socket, or -errno. */
-static int connect_to(const struct addrinfo *address, uint64_t deadline_ns)
-{
-    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    int cause = 0;
-    socklen_t size = sizeof cause;
-    if (connect(fd, address->ai_addr, address->ai_addrlen) != 0) {
-        cause = errno;
-        if (cause == EINPROGRESS || cause == EINTR) {
-            if (poll_until(fd, POLLOUT, deadline_ns) == 0)
-                cause = ETIMEDOUT;
-            else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &cause, &size) != 0)
-                cause = errno;
-        }
-    }
-    if (cause == 0)
-        return fd;
-    close(fd);
-    return -cause;
-}
+/* ---- connecting ---- */
 
 enum fkv_status net_tcp_connect(const struct alloc *alloc, const struct net_uri *uri,
                                 uint64_t timeout_ns, struct net_transport **ret,
                                 struct fkv_error *error)
 {
     struct addrinfo *addresses = NULL;
-    enum fkv_status status = check_scheme(uri, error);
-    if (status == FKV_OK)
-        status = find_addresses(uri, 0, &addresses, error);
+    enum fkv_status status = find_addresses(uri, 0, &addresses, error);
     if (status != FKV_OK)
         return status;
-    uint64_t deadline = deadline_of(timeout_ns);
+    uint64_t deadline = net_deadline(timeout_ns);
     int fd = -ECONNREFUSED;
     for (struct addrinfo *a = addresses; a != NULL && fd < 0; a = a->ai_next)
-        fd = connect_to(a, deadline);
+        fd = net_socket_connect(a->ai_addr, a->ai_addrlen, deadline);
     freeaddrinfo(addresses);
-    if (fd < 0) {
-        char text[net_uri_max];
-        net_uri_text(uri, text);
-        return status_set(error, FKV_UNAVAILABLE, "could not connect to %s: %s", text,
-                          strerror(-fd));
-    }
-    struct tcp *tcp = NULL;
-    status = tcp_new(alloc, fd, &tcp, error);
-    if (status == FKV_OK)
-        *ret = &tcp->transport;
-    return status;
-}
-
-enum fkv_status net_tcp_accepted(const struct alloc *alloc, struct net_loop *loop, int fd,
-                                 struct net_transport **ret, struct fkv_error *error)
-{
-    struct tcp *tcp = NULL;
-    enum fkv_status status = tcp_new(alloc, fd, &tcp, error);
-    if (status != FKV_OK)
-        return status;
-    status = net_watch_new(loop, fd, on_tcp_ready, &tcp->transport, &tcp->watch, error);
-    if (status != FKV_OK)
-        tcp_close(&tcp->transport);
-    else
-        *ret = &tcp->transport;
-    return status;
+    if (fd >= 0)
+        return net_socket_new(alloc, fd, ret, error);
+    char text[net_uri_max];
+    net_uri_text(uri, text);
+    return status_set(error, FKV_UNAVAILABLE, "could not connect to %s: %s", text, strerror(-fd));
 }
 
 /* ---- listening ---- */
@@ -285,13 +90,6 @@ static int listen_at(const struct addrinfo *address, uint16_t port, int backlog)
     return -cause;
 }
 
-static void close_all(struct net_listen *listen)
-{
-    for (int i = 0; i < listen->count; i++)
-        close(listen->fds[i]);
-    listen->count = 0;
-}
-
 /* A family that the machine hasn't isn't an error as long as another address works. */
 static bool is_missing_family(int cause)
 {
@@ -312,7 +110,7 @@ static int listen_at_all(const struct addrinfo *addresses, int backlog, struct n
         } else if (is_missing_family(-fd)) {
             missing = -fd;
         } else {
-            close_all(listen);
+            net_listen_close(listen);
             return -fd;
         }
     }
@@ -344,9 +142,8 @@ enum fkv_status net_tcp_listen(const struct net_uri *uri, int backlog, struct ne
 {
     struct addrinfo *addresses = NULL;
     bool is_localhost = strcasecmp(uri->host, "localhost") == 0;
-    enum fkv_status status = check_scheme(uri, error);
-    if (status == FKV_OK && !is_localhost)
-        status = find_addresses(uri, AI_PASSIVE, &addresses, error);
+    enum fkv_status status =
+        is_localhost ? FKV_OK : find_addresses(uri, AI_PASSIVE, &addresses, error);
     if (status != FKV_OK)
         return status;
     struct net_listen listen = {.uri = *uri};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TCP transports. TCP_NODELAY is set; buffer sizes are left to the kernel's autotuning. */
+/* TCP: connecting to, and listening at, the host and port of a URI; TLS runs on top (tls.h). */
 #ifndef NET_TCP_H
 #define NET_TCP_H
 
 #include "base/alloc.h"
-#include "net/loop.h"
+#include "net/listen.h"
 #include "net/transport.h"
 #include "net/uri.h"
 
@@ -14,20 +14,9 @@ enum fkv_status net_tcp_connect(const struct alloc *alloc, const struct net_uri 
                                 uint64_t timeout_ns, struct net_transport **ret,
                                 struct fkv_error *error);
 
-/* A transport on an accepted socket, driven by `loop`; takes the descriptor over, also on failure.
- */
-enum fkv_status net_tcp_accepted(const struct alloc *alloc, struct net_loop *loop, int fd,
-                                 struct net_transport **ret, struct fkv_error *error);
-
-/* Listening sockets of one URI: "localhost" gives one each for 127.0.0.1 and ::1 where the machine
- * has IPv6, on the same port. Port 0 picks a free one. UNAVAILABLE when taken,
- * PERMISSION_DENIED when not allowed; the sentence names the address. */
-enum { net_listen_max = 4 };
-struct net_listen {
-    int fds[net_listen_max]; /* non-blocking, close-on-exec; the caller closes them */
-    int count;
-    struct net_uri uri; /* with the real port */
-};
+/* "localhost" gives one socket each for 127.0.0.1 and ::1 where the machine has IPv6, on the same
+ * port. Port 0 picks a free one. UNAVAILABLE when taken, PERMISSION_DENIED when not allowed; the
+ * sentence names the address. */
 enum fkv_status net_tcp_listen(const struct net_uri *uri, int backlog, struct net_listen *ret,
                                struct fkv_error *error);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The transport seam: one connected byte stream. Implementations: tcp.c (sockets) and pipe.c (in
- * memory, for tests and for embedding). Nothing blocks. One transport belongs to one thread. */
+/* The transport seam: one connected byte stream. Implementations: socket.c (TCP and Unix sockets),
+ * tls.c (over another transport) and pipe.c (in memory, for tests and for embedding). Nothing
+ * blocks. One transport belongs to one thread. */
 #ifndef NET_TRANSPORT_H
 #define NET_TRANSPORT_H
 
@@ -35,6 +36,9 @@ struct net_transport {
     void (*on_ready)(void *context, int events); /* set by the owner */
     void *context;
     char peer[64]; /* "127.0.0.1:51234", for logs */
+    /* In words, why read or write failed, where there is more to say than -errno; else NULL. Valid
+     * as long as the transport. */
+    const struct fkv_error *trouble;
 };
 
 static inline ssize_t net_read(struct net_transport *t, void *data, size_t size)

@@ -89,7 +89,7 @@ static const char *take_path(struct slice rest, char ret_path[net_path_max + 1])
     if (!slice_starts(rest, "/") || rest.size == 1)
         return "no absolute path";
     if (rest.size > net_path_max)
-        return "the path is longer than a socket's name may be";
+        return "the path has more than 107 bytes, the most that a socket's may have";
     memcpy(ret_path, rest.data, rest.size);
     ret_path[rest.size] = '\0';
     return NULL;

@@ -14,13 +14,15 @@ enum option_type {
     OPTION_COUNT,
     OPTION_SIZE,
     OPTION_DURATION,
+    OPTION_MODE,
+    OPTION_FILE,
     OPTION_LEVEL
 };
 
 struct option {
     struct fkv_server_option shown;
     enum option_type type;
-    size_t member; /* offset of a uint64_t in struct fkv_server_config */
+    size_t member; /* offset in struct fkv_server_config: a uint64_t, or a char[PATH_MAX] */
     uint64_t fallback;
     uint64_t least;
     uint64_t most;
@@ -38,15 +40,28 @@ struct option {
 /* clang-format off */
 static const struct option options[] = {
     {{"listen", "URI", FKV_DEFAULT_URI,
-      "Listen on grpc+tcp://HOST:PORT; port 0 picks a free one; may be given several times",
+      "Listen on grpc+tcp://HOST:PORT (port 0 picks a free one), grpc+tls://HOST:PORT or "
+      "grpc+unix:///PATH; may be given several times",
       "Listening"},
      OPTION_URI, MEMBER(listen), 0, 0, 0},
+    {{"unix-mode", "MODE", "0600, for its owner only",
+      "Give a Unix socket's file the permissions MODE; who may write to it may connect",
+      "Listening"},
+     OPTION_MODE, MEMBER(unix_mode), 0600, 0, 0777},
     {{"insecure", NULL, "off", "Allow listening on addresses that other machines can reach",
       "Listening"},
      OPTION_SWITCH, MEMBER(insecure), 0, 0, 1},
     {{"workers", "N", "the number of cores, at most 64", "Serve connections in N threads",
       "Listening"},
      OPTION_COUNT, MEMBER(workers), 0, 1, 1024},
+    {{"tls-cert", "FILE", "none",
+      "Show the certificate in FILE (PEM, followed by those between it and its authority)", "TLS"},
+     OPTION_FILE, MEMBER(tls_cert_file), 0, 0, 0},
+    {{"tls-key", "FILE", "none", "Use the certificate's key in FILE (PEM, no passphrase)", "TLS"},
+     OPTION_FILE, MEMBER(tls_key_file), 0, 0, 0},
+    {{"tls-client-ca", "FILE", "none",
+      "Demand of every TLS client a certificate signed by an authority in FILE (PEM)", "TLS"},
+     OPTION_FILE, MEMBER(tls_client_ca_file), 0, 0, 0},
     {{"memory", "SIZE", "half of the machine's or cgroup's",
       "Never hold more than SIZE of tables, uploads and warm pages", "Memory"},
      OPTION_SIZE, MEMBER(memory_bytes), 0, MIB(1), UINT64_C(1) << 46},
@@ -114,7 +129,7 @@ void server_config_init(struct fkv_server_config *config)
 {
     *config = (struct fkv_server_config){0};
     for (size_t i = 0; i < option_count; i++)
-        if (options[i].type != OPTION_URI)
+        if (options[i].type != OPTION_URI && options[i].type != OPTION_FILE)
             *member_of(config, &options[i]) = options[i].fallback;
 }
 
@@ -140,6 +155,16 @@ static enum fkv_status refuse_value(const struct option *option, const char *val
                       value, expected);
 }
 
+static bool parse_mode(const char *value, uint64_t *ret)
+{
+    uint64_t mode = 0;
+    size_t digits = 0;
+    for (; value[digits] >= '0' && value[digits] <= '7' && digits < 5; digits++)
+        mode = mode * 8 + (uint64_t)(value[digits] - '0');
+    *ret = mode;
+    return digits > 0 && value[digits] == '\0';
+}
+
 static const char *figure_text(const struct option *option, uint64_t figure,
                                char ret[text_figure_size])
 {
@@ -147,7 +172,11 @@ static const char *figure_text(const struct option *option, uint64_t figure,
         return text_size(ret, figure);
     if (option->type == OPTION_DURATION)
         return text_duration(ret, figure);
-    return text_count(ret, figure);
+    if (option->type == OPTION_MODE)
+        snprintf(ret, text_figure_size, "%04llo", (unsigned long long)figure);
+    else
+        text_count(ret, figure);
+    return ret;
 }
 
 static enum fkv_status refuse_range(const struct option *option, const char *value,
@@ -170,6 +199,17 @@ static enum fkv_status set_uri(struct fkv_server_config *config, const struct op
     if (status != FKV_OK)
         return status_prefix(error, status, "--%s", option->shown.name);
     config->listen[config->listen_count++] = uri;
+    return FKV_OK;
+}
+
+static enum fkv_status set_file(struct fkv_server_config *config, const struct option *option,
+                                const char *value, struct fkv_error *error)
+{
+    size_t size = strlen(value);
+    if (size == 0 || size >= PATH_MAX)
+        return status_set(error, FKV_INVALID_ARGUMENT, "--%s: '%.100s' can't be a file's path",
+                          option->shown.name, value);
+    memcpy((char *)config + option->member, value, size + 1);
     return FKV_OK;
 }
 
@@ -209,6 +249,7 @@ static enum fkv_status set_figure(struct fkv_server_config *config, const struct
     const char *expected = "";
     switch (option->type) {
     case OPTION_URI:
+    case OPTION_FILE:
         break;
     case OPTION_SWITCH:
         is_good = parse_switch(value, &figure);
@@ -225,6 +266,10 @@ static enum fkv_status set_figure(struct fkv_server_config *config, const struct
     case OPTION_DURATION:
         is_good = text_parse_duration(value, &figure);
         expected = "a time such as 500ms, 60s or 5m";
+        break;
+    case OPTION_MODE:
+        is_good = parse_mode(value, &figure);
+        expected = "permissions in octal such as 0600 or 0660";
         break;
     case OPTION_LEVEL:
         is_good = parse_level(value, &figure);
@@ -251,6 +296,8 @@ enum fkv_status fkv_server_config_set(struct fkv_server_config *config, const ch
                               option->shown.argument);
         if (option->type == OPTION_URI)
             return set_uri(config, option, value, error);
+        if (option->type == OPTION_FILE)
+            return set_file(config, option, value, error);
         return set_figure(config, option, value, error);
     }
     return status_set(error, FKV_NOT_FOUND, "there is no server option --%s", name);

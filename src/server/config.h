@@ -4,6 +4,8 @@
 #ifndef SERVER_CONFIG_H
 #define SERVER_CONFIG_H
 
+#include <limits.h>
+
 #include "base/log.h"
 #include "flightkv/flightkv.h"
 #include "host/host.h"
@@ -11,7 +13,11 @@
 struct fkv_server_config {
     struct net_uri listen[host_listeners_max];
     uint64_t listen_count;
+    uint64_t unix_mode; /* permissions of Unix sockets' files */
     uint64_t insecure;
+    char tls_cert_file[PATH_MAX]; /* "": none */
+    char tls_key_file[PATH_MAX];
+    char tls_client_ca_file[PATH_MAX];
     uint64_t workers;
     uint64_t memory_bytes; /* 0: half of what the machine or cgroup has */
     uint64_t warm_bytes;

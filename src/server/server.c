@@ -15,18 +15,59 @@ static uint64_t default_workers(void)
     return cores > workers_default_max ? workers_default_max : (uint64_t)cores;
 }
 
+/* Whether strangers are kept out: clients must show a certificate. */
+static bool authenticates(const struct fkv_server_config *config, const struct net_uri *uri)
+{
+    return uri->scheme == NET_TLS && config->tls_client_ca_file[0] != '\0';
+}
+
 static enum fkv_status check_listeners(const struct fkv_server_config *config,
                                        struct fkv_error *error)
 {
     for (size_t i = 0; i < config->listen_count && !config->insecure; i++) {
+        const struct net_uri *uri = &config->listen[i];
+        bool is_tls = uri->scheme == NET_TLS;
         char text[net_uri_max];
-        net_uri_text(&config->listen[i], text);
-        if (!net_uri_is_loopback(&config->listen[i]))
-            return status_set(error, FKV_FAILED_PRECONDITION,
-                              "%s can be reached from other machines, without encryption or "
-                              "authentication; say --insecure to listen there all the same",
-                              text);
+        if (net_uri_is_loopback(uri) || authenticates(config, uri))
+            continue;
+        net_uri_text(uri, text);
+        return status_set(error, FKV_FAILED_PRECONDITION,
+                          "%s can be reached from other machines, without %sauthentication; %ssay "
+                          "--insecure to listen there all the same",
+                          text, is_tls ? "" : "encryption or ",
+                          is_tls ? "demand client certificates by --tls-client-ca FILE, or " : "");
     }
+    return FKV_OK;
+}
+
+static bool has_tls_listener(const struct fkv_server_config *config)
+{
+    for (size_t i = 0; i < config->listen_count; i++)
+        if (config->listen[i].scheme == NET_TLS)
+            return true;
+    return false;
+}
+
+static const char *file_or_none(const char *path)
+{
+    return path[0] != '\0' ? path : NULL;
+}
+
+/* Options that would have no effect are refused: who gives them believes that there is TLS. */
+static enum fkv_status init_tls(struct fkv_server *server, struct fkv_error *error)
+{
+    const struct fkv_server_config *config = &server->config;
+    const struct net_tls_server_options options = {file_or_none(config->tls_cert_file),
+                                                   file_or_none(config->tls_key_file),
+                                                   file_or_none(config->tls_client_ca_file)};
+    bool has_options =
+        options.cert_file != NULL || options.key_file != NULL || options.client_ca_file != NULL;
+    if (has_tls_listener(config))
+        return net_tls_new_server(server->cache.alloc, &options, &server->tls, error);
+    if (has_options)
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "TLS options are given, but nothing listens with TLS, expected --listen "
+                          "grpc+tls://HOST:PORT");
     return FKV_OK;
 }
 
@@ -58,6 +99,8 @@ struct host_options server_host_options(struct fkv_server *server)
         .log = &server->log,
         .service = cache_service(&server->cache),
         .listen_count = config->listen_count,
+        .unix_mode = (mode_t)config->unix_mode,
+        .tls = server->tls,
         .workers = (unsigned)config->workers,
         .connections_max = (uint32_t)config->connections_max,
         .request_bytes_max = config->request_bytes_max,
@@ -115,8 +158,11 @@ static enum fkv_status server_start(const struct fkv_server_config *config,
     enum fkv_status status = server_new(config, alloc, clock, &server, error);
     if (status != FKV_OK)
         return status;
-    const struct host_options options = server_host_options(server);
-    status = start(&options, &server->host, error);
+    status = init_tls(server, error);
+    if (status == FKV_OK) {
+        const struct host_options options = server_host_options(server);
+        status = start(&options, &server->host, error);
+    }
     if (status != FKV_OK) {
         fkv_server_stop(server);
         return status;
@@ -150,6 +196,7 @@ void fkv_server_stop(struct fkv_server *server)
     if (server == NULL)
         return;
     host_stop(server->host);
+    net_tls_free(server->tls);
     cache_done(&server->cache);
     alloc_free(server->cache.alloc, server);
 }

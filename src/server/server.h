@@ -10,6 +10,7 @@ struct fkv_server {
     struct log log;
     struct cache cache;
     struct host *host;
+    struct net_tls *tls; /* NULL: no listener has TLS */
     char uris[host_listeners_max][net_uri_max];
 };
 

@@ -37,6 +37,10 @@ static void end(struct wire_pump *pump, const struct fkv_error *error)
 static enum fkv_status io_failed(struct wire_pump *pump, ssize_t code, const char *what,
                                  struct fkv_error *error)
 {
+    const struct fkv_error *trouble = pump->transport->trouble;
+    if (trouble != NULL)
+        return status_set(error, trouble->status, "%s: %s", pump->transport->peer,
+                          trouble->message);
     return status_set(error, FKV_UNAVAILABLE, "%s %s: %s", what, pump->transport->peer,
                       strerror((int)-code));
 }
@@ -114,7 +118,7 @@ static bool turn(struct wire_pump *pump, int events, size_t *ret_moved)
                  NET_READABLE | (wire_session_has_output(session) ? NET_WRITABLE : 0));
         return true;
     }
-    if (is_orderly(pump))
+    if (is_orderly(pump) && error.status == FKV_UNAVAILABLE)
         error = (struct fkv_error){.status = FKV_OK};
     end(pump, &error);
     return false;

@@ -127,10 +127,25 @@ static enum fkv_status failure(const struct wire_session *session, struct fkv_er
  * those of other protocols, end here. The log then shows what they said. */
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/* The first byte of a TLS alert, with which TLS servers answer our preface, would be that of a
+ * first frame longer than any may be. */
+static bool check_answer(struct wire_session *session, struct slice bytes)
+{
+    enum { tls_alert = 0x15 };
+    if (session->stats.bytes_fed > 0 || bytes.data[0] != tls_alert)
+        return true;
+    wire_session_fail(session, FKV_UNAVAILABLE,
+                      "the server speaks TLS, expected HTTP/2 without; grpc+tls:// is for servers "
+                      "with TLS");
+    return false;
+}
+
 static bool check_preface(struct wire_session *session, struct slice bytes)
 {
     size_t have = (size_t)session->stats.bytes_fed;
-    if (session->role != WIRE_SERVER || have >= sizeof preface - 1)
+    if (session->role == WIRE_CLIENT)
+        return check_answer(session, bytes);
+    if (have >= sizeof preface - 1)
         return true;
     size_t size = sizeof preface - 1 - have;
     if (size > bytes.size)

@@ -25,11 +25,12 @@ static void forget_connection(struct flow_link *link)
 }
 
 static enum fkv_status connect_pipe(void *context, const struct alloc *alloc,
-                                    const struct net_uri *uri, uint64_t timeout_ns,
+                                    const struct net_uri *uri,
+                                    const struct net_connect_options *connect,
                                     struct net_transport **ret, struct fkv_error *error)
 {
     (void)uri;
-    (void)timeout_ns;
+    (void)connect;
     struct flow_link *link = context;
     struct net_pipe_options options = link->flow->pipe;
     options.on_wait = on_wait;
@@ -41,11 +42,18 @@ static enum fkv_status connect_pipe(void *context, const struct alloc *alloc,
     forget_connection(link);
     link->server_end = server_end;
     net_pipe_hold(server_end);
-    status = host_adopt(link->flow->server->host, server_end, error);
+    const struct flow *flow = link->flow;
+    if (flow->server_tls != NULL)
+        status = net_tls_accept(alloc, flow->server_tls, server_end, &server_end, error);
     if (status == FKV_OK)
-        *ret = client_end;
-    else
+        status = host_adopt(flow->server->host, server_end, error);
+    if (status != FKV_OK)
         net_close(client_end);
+    else if (flow->client_tls != NULL)
+        status = net_tls_connect(alloc, flow->client_tls, "server.test", UINT64_MAX, client_end,
+                                 ret, error);
+    else
+        *ret = client_end;
     return status;
 }
 

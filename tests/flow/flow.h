@@ -26,6 +26,8 @@ struct flow {
     uint64_t now_ns;
     uint64_t step_ns;             /* by which each step of the server winds the clock on */
     struct net_pipe_options pipe; /* the shape of connections made from now on */
+    struct net_tls *server_tls;   /* NULL: connections are without */
+    struct net_tls *client_tls;
     struct fkv_server *server;
     struct flow_link links[flow_clients_max];
     size_t link_count;

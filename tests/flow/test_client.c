@@ -264,13 +264,14 @@ struct cancelling {
 };
 
 static enum fkv_status connect_cancelled(void *context, const struct alloc *alloc,
-                                         const struct net_uri *uri, uint64_t timeout_ns,
+                                         const struct net_uri *uri,
+                                         const struct net_connect_options *options,
                                          struct net_transport **ret,
                                          struct fkv_error *connect_error)
 {
     struct cancelling *cancelling = context;
     fkv_client_cancel(cancelling->client);
-    return cancelling->connector.connect(cancelling->connector.context, alloc, uri, timeout_ns, ret,
+    return cancelling->connector.connect(cancelling->connector.context, alloc, uri, options, ret,
                                          connect_error);
 }
 

@@ -16,8 +16,8 @@ def start_server(tmp_path):
     """Starts servers with options of the test's own; they are stopped, and checked, at its end."""
     servers = []
 
-    def start(*options):
-        servers.append(ServerProcess(tmp_path / f"server-{len(servers)}.log", *options))
+    def start(*options, **more):
+        servers.append(ServerProcess(tmp_path / f"server-{len(servers)}.log", *options, **more))
         return servers[-1]
 
     yield start

@@ -14,7 +14,8 @@ import pyarrow.flight as fl
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("FLIGHTKV_PROGRAM", "build/release/flightkv")
-READY = re.compile(r"Server is running! (grpc\+tcp://(?:localhost|127\.0\.0\.1|\[::1\]):\d+)\n")
+READY = re.compile(r"Server is running! (grpc\+(?:(?:tcp|tls)://(?:localhost|127\.0\.0\.1|\[::1\])"
+                   r":\d+|unix:///.+))\n")
 SANITIZER_WORDS = ("Sanitizer", "runtime error:")
 
 # A server that hangs must not hang the tests.
@@ -24,11 +25,11 @@ STOP_TIMEOUT_S = 30
 
 
 class ServerProcess:
-    def __init__(self, log_path, *options):
+    def __init__(self, log_path, *options, listen="grpc+tcp://localhost:0"):
         self.log_path = Path(log_path)
         self.log = open(self.log_path, "wb")
         self.process = subprocess.Popen(
-            [ROOT / PROGRAM, "serve", "--listen", "grpc+tcp://localhost:0", *options],
+            [ROOT / PROGRAM, "serve", "--listen", listen, *options],
             stdout=subprocess.PIPE, stderr=self.log, cwd=ROOT)
         self.uri = self.read_ready_line()
 

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/socket.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/status.h"
+
+struct stream {
+    struct net_transport transport;
+    const struct alloc *alloc;
+    struct net_watch *watch; /* NULL when no loop drives it */
+    int fd;
+};
+
+static struct stream *stream_of(struct net_transport *transport)
+{
+    return (struct stream *)transport;
+}
+
+/* ---- the transport ---- */
+
+static ssize_t stream_read(struct net_transport *transport, void *data, size_t size)
+{
+    ssize_t moved;
+    do
+        moved = recv(stream_of(transport)->fd, data, size, 0);
+    while (moved < 0 && errno == EINTR);
+    return moved < 0 ? -errno : moved;
+}
+
+/* sendmsg(2) because writev(2) can't be kept from raising SIGPIPE. */
+static ssize_t stream_write(struct net_transport *transport, const struct iovec *iov, int count)
+{
+    const struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
+    ssize_t moved;
+    do
+        moved = sendmsg(stream_of(transport)->fd, &message, MSG_NOSIGNAL);
+    while (moved < 0 && errno == EINTR);
+    return moved < 0 ? -errno : moved;
+}
+
+static void stream_want(struct net_transport *transport, int events)
+{
+    if (stream_of(transport)->watch != NULL)
+        net_watch_set(stream_of(transport)->watch, events);
+}
+
+static int poll_events(int events)
+{
+    return ((events & NET_READABLE) != 0 ? POLLIN : 0) |
+           ((events & NET_WRITABLE) != 0 ? POLLOUT : 0);
+}
+
+/* poll(2) until `deadline_ns` (UINT64_MAX: for ever), rounded up to its milliseconds. Gives the
+ * revents. */
+static int poll_until(int fd, int events, uint64_t deadline_ns)
+{
+    struct pollfd p = {.fd = fd, .events = (short)events};
+    for (;;) {
+        int wait_ms = -1;
+        if (deadline_ns != UINT64_MAX) {
+            uint64_t now = clock_now_ns(clock_system());
+            uint64_t left = deadline_ns > now ? (deadline_ns - now + NS_PER_MS - 1) / NS_PER_MS : 0;
+            wait_ms = left > INT32_MAX ? INT32_MAX : (int)left;
+        }
+        int count = poll(&p, 1, wait_ms);
+        if (count >= 0)
+            return count == 0 ? 0 : p.revents;
+        if (errno != EINTR)
+            return 0;
+    }
+}
+
+uint64_t net_deadline(uint64_t timeout_ns)
+{
+    uint64_t now = clock_now_ns(clock_system());
+    return timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
+}
+
+uint64_t net_time_left(uint64_t deadline_ns)
+{
+    uint64_t now = clock_now_ns(clock_system());
+    if (deadline_ns == UINT64_MAX)
+        return UINT64_MAX;
+    return deadline_ns > now ? deadline_ns - now : 0;
+}
+
+/* A broken socket counts as ready for what was asked: the read or write will tell. */
+static int stream_wait(struct net_transport *transport, int events, uint64_t timeout_ns)
+{
+    int ready = poll_until(stream_of(transport)->fd, poll_events(events), net_deadline(timeout_ns));
+    if ((ready & (POLLERR | POLLHUP | POLLNVAL)) != 0)
+        return events;
+    return ((ready & POLLIN) != 0 ? NET_READABLE : 0) | ((ready & POLLOUT) != 0 ? NET_WRITABLE : 0);
+}
+
+static void stream_close(struct net_transport *transport)
+{
+    struct stream *stream = stream_of(transport);
+    net_watch_close(stream->watch);
+    close(stream->fd);
+    alloc_free(stream->alloc, stream);
+}
+
+static const struct net_transport_ops stream_ops = {stream_read, stream_write, stream_want,
+                                                    stream_wait, stream_close};
+
+static void on_stream_ready(void *context, int events)
+{
+    struct net_transport *transport = context;
+    transport->on_ready(transport->context, events);
+}
+
+/* ---- the peer's name ---- */
+
+/* A client of a Unix socket has no name, but a process. */
+static void unix_peer_text(int fd, const struct sockaddr_un *name, char *ret, size_t ret_size)
+{
+    struct ucred peer = {0};
+    socklen_t size = sizeof peer;
+    if (name->sun_path[0] != '\0')
+        snprintf(ret, ret_size, "%s", name->sun_path);
+    else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
+        snprintf(ret, ret_size, "pid:%d", (int)peer.pid);
+    else
+        snprintf(ret, ret_size, "an unknown process");
+}
+
+/* "127.0.0.1:6666", "[::1]:6666" */
+static void tcp_peer_text(const struct sockaddr *address, socklen_t size, char *ret,
+                          size_t ret_size)
+{
+    char host[INET6_ADDRSTRLEN + IF_NAMESIZE], port[8]; /* the scope of a link-local one follows */
+    if (getnameinfo(address, size, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        snprintf(ret, ret_size, "an unknown address");
+    else if (address->sa_family == AF_INET6)
+        snprintf(ret, ret_size, "[%s]:%s", host, port);
+    else
+        snprintf(ret, ret_size, "%s:%s", host, port);
+}
+
+static void describe_peer(struct stream *stream)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_un local;
+        struct sockaddr_storage largest;
+    } peer = {0};
+    socklen_t size = sizeof peer;
+    char *ret = stream->transport.peer;
+    if (getpeername(stream->fd, &peer.any, &size) != 0)
+        return;
+    if (peer.any.sa_family == AF_UNIX)
+        unix_peer_text(stream->fd, &peer.local, ret, sizeof stream->transport.peer);
+    else
+        tcp_peer_text(&peer.any, size, ret, sizeof stream->transport.peer);
+}
+
+/* ---- a connected socket ---- */
+
+static enum fkv_status stream_new(const struct alloc *alloc, int fd, struct stream **ret,
+                                  struct fkv_error *error)
+{
+    struct stream *stream = alloc_zero(alloc, sizeof *stream);
+    if (stream == NULL) {
+        close(fd);
+        return status_no_memory(error, sizeof *stream);
+    }
+    stream->transport.ops = &stream_ops;
+    stream->alloc = alloc;
+    stream->fd = fd;
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* nothing to a Unix socket */
+    describe_peer(stream);
+    *ret = stream;
+    return FKV_OK;
+}
+
+int net_socket_connect(const struct sockaddr *address, socklen_t size, uint64_t deadline_ns)
+{
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int cause = 0;
+    socklen_t cause_size = sizeof cause;
+    if (connect(fd, address, size) != 0) {
+        cause = errno;
+        if (cause == EINPROGRESS || cause == EINTR) {
+            if (poll_until(fd, POLLOUT, deadline_ns) == 0)
+                cause = ETIMEDOUT;
+            else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &cause, &cause_size) != 0)
+                cause = errno;
+        }
+    }
+    if (cause == 0)
+        return fd;
+    close(fd);
+    return -cause;
+}
+
+enum fkv_status net_socket_new(const struct alloc *alloc, int fd, struct net_transport **ret,
+                               struct fkv_error *error)
+{
+    struct stream *stream = NULL;
+    enum fkv_status status = stream_new(alloc, fd, &stream, error);
+    if (status == FKV_OK)
+        *ret = &stream->transport;
+    return status;
+}
+
+enum fkv_status net_socket_accepted(const struct alloc *alloc, struct net_loop *loop, int fd,
+                                    struct net_transport **ret, struct fkv_error *error)
+{
+    struct stream *stream = NULL;
+    enum fkv_status status = stream_new(alloc, fd, &stream, error);
+    if (status != FKV_OK)
+        return status;
+    status = net_watch_new(loop, fd, on_stream_ready, &stream->transport, &stream->watch, error);
+    if (status != FKV_OK)
+        stream_close(&stream->transport);
+    else
+        *ret = &stream->transport;
+    return status;
+}

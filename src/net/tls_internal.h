@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What tls.c (connections), tls_setup.c (certificates, keys and rules) and tls_trouble.c (what went
+ * wrong) share; only they include OpenSSL. */
+#ifndef NET_TLS_INTERNAL_H
+#define NET_TLS_INTERNAL_H
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+
+#include "base/buf.h"
+#include "net/tls.h"
+
+struct net_tls {
+    const struct alloc *alloc;
+    SSL_CTX *context;
+    BIO_METHOD *method;
+};
+
+struct tls {
+    struct net_transport transport;
+    const struct alloc *alloc;
+    struct net_transport *inner;
+    SSL *ssl;
+    const char *host; /* whom the client meant; during net_tls_connect only */
+    struct buf out;   /* not yet taken by the inner transport: from out_start on */
+    size_t out_start;
+    ssize_t write_code; /* 0, or the -errno by which the inner transport takes nothing more */
+    int wanted;
+    int first_byte;     /* of the peer's; -1: none yet */
+    ssize_t inner_code; /* of the inner transport's end: 0 or -errno; 1: it goes on */
+    ssize_t code;       /* what reads answer when is_over */
+    bool is_open;       /* the handshake is done */
+    bool is_over;
+    bool has_bytes;
+    bool is_resting;
+    bool *is_closed; /* set when closed from inside on_ready */
+    struct fkv_error trouble;
+};
+
+/* How OpenSSL reaches the inner transport (tls.c). */
+BIO_METHOD *tls_new_method(void);
+
+enum fkv_status tls_no_memory(struct fkv_error *error);
+
+/* "client" or "server" */
+const char *tls_peer_side(const struct tls *tls);
+
+/* Whether what came first can't be TLS. */
+bool tls_peer_is_plain(const struct tls *tls);
+
+/* Both fill in tls->trouble: after a failed call of OpenSSL, and when the inner transport failed.
+ */
+void tls_explain_error(struct tls *tls);
+void tls_explain_end(struct tls *tls);
+
+#endif
