@@ -164,3 +164,27 @@ enum fkv_status ipc_decompress(struct ipc_compression *c, enum ipc_codec codec, 
     *ret = block;
     return FKV_OK;
 }
+
+enum fkv_status ipc_decompress_buffer(struct ipc_compression *c, enum ipc_codec codec,
+                                      struct slice packed, struct slice *ret,
+                                      struct block **ret_block, struct fkv_error *error)
+{
+    if (packed.size > 0 && packed.size < sizeof(int64_t))
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "a compressed buffer of %zu bytes has no room for its length",
+                          packed.size);
+    int64_t size = packed.size == 0 ? 0 : (int64_t)load_le64(packed.data);
+    slice_take(&packed, sizeof size);
+    struct block *block = NULL;
+    /* Arrow Java gives empty buffers a length, and no frame. */
+    struct slice bytes = size == -1 ? packed : slice_part(packed, 0, 0);
+    if (size != -1 && size != 0) {
+        enum fkv_status status = ipc_decompress(c, codec, packed, (uint64_t)size, &block, error);
+        if (status != FKV_OK)
+            return status;
+        bytes = block_slice(block);
+    }
+    *ret = bytes;
+    *ret_block = block;
+    return FKV_OK;
+}

@@ -26,4 +26,11 @@ enum fkv_status ipc_decompress(struct ipc_compression *compression, enum ipc_cod
                                struct slice packed, uint64_t size, struct block **ret,
                                struct fkv_error *error);
 
+/* A buffer as it lies in a compressed body, behind the size that it becomes; -1 says that what
+ * follows isn't compressed. `ret` is a part of `packed` where it is whole as it is, and then
+ * *ret_block NULL; else all of *ret_block. */
+enum fkv_status ipc_decompress_buffer(struct ipc_compression *compression, enum ipc_codec codec,
+                                      struct slice packed, struct slice *ret,
+                                      struct block **ret_block, struct fkv_error *error);
+
 #endif

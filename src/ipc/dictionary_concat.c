@@ -129,14 +129,14 @@ static enum fkv_status join_offsets(struct joiner *j, int index, uint32_t width)
     for (size_t p = 0; block != NULL && p < j->count; p++) {
         const uint8_t *offsets = j->columns[p].buffers[index].bytes.data;
         int64_t rows = j->columns[p].node.length;
-        int64_t last = raised(base, import_integer(offsets, width, rows));
+        int64_t last = raised(base, ipc_integer(offsets, width, rows));
         if (last > largest(width)) {
             block_unref(block);
             return too_long(j, "offsets");
         }
         for (int64_t i = 0; i <= rows; i++)
-            import_integer_set(block->data, width, at + i,
-                               base + import_integer(offsets, width, i));
+            ipc_integer_set(block->data, width, at + i,
+                               base + ipc_integer(offsets, width, i));
         at += rows;
         base = last;
     }
@@ -159,7 +159,7 @@ static enum fkv_status join_raised(struct joiner *j, int index, uint32_t width,
             return too_long(j, what);
         }
         for (int64_t i = 0; i < rows; i++)
-            import_integer_set(block->data, width, at + i, base + import_integer(values, width, i));
+            ipc_integer_set(block->data, width, at + i, base + ipc_integer(values, width, i));
         at += rows;
         base = top;
     }
@@ -195,12 +195,12 @@ static enum fkv_status join_union_offsets(struct joiner *j, int index)
         const uint8_t *ids = j->columns[p].buffers[0].bytes.data;
         const uint8_t *offsets = j->columns[p].buffers[index].bytes.data;
         for (int64_t i = 0; i < j->columns[p].node.length; i++, at++) {
-            int64_t offset = bases[ids[i]] + import_integer(offsets, 4, i);
+            int64_t offset = bases[ids[i]] + ipc_integer(offsets, 4, i);
             if (offset > INT32_MAX) {
                 block_unref(block);
                 return too_long(j, "union offsets");
             }
-            import_integer_set(block->data, 4, at, offset);
+            ipc_integer_set(block->data, 4, at, offset);
         }
         uint32_t node = j->cursors[p].node;
         const struct ipc_field *child = field + 1;
@@ -227,8 +227,8 @@ static void join_views(struct joiner *j)
             memcpy(block->data + at, views.data, views.size);
         for (uint8_t *view = block->data + at; view < block->data + at + views.size;
              view += view_size)
-            if (import_integer(view, 4, 0) > view_inline_max)
-                import_integer_set(view, 4, 2, base + import_integer(view, 4, 2));
+            if (ipc_integer(view, 4, 0) > view_inline_max)
+                ipc_integer_set(view, 4, 2, base + ipc_integer(view, 4, 2));
         at += views.size;
         base += j->columns[p].variadic_count;
     }

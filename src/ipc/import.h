@@ -17,6 +17,7 @@
 
 #include "flightkv/arrow_abi.h"
 #include "ipc/batch.h"
+#include "ipc/integer.h"
 
 /* The rows of `array`, a struct with a child for each column. `owner` keeps the array's memory
  * alive; every buffer takes a reference. Initialises *ret, which is to be given to ipc_batch_done
@@ -80,35 +81,5 @@ enum fkv_status import_views(const struct importer *im, struct window *w);
 enum fkv_status import_list_view_offsets(const struct importer *im, struct window *w);
 enum fkv_status import_dense_union(const struct importer *im, struct window *w);
 enum fkv_status import_run_ends(const struct importer *im, struct window *w);
-
-/* Signed integers of 2, 4 or 8 bytes, wherever they lie: the C Data interface doesn't promise
- * alignment. */
-static inline int64_t import_integer(const void *values, uint32_t width, int64_t index)
-{
-    const uint8_t *at = (const uint8_t *)values + index * width;
-    switch (width) {
-    case 2:
-        return (int16_t)load_le16(at);
-    case 4:
-        return (int32_t)load_le32(at);
-    default:
-        return (int64_t)load_le64(at);
-    }
-}
-
-static inline void import_integer_set(void *values, uint32_t width, int64_t index, int64_t value)
-{
-    uint8_t *at = (uint8_t *)values + index * width;
-    switch (width) {
-    case 2:
-        store_le16(at, (uint16_t)value);
-        break;
-    case 4:
-        store_le32(at, (uint32_t)value);
-        break;
-    default:
-        store_le64(at, (uint64_t)value);
-    }
-}
 
 #endif

@@ -111,16 +111,16 @@ static enum fkv_status add_offsets(const struct importer *im, struct window *w, 
     }
     if (offsets == NULL)
         return import_wrong(im, w->field, "has rows, but no offsets");
-    w->first = import_integer(offsets, width, w->start);
-    w->last = import_integer(offsets, width, w->start + w->length);
+    w->first = ipc_integer(offsets, width, w->start);
+    w->last = ipc_integer(offsets, width, w->start + w->length);
     if (w->first < 0 || w->last < w->first)
         return import_wrong(im, w->field, "has offsets that are negative or decrease");
     if (w->first == 0)
         return import_items(im, w, offsets, w->start, w->length + 1, width);
     struct block *block = block_new(im->alloc, (size_t)(w->length + 1) * width);
     for (int64_t i = 0; block != NULL && i <= w->length; i++)
-        import_integer_set(block->data, width, i,
-                           import_integer(offsets, width, w->start + i) - w->first);
+        ipc_integer_set(block->data, width, i,
+                           ipc_integer(offsets, width, w->start + i) - w->first);
     ipc_batch_add_block(im->batch, block);
     return FKV_OK;
 }

@@ -42,8 +42,8 @@ static struct span view_span(const struct window *w, const uint8_t *views)
     struct span span = span_empty;
     for (int64_t i = 0; i < w->length; i++) {
         bool is_null = validity != NULL && !ipc_bit(validity, w->start + i);
-        int64_t index = import_integer(views + i * view_size, 4, 2);
-        if (!is_null && import_integer(views + i * view_size, 4, 0) > view_inline_max)
+        int64_t index = ipc_integer(views + i * view_size, 4, 2);
+        if (!is_null && ipc_integer(views + i * view_size, 4, 0) > view_inline_max)
             span_add(&span, index, index + 1);
     }
     return span_or_zero(span);
@@ -59,8 +59,8 @@ static void add_rebased_views(const struct importer *im, const struct window *w,
         memcpy(block->data, views, block->size);
     for (int64_t i = 0; block != NULL && i < w->length; i++) {
         uint8_t *view = block->data + i * view_size;
-        if (import_integer(view, 4, 0) > view_inline_max)
-            import_integer_set(view, 4, 2, import_integer(view, 4, 2) - first);
+        if (ipc_integer(view, 4, 0) > view_inline_max)
+            ipc_integer_set(view, 4, 2, ipc_integer(view, 4, 2) - first);
     }
     ipc_batch_add_block(im->batch, block);
 }
@@ -101,7 +101,7 @@ static bool list_view_span(const struct window *w, uint32_t width, struct span *
     const void *offsets = w->array->buffers[1], *sizes = w->array->buffers[2];
     struct span span = span_empty;
     for (int64_t i = w->start; i < w->start + w->length; i++) {
-        int64_t size = import_integer(sizes, width, i), offset = import_integer(offsets, width, i);
+        int64_t size = ipc_integer(sizes, width, i), offset = ipc_integer(offsets, width, i);
         if (size == 0)
             continue;
         if (size < 0 || offset < 0 || offset > INT64_MAX - size)
@@ -130,9 +130,9 @@ enum fkv_status import_list_view_offsets(const struct importer *im, struct windo
     w->last = span.last;
     struct block *block = block_new(im->alloc, (size_t)w->length * width);
     for (int64_t i = 0; block != NULL && i < w->length; i++) {
-        bool is_empty = import_integer(sizes, width, w->start + i) == 0;
-        int64_t offset = import_integer(offsets, width, w->start + i) - span.first;
-        import_integer_set(block->data, width, i, is_empty ? 0 : offset);
+        bool is_empty = ipc_integer(sizes, width, w->start + i) == 0;
+        int64_t offset = ipc_integer(offsets, width, w->start + i) - span.first;
+        ipc_integer_set(block->data, width, i, is_empty ? 0 : offset);
     }
     ipc_batch_add_block(im->batch, block);
     return FKV_OK;
@@ -155,15 +155,15 @@ static enum fkv_status cut_union(const struct importer *im, const struct window 
     uint8_t child_of[type_ids_max];
     map_type_ids(w->field, child_of);
     for (int64_t i = 0; i < w->length; i++) {
-        int64_t offset = import_integer(offsets, 4, i);
+        int64_t offset = ipc_integer(offsets, 4, i);
         if (ids[i] < 0 || child_of[ids[i]] == w->field->child_count || offset < 0)
             return import_wrong(im, w->field, "has an unknown type id or a negative offset");
         span_add(&spans[child_of[ids[i]]], offset, offset + 1);
     }
     struct block *block = block_new(im->alloc, (size_t)w->length * 4);
     for (int64_t i = 0; block != NULL && i < w->length; i++) {
-        int64_t offset = import_integer(offsets, 4, i);
-        import_integer_set(block->data, 4, i, offset - spans[child_of[ids[i]]].first);
+        int64_t offset = ipc_integer(offsets, 4, i);
+        ipc_integer_set(block->data, 4, i, offset - spans[child_of[ids[i]]].first);
     }
     ipc_batch_add_block(im->batch, block);
     return FKV_OK;
@@ -201,7 +201,7 @@ static int64_t run_of(const struct window *ends, int64_t row)
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
         int64_t end =
-            import_integer(ends->array->buffers[1], ends->layout.width, ends->start + middle);
+            ipc_integer(ends->array->buffers[1], ends->layout.width, ends->start + middle);
         if (end > row)
             high = middle;
         else
@@ -220,14 +220,14 @@ static void add_run_ends(const struct importer *im, const struct window *w,
         (const uint8_t *)ends->array->buffers[1] + (ends->start + first) * width;
     ipc_batch_add_node(im->batch, count, 0);
     ipc_batch_add_buffer(im->batch, slice_of(ipc_zeros, 0), NULL);
-    if (count == 0 || (w->start == 0 && import_integer(values, width, count - 1) == w->length)) {
+    if (count == 0 || (w->start == 0 && ipc_integer(values, width, count - 1) == w->length)) {
         add_slice(im, values, 0, count, width);
         return;
     }
     struct block *block = block_new(im->alloc, (size_t)count * width);
     for (int64_t i = 0; block != NULL && i < count; i++) {
-        int64_t end = import_integer(values, width, i) - w->start;
-        import_integer_set(block->data, width, i, end < w->length ? end : w->length);
+        int64_t end = ipc_integer(values, width, i) - w->start;
+        ipc_integer_set(block->data, width, i, end < w->length ? end : w->length);
     }
     ipc_batch_add_block(im->batch, block);
 }

@@ -244,10 +244,30 @@ static void encode_dictionary(struct ipc_fb_builder *builder, size_t at,
     encode_batch(builder, slots[DICTIONARY_BATCH_DATA].at, parts);
 }
 
+/* The custom_metadata of another message; absent when there is none. */
+static struct ipc_fb_vector open_metadata(struct ipc_fb *fb, struct slice header,
+                                          struct fkv_error *error)
+{
+    *fb = (struct ipc_fb){.status = FKV_OK};
+    if (header.size == 0)
+        return (struct ipc_fb_vector){.data = NULL};
+    return ipc_fb_vector(fb, ipc_fb_begin(fb, header, error), MESSAGE_METADATA, 4);
+}
+
+static void encode_metadata(struct ipc_fb_builder *builder, size_t at, struct ipc_fb *fb,
+                            struct ipc_fb_vector pairs)
+{
+    size_t place = ipc_fb_add_vector(builder, at, pairs.count, 4);
+    for (uint32_t i = 0; i < pairs.count && fb->status == FKV_OK; i++)
+        ipc_key_value_encode(builder, place + 4 * (size_t)i, ipc_metadata_decode(fb, pairs, i));
+}
+
 enum fkv_status ipc_message_encode(const struct ipc_message_parts *parts, struct buf *header,
                                    struct fkv_error *error)
 {
     assert(parts->kind == IPC_KIND_BATCH || parts->kind == IPC_KIND_DICTIONARY);
+    struct ipc_fb metadata;
+    struct ipc_fb_vector pairs = open_metadata(&metadata, parts->metadata_of, error);
     struct ipc_fb_builder builder;
     size_t root = ipc_fb_build(&builder, header);
     struct ipc_fb_slot slots[message_fields] = {
@@ -256,10 +276,14 @@ enum fkv_status ipc_message_encode(const struct ipc_message_parts *parts, struct
         [MESSAGE_HEADER] = ipc_fb_offset(),
         [MESSAGE_BODY_LENGTH] = ipc_fb_scalar(8, parts->body_length, 0),
     };
+    if (pairs.count > 0)
+        slots[MESSAGE_METADATA] = ipc_fb_offset();
     ipc_fb_add_table(&builder, root, slots, message_fields);
     if (parts->kind == IPC_KIND_BATCH)
         encode_batch(&builder, slots[MESSAGE_HEADER].at, parts);
     else
         encode_dictionary(&builder, slots[MESSAGE_HEADER].at, parts);
-    return ipc_fb_end(&builder, error);
+    if (pairs.count > 0)
+        encode_metadata(&builder, slots[MESSAGE_METADATA].at, &metadata, pairs);
+    return metadata.status == FKV_OK ? ipc_fb_end(&builder, error) : metadata.status;
 }

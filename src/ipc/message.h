@@ -67,6 +67,7 @@ struct ipc_message_parts {
     uint32_t variadic_count;
     int64_t dictionary_id;
     bool is_delta;
+    struct slice metadata_of; /* a message whose custom_metadata this one takes over; empty: none */
 };
 
 /* Writes the Message flatbuffer (size a multiple of 8) behind what is in `header`. */

@@ -59,29 +59,19 @@ static struct slice body_slice(const struct block *block)
     return block == NULL ? slice_of(ipc_zeros, 0) : block_slice(block);
 }
 
-/* A buffer that begins with the length that it becomes, -1 when it isn't compressed after all. */
-static enum fkv_status add_compressed(struct body *b, struct slice bytes)
+static enum fkv_status add_compressed(struct body *b, struct slice packed)
 {
-    if (bytes.size < sizeof(int64_t))
-        return status_set(b->error, FKV_INVALID_ARGUMENT,
-                          "a compressed buffer of %zu bytes has no room for its length",
-                          bytes.size);
-    int64_t size = (int64_t)load_le64(bytes.data);
-    slice_take(&bytes, sizeof size);
-    if (size == -1) {
-        ipc_batch_add_buffer(b->batch, bytes, b->block);
-        return FKV_OK;
-    }
-    if (size == 0) { /* Arrow Java gives empty buffers a length, and no frame */
-        ipc_batch_add_buffer(b->batch, slice_of(ipc_zeros, 0), NULL);
-        return FKV_OK;
-    }
+    struct slice bytes;
     struct block *block;
-    enum fkv_status status = ipc_decompress(b->reader->compression, b->message->codec, bytes,
-                                            (uint64_t)size, &block, b->error);
-    if (status == FKV_OK)
+    enum fkv_status status = ipc_decompress_buffer(b->reader->compression, b->message->codec,
+                                                   packed, &bytes, &block, b->error);
+    if (status != FKV_OK)
+        return status;
+    if (block != NULL)
         ipc_batch_add_block(b->batch, block);
-    return status;
+    else
+        ipc_batch_add_buffer(b->batch, bytes.size > 0 ? bytes : slice_of(ipc_zeros, 0), b->block);
+    return FKV_OK;
 }
 
 static enum fkv_status add_buffer(struct body *b, bool is_dropped)

@@ -3,17 +3,21 @@
  * refuses a schema without fields otherwise. */
 #include "ipc/schema_internal.h"
 
+void ipc_key_value_encode(struct ipc_fb_builder *builder, size_t at, struct ipc_key_value pair)
+{
+    enum { KEY, VALUE, slots_count };
+    struct ipc_fb_slot slots[slots_count] = {ipc_fb_offset(), ipc_fb_offset()};
+    ipc_fb_add_table(builder, at, slots, slots_count);
+    ipc_fb_add_string(builder, slots[KEY].at, pair.key);
+    ipc_fb_add_string(builder, slots[VALUE].at, pair.value);
+}
+
 void ipc_metadata_encode(struct ipc_fb_builder *builder, size_t at,
                          const struct ipc_metadata *metadata)
 {
-    enum { KEY, VALUE, slots_count };
     size_t place = ipc_fb_add_vector(builder, at, metadata->count, 4);
-    for (uint32_t i = 0; i < metadata->count; i++) {
-        struct ipc_fb_slot slots[slots_count] = {ipc_fb_offset(), ipc_fb_offset()};
-        ipc_fb_add_table(builder, place + 4 * (size_t)i, slots, slots_count);
-        ipc_fb_add_string(builder, slots[KEY].at, metadata->pairs[i].key);
-        ipc_fb_add_string(builder, slots[VALUE].at, metadata->pairs[i].value);
-    }
+    for (uint32_t i = 0; i < metadata->count; i++)
+        ipc_key_value_encode(builder, place + 4 * (size_t)i, metadata->pairs[i]);
 }
 
 static void encode_dictionary(struct ipc_fb_builder *builder, size_t at,

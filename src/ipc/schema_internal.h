@@ -53,6 +53,7 @@ enum timestamp_field { TIMESTAMP_UNIT, TIMESTAMP_TIMEZONE, timestamp_fields };
  * what it is given, pickled extension types for instance. */
 struct ipc_key_value ipc_metadata_decode(struct ipc_fb *fb, struct ipc_fb_vector pairs,
                                          uint32_t index);
+void ipc_key_value_encode(struct ipc_fb_builder *builder, size_t at, struct ipc_key_value pair);
 void ipc_metadata_encode(struct ipc_fb_builder *builder, size_t at,
                          const struct ipc_metadata *metadata);
 

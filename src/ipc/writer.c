@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/status.h"
 #include "ipc/compress.h"
+#include "ipc/encode.h"
 #include "ipc/import.h"
 
 enum { alignment_usual = 64, alignment_least = 8 };
@@ -20,8 +21,7 @@ struct dictionary {
 struct message {
     struct list node;
     struct ipc_out out;
-    struct buf header;
-    struct buf pieces; /* of struct ipc_piece; one reference on each owner */
+    struct ipc_encoding encoding;
 };
 
 struct ipc_writer {
@@ -66,17 +66,11 @@ static struct taken *take_array(const struct alloc *alloc, struct ArrowArray *ar
 
 /* --- one message --- */
 
-static const size_t list_bytes_max = (size_t)1 << 32;
-
 static void message_free(const struct alloc *alloc, struct message *message)
 {
     if (message == NULL)
         return;
-    const struct ipc_piece *pieces = (const void *)message->pieces.data;
-    for (size_t i = 0; i < message->pieces.size / sizeof *pieces; i++)
-        block_unref(pieces[i].owner);
-    buf_done(&message->pieces);
-    buf_done(&message->header);
+    ipc_encoding_done(&message->encoding);
     alloc_free(alloc, message);
 }
 
@@ -86,25 +80,8 @@ static void queue_free(struct ipc_writer *writer, struct list *queue)
         message_free(writer->alloc, list_entry(list_shift(queue), struct message, node));
 }
 
-static void add_piece(struct message *message, struct slice bytes, struct block *owner)
-{
-    struct ipc_piece piece = {.bytes = bytes, .owner = owner};
-    if (bytes.size == 0 || !buf_append(&message->pieces, &piece, sizeof piece))
-        return;
-    message->out.body_length += bytes.size;
-    if (owner != NULL)
-        block_ref(owner);
-}
-
-static void add_padding(struct message *message, uint32_t alignment)
-{
-    size_t over = message->out.body_length % alignment;
-    if (over > 0)
-        add_piece(message, slice_of(ipc_zeros, alignment - over), NULL);
-}
-
 /* "Each compressed buffer begins with its uncompressed length; -1 says that it isn't compressed" */
-static enum fkv_status add_compressed(struct ipc_writer *writer, struct message *message,
+static enum fkv_status add_compressed(struct ipc_writer *writer, struct ipc_encoding *encoding,
                                       const struct ipc_piece *buffer, struct fkv_error *error)
 {
     struct block *packed = NULL;
@@ -114,61 +91,31 @@ static enum fkv_status add_compressed(struct ipc_writer *writer, struct message 
         return status;
     if (packed != NULL) {
         store_le64(packed->data, buffer->bytes.size);
-        add_piece(message, block_slice(packed), packed);
+        ipc_encoding_add(encoding, block_slice(packed), packed);
         block_unref(packed);
         return FKV_OK;
     }
     static const uint8_t not_compressed[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-    add_piece(message, slice_of(not_compressed, sizeof not_compressed), NULL);
-    add_piece(message, buffer->bytes, buffer->owner);
+    ipc_encoding_add(encoding, slice_of(not_compressed, sizeof not_compressed), NULL);
+    ipc_encoding_add(encoding, buffer->bytes, buffer->owner);
     return FKV_OK;
 }
 
-/* Lays the buffers out in the body; `ret_list` gets an ipc_buffer for each. */
-static enum fkv_status add_body(struct ipc_writer *writer, struct message *message,
-                                const struct ipc_batch *batch, struct buf *ret_list,
-                                struct fkv_error *error)
+static enum fkv_status add_body(struct ipc_writer *writer, struct ipc_encoding *encoding,
+                                const struct ipc_batch *batch, struct fkv_error *error)
 {
     enum fkv_status status = FKV_OK;
+    if (writer->options.codec == IPC_CODEC_NONE) {
+        ipc_encoding_add_batch(encoding, batch, writer->options.alignment);
+        return FKV_OK;
+    }
     for (uint32_t i = 0; i < ipc_batch_buffer_count(batch) && status == FKV_OK; i++) {
         const struct ipc_piece *buffer = &ipc_batch_buffers(batch)[i];
-        uint64_t offset = message->out.body_length;
-        if (writer->options.codec == IPC_CODEC_NONE || buffer->bytes.size == 0)
-            add_piece(message, buffer->bytes, buffer->owner);
-        else
-            status = add_compressed(writer, message, buffer, error);
-        struct ipc_buffer place = {.offset = (int64_t)offset,
-                                   .length = (int64_t)(message->out.body_length - offset)};
-        buf_append(ret_list, &place, sizeof place);
-        add_padding(message, writer->options.alignment);
+        if (buffer->bytes.size > 0)
+            status = add_compressed(writer, encoding, buffer, error);
+        ipc_encoding_end_buffer(encoding, writer->options.alignment);
     }
-    if (status == FKV_OK && (message->pieces.failed || ret_list->failed))
-        status =
-            status_set(error, FKV_RESOURCE_EXHAUSTED, "out of memory for a message of %u buffers",
-                       (unsigned)ipc_batch_buffer_count(batch));
     return status;
-}
-
-static enum fkv_status add_header(struct ipc_writer *writer, struct message *message,
-                                  const struct ipc_batch *batch, const struct buf *list,
-                                  struct fkv_error *error)
-{
-    struct ipc_message_parts parts = {
-        .kind = message->out.kind,
-        .version = IPC_V5,
-        .body_length = (int64_t)message->out.body_length,
-        .rows = batch->rows,
-        .codec = writer->options.codec,
-        .nodes = ipc_batch_nodes(batch),
-        .node_count = ipc_batch_node_count(batch),
-        .buffers = (const void *)list->data,
-        .buffer_count = (uint32_t)(list->size / sizeof(struct ipc_buffer)),
-        .variadic_counts = ipc_batch_variadic(batch),
-        .variadic_count = ipc_batch_variadic_count(batch),
-        .dictionary_id = message->out.dictionary_id,
-        .is_delta = message->out.is_delta,
-    };
-    return ipc_message_encode(&parts, &message->header, error);
 }
 
 /* Queues the batch as a message; of dictionary `dictionary_id` for IPC_KIND_DICTIONARY. */
@@ -181,14 +128,15 @@ static enum fkv_status queue_batch(struct ipc_writer *writer, enum ipc_kind kind
         return status_no_memory(error, sizeof *message);
     message->out = (struct ipc_out){
         .kind = kind, .rows = batch->rows, .dictionary_id = dictionary_id, .is_delta = is_delta};
-    buf_init(&message->header, writer->alloc, (size_t)IPC_LIMITS_DEFAULT.header_bytes_max);
-    buf_init(&message->pieces, writer->alloc, list_bytes_max);
-    struct buf list;
-    buf_init(&list, writer->alloc, list_bytes_max);
-    enum fkv_status status = add_body(writer, message, batch, &list, error);
+    const struct ipc_message_parts parts = {.kind = kind,
+                                            .version = IPC_V5,
+                                            .codec = writer->options.codec,
+                                            .dictionary_id = dictionary_id,
+                                            .is_delta = is_delta};
+    ipc_encoding_init(&message->encoding, writer->alloc);
+    enum fkv_status status = add_body(writer, &message->encoding, batch, error);
     if (status == FKV_OK)
-        status = add_header(writer, message, batch, &list, error);
-    buf_done(&list);
+        status = ipc_encoding_finish(&message->encoding, batch, &parts, error);
     if (status == FKV_OK)
         list_push(&writer->queue, &message->node);
     else
@@ -431,9 +379,10 @@ bool ipc_writer_next(struct ipc_writer *writer, struct ipc_out *ret)
     if (list_empty(&writer->queue))
         return false;
     struct message *message = list_entry(list_shift(&writer->queue), struct message, node);
-    message->out.header = buf_slice(&message->header);
-    message->out.pieces = (const void *)message->pieces.data;
-    message->out.piece_count = message->pieces.size / sizeof *message->out.pieces;
+    message->out.header = buf_slice(&message->encoding.header);
+    message->out.pieces = ipc_encoding_pieces(&message->encoding);
+    message->out.piece_count = ipc_encoding_piece_count(&message->encoding);
+    message->out.body_length = message->encoding.body_length;
     writer->current = message;
     *ret = message->out;
     return true;
