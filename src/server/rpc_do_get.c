@@ -1,46 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DoGet: replays what a put verified. Nothing is decoded; bodies are sent from where they are
- * stored, and the table stays alive until the socket has taken the last of them. */
+/* DoGet: replays what a put verified (replay.h). Bodies are sent from where they are stored, and
+ * the table stays alive until the socket has taken the last of them. */
 #include "base/status.h"
-#include "server/cache.h"
+#include "server/replay.h"
 
-struct get {
-    struct store_table *table;
-    uint64_t next;
-    bool skips_bare; /* messages that carry only app_metadata */
-};
-
-static void get_free(void *context, struct host_call *call)
+static void get_closed(void *context, struct host_call *call)
 {
-    struct get *get = context;
-    store_table_unref(get->table);
-    alloc_free(host_call_alloc(call), get);
+    (void)call;
+    replay_free(context);
 }
 
 static enum wire_pull next_message(void *context, struct host_call *call, struct wire_out *out,
                                    struct fkv_error *error)
 {
-    (void)call;
-    (void)error;
-    struct get *get = context;
-    struct store_message message = {0};
-    do {
-        if (get->next == get->table->messages)
-            return WIRE_PULL_END;
-        message = store_table_message(get->table, get->next++);
-    } while (message.kind == STORE_METADATA && get->skips_bare);
-    const struct flight_data_head head = {.header = message.header,
-                                          .app_metadata = message.app_metadata,
-                                          .has_app_metadata = message.has_app_metadata,
-                                          .body_bytes = message.body.size};
-    flight_data_write_head(out, &head);
-    if (message.body.size > 0)
-        wire_out_ref(out, message.body, &get->table->block);
-    wire_out_end(out);
-    return WIRE_PULL_MESSAGE;
+    return replay_next(context, call, out, error);
 }
 
-static const struct host_stream get_stream = {.next = next_message, .on_closed = get_free};
+static const struct host_stream get_stream = {.next = next_message, .on_closed = get_closed};
 
 static enum fkv_status find_table(struct cache *cache, struct slice ticket,
                                   struct store_table **ret, struct fkv_error *error)
@@ -56,21 +32,25 @@ static enum fkv_status find_table(struct cache *cache, struct slice ticket,
 
 void rpc_do_get(void *context, struct host_call *call, struct slice ticket)
 {
+    struct cache *cache = context;
     struct store_table *table = NULL;
+    struct get_options options;
+    struct replay *replay = NULL;
     struct fkv_error error;
-    enum fkv_status status = check_call_options(call, &error);
+    char etag[store_etag_size + 1];
+    enum fkv_status status = get_options_read(call, &options, &error);
     if (status == FKV_OK)
-        status = find_table(context, ticket, &table, &error);
-    struct get *get = NULL;
-    if (status == FKV_OK && (get = alloc_zero(host_call_alloc(call), sizeof *get)) == NULL) {
-        store_table_unref(table);
-        status = status_no_memory(&error, sizeof *get);
+        status = find_table(cache, ticket, &table, &error);
+    if (status == FKV_OK) {
+        memcpy(etag, table->etag, sizeof etag);
+        status = replay_new(host_call_alloc(call), store_charging_alloc(cache->store),
+                            &cache->ipc_limits, table, &options, client_needs_headers(call),
+                            &replay, &error);
     }
     if (status != FKV_OK) {
         host_call_fail(call, status, &error);
         return;
     }
-    *get = (struct get){.table = table, .skips_bare = client_needs_headers(call)};
-    host_call_header(call, "flightkv-etag", slice_text(table->etag));
-    host_call_stream(call, &get_stream, get);
+    host_call_header(call, "flightkv-etag", slice_text(etag));
+    host_call_stream(call, &get_stream, replay);
 }

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a get sends: a table's messages as they are stored, or the columns, rows and message sizes
+ * asked for of them. Pulled message by message; a pull does a bounded amount of work and yields
+ * when that wasn't enough for a message. */
+#ifndef SERVER_REPLAY_H
+#define SERVER_REPLAY_H
+
+#include "server/get_options.h"
+
+struct replay;
+
+/* Takes the reference on `table` over, also on failure. Memory that grows with the table is asked
+ * from `message_alloc`. INVALID_ARGUMENT for columns that aren't there; RESOURCE_EXHAUSTED. */
+enum fkv_status replay_new(const struct alloc *alloc, const struct alloc *message_alloc,
+                           const struct ipc_limits *limits, struct store_table *table,
+                           const struct get_options *options, bool skips_bare, struct replay **ret,
+                           struct fkv_error *error);
+void replay_free(struct replay *replay); /* NULL is allowed */
+
+/* As `next` of a host_stream. */
+enum wire_pull replay_next(struct replay *replay, struct host_call *call, struct wire_out *out,
+                           struct fkv_error *error);
+
+#endif
