@@ -77,6 +77,7 @@ void heap_free_aligned(struct heap *heap, void *pointer, size_t size)
 
 struct sized {
     alignas(max_align_t) size_t size; /* of the bytes behind this */
+    size_t head;                      /* bytes from the allocation's begin to them */
 };
 
 static struct sized *sized_of(void *pointer)
@@ -87,7 +88,7 @@ static struct sized *sized_of(void *pointer)
 static size_t charge_of(const struct sized *sized)
 {
     bool is_charged = sized != NULL && sized->size > heap_uncharged_bytes_max;
-    return is_charged ? heap_cost(sizeof *sized + sized->size) : 0;
+    return is_charged ? heap_cost(sized->head + sized->size) : 0;
 }
 
 static enum fkv_status charge(struct heap *heap, size_t bytes)
@@ -105,7 +106,7 @@ static void discharge(struct heap *heap, size_t bytes)
 static void *charging_resize(void *context, void *pointer, size_t size)
 {
     struct heap *heap = context;
-    const struct sized wanted = {.size = size};
+    const struct sized wanted = {.size = size, .head = sizeof wanted};
     struct sized *old = sized_of(pointer);
     size_t old_charge = charge_of(old);
     if (size > SIZE_MAX / 2 || charge(heap, charge_of(&wanted)) != FKV_OK)
@@ -115,7 +116,7 @@ static void *charging_resize(void *context, void *pointer, size_t size)
         discharge(heap, charge_of(&wanted));
         return NULL;
     }
-    resized->size = size;
+    *resized = wanted;
     discharge(heap, old_charge);
     return resized + 1;
 }
@@ -124,20 +125,32 @@ static void charging_free(void *context, void *pointer)
 {
     struct heap *heap = context;
     struct sized *sized = sized_of(pointer);
+    if (sized == NULL)
+        return;
     size_t charged = charge_of(sized);
-    alloc_free(heap->alloc, sized);
+    alloc_free(heap->alloc, (uint8_t *)pointer - sized->head);
     discharge(heap, charged);
 }
 
-static void *no_aligned(void *context, size_t alignment, size_t size)
+/* The head takes as much as keeps what follows aligned. */
+static void *charging_aligned(void *context, size_t alignment, size_t size)
 {
-    (void)context;
-    (void)alignment;
-    (void)size;
-    return NULL;
+    struct heap *heap = context;
+    size_t head = alignment > sizeof(struct sized) ? alignment : sizeof(struct sized);
+    const struct sized wanted = {.size = size, .head = head};
+    if (size > SIZE_MAX / 2 || charge(heap, charge_of(&wanted)) != FKV_OK)
+        return NULL;
+    uint8_t *start = alloc_aligned(heap->alloc, alignment, head + size);
+    if (start == NULL) {
+        discharge(heap, charge_of(&wanted));
+        return NULL;
+    }
+    struct sized *sized = (struct sized *)(void *)(start + head) - 1;
+    *sized = wanted;
+    return start + head;
 }
 
 struct alloc heap_charging_alloc(struct heap *heap)
 {
-    return (struct alloc){charging_resize, charging_free, no_aligned, heap};
+    return (struct alloc){charging_resize, charging_free, charging_aligned, heap};
 }

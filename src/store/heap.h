@@ -29,7 +29,7 @@ void heap_free_aligned(struct heap *heap, void *pointer, size_t size); /* NULL i
 /* An allocator that charges what it gives, for memory that isn't the store's but grows as peers
  * want. Up to heap_uncharged_bytes_max an allocation stays out of the budget: a full store must
  * still take a request to delete its longest key, and small ones shall not meet at the arena's
- * lock. It has no aligned memory to give. Valid as long as `heap`. */
+ * lock. Valid as long as `heap`. */
 enum { heap_uncharged_bytes_max = 8 << 10 };
 struct alloc heap_charging_alloc(struct heap *heap);
 
