@@ -103,6 +103,15 @@ struct fkv_get_options {
     size_t size;
     uint64_t timeout_ms;
     unsigned flags; /* FKV_GET_... */
+    /* Only these columns, in this order: names separated by commas, fields of structs by dots
+     * ("a,b.c"). In a name, %2C is a comma, %2E a dot, %25 a percent sign. NULL: all.
+     * INVALID_ARGUMENT for one that isn't there. */
+    const char *columns;
+    /* Only these rows: "START:STOP", half-open, counted from 0; either may be left out, and both
+     * are cut to what is there. NULL: all. Batches are cut, and may come in several parts. */
+    const char *rows;
+    /* No message from the server is larger: batches come in parts. 0: no limit. */
+    uint64_t max_message_bytes;
 };
 
 /* Gives the table under the key as a stream. Batches are received as they are asked for; their

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/preview.h"
 #include "cli/transfer.h"
@@ -12,12 +13,16 @@ enum { rows_shown = 5, rows_shown_max = 1000 };
 struct get {
     struct cli *cli;
     struct transfer transfer;
+    const char *columns; /* NULL: all */
+    const char *rows;    /* NULL: all */
 };
 
-/* How much there is: for the bar, and for the report. */
+/* How much there is: for the bar, and for the report. Of a part it isn't known before. */
 static void learn_size(struct get *get)
 {
     struct fkv_table_info info;
+    if (get->columns != NULL || get->rows != NULL)
+        return;
     const struct buf *key = &get->cli->key;
     if (fkv_info(get->cli->client, key->data, key->size, &info, NULL) != FKV_OK)
         return;
@@ -32,7 +37,10 @@ static enum fkv_status open_stream(struct get *get, struct ArrowArrayStream *ret
                                    struct fkv_error *error)
 {
     struct ArrowArrayStream stream;
-    struct fkv_get_options options = {.size = sizeof options, .flags = FKV_GET_CHECK_VALUES};
+    struct fkv_get_options options = {.size = sizeof options,
+                                      .flags = FKV_GET_CHECK_VALUES,
+                                      .columns = get->columns,
+                                      .rows = get->rows};
     const struct buf *key = &get->cli->key;
     enum fkv_status status =
         fkv_get(get->cli->client, key->data, key->size, &options, &stream, error);
@@ -97,6 +105,14 @@ static int parse_rows(const struct cli *cli, const char *text, size_t *ret)
     return CLI_DONE;
 }
 
+/* "START:STOP", either left out. That START isn't behind STOP is for the server to say. */
+static bool is_range(const char *text)
+{
+    const char *digits = "0123456789";
+    text += strspn(text, digits);
+    return *text == ':' && text[1 + strspn(text + 1, digits)] == '\0';
+}
+
 static int preview(struct get *get, const struct parsed *parsed)
 {
     const struct cli *cli = get->cli;
@@ -132,10 +148,14 @@ static int run(struct cli *cli, const struct parsed *parsed)
         return cli_error(cli, CLI_USAGE, "get: --json goes together with -o FILE only");
     if (has_output && parsed_has(parsed, "preview"))
         return cli_error(cli, CLI_USAGE, "get: --preview and -o FILE can't go together");
+    const char *rows = parsed_value(parsed, "rows");
+    if (rows != NULL && !is_range(rows))
+        return cli_error(cli, CLI_USAGE, "--rows: '%s' isn't START:STOP, as in 10:20, 10: or :20",
+                         rows);
     int exit_code = cli_key(cli, parsed->arguments[0]);
     if (exit_code != CLI_DONE)
         return exit_code;
-    struct get get = {.cli = cli};
+    struct get get = {.cli = cli, .columns = parsed_value(parsed, "columns"), .rows = rows};
     return is_preview ? preview(&get, parsed) : transfer(&get, parsed);
 }
 
@@ -149,6 +169,13 @@ static const struct option options[] = {
      .argument = "NAME",
      .default_value = "snappy in Parquet, none in Arrow IPC",
      .help = "Compress by snappy, zstd, gzip, lz4 or brotli (Arrow IPC: lz4 or zstd), or none"},
+    {.name = "columns",
+     .argument = "NAMES",
+     .help = "Only these columns, as in a,b.c: c is a field of the struct b; in a name, %2C is a "
+             "comma, %2E a dot and %25 a percent sign"},
+    {.name = "rows",
+     .argument = "START:STOP",
+     .help = "Only rows START to STOP - 1, counted from 0; either may be left out"},
     {.name = "preview", .letter = 'p', .help = "Show the table as on a terminal, also into a pipe"},
     {.name = "show",
      .argument = "N",
@@ -168,6 +195,7 @@ const struct command cmd_get = {
     .examples = "  flightkv get prices\n"
                 "  flightkv get prices -o prices.parquet\n"
                 "  flightkv get prices -o prices.arrow --compression zstd\n"
+                "  flightkv get prices --columns day,bid.size --rows 1000:2000\n"
                 "  flightkv get prices | python3 -c 'import pyarrow, sys\n"
                 "  print(pyarrow.ipc.open_stream(sys.stdin.buffer).read_all())'\n",
     .options = options,

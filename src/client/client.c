@@ -206,10 +206,13 @@ enum fkv_status client_call_open(struct fkv_client *client, struct client_call *
 
     char agent[64];
     snprintf(agent, sizeof agent, "flightkv/%s", fkv_version());
-    const struct wire_pair pairs[] = {{slice_text("user-agent"), slice_text(agent)}};
+    struct wire_pair pairs[1 + client_metadata_max] = {
+        {slice_text("user-agent"), slice_text(agent)}};
+    for (size_t i = 0; i < options->metadata.count; i++)
+        pairs[1 + i] = options->metadata.pairs[i];
     const struct wire_request request = {
         .path = options->path,
-        .metadata = {pairs, 1},
+        .metadata = {pairs, 1 + options->metadata.count},
         .timeout_ns = timeout_ns != 0 ? timeout_ns : UINT64_MAX,
         .receiver = options->receiver,
         .context = options->context,

@@ -64,7 +64,10 @@ struct client_call_options {
     const struct wire_receiver *receiver; /* its on_closed must call client_call_closed */
     void *context;
     struct wire_source source;
+    struct wire_metadata metadata; /* beside the user-agent; at most client_metadata_max */
 };
+
+enum { client_metadata_max = 7 };
 
 /* Connects where needed and opens the call. FAILED_PRECONDITION while a get is in progress and in a
  * callback of a call. */

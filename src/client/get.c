@@ -3,6 +3,8 @@
  * body is received into a block of its own, of which the arrays are views. What one read from the
  * socket brought (64 KiB at most) may hold several small batches: they wait in a queue, and
  * nothing more is read until it is empty. */
+#include <stdio.h>
+
 #include "base/list.h"
 #include "base/options.h"
 #include "base/status.h"
@@ -244,6 +246,70 @@ void client_stream_detach(struct client_stream *stream)
     stream->call.client = NULL;
 }
 
+/* Request metadata takes printable ASCII only; the server undoes the escapes. */
+static void escape_columns(struct buf *buf, const char *columns)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (const char *c = columns; *c != '\0'; c++) {
+        uint8_t byte = (uint8_t)*c;
+        if (byte > 0x20 && byte < 0x7f) {
+            buf_byte(buf, byte);
+            continue;
+        }
+        buf_byte(buf, '%');
+        buf_byte(buf, (uint8_t)digits[byte >> 4]);
+        buf_byte(buf, (uint8_t)digits[byte & 15]);
+    }
+}
+
+/* The options as request metadata. Valid as long as what was given. */
+struct asked {
+    struct wire_pair pairs[3];
+    size_t count;
+    struct buf columns;
+    char bytes[24];
+};
+
+static void ask(struct asked *asked, const char *name, struct slice value)
+{
+    asked->pairs[asked->count++] = (struct wire_pair){slice_text(name), value};
+}
+
+static enum fkv_status encode_options(const struct fkv_get_options *given, struct asked *ret,
+                                      struct fkv_error *error)
+{
+    buf_init(&ret->columns, alloc_system(), 1 << 20);
+    if (given->columns != NULL) {
+        escape_columns(&ret->columns, given->columns);
+        ask(ret, "flightkv-columns", buf_slice(&ret->columns));
+    }
+    if (given->rows != NULL)
+        ask(ret, "flightkv-rows", slice_text(given->rows));
+    snprintf(ret->bytes, sizeof ret->bytes, "%llu", (unsigned long long)given->max_message_bytes);
+    if (given->max_message_bytes > 0)
+        ask(ret, "flightkv-max-message-bytes", slice_text(ret->bytes));
+    return ret->columns.failed ? status_no_memory(error, ret->columns.size) : FKV_OK;
+}
+
+static enum fkv_status open_call(struct client_stream *stream, struct fkv_client *client,
+                                 const struct fkv_get_options *given, struct fkv_error *error)
+{
+    struct asked asked = {.count = 0};
+    enum fkv_status status = encode_options(given, &asked, error);
+    const struct client_call_options call = {
+        .path = CLIENT_PATH("DoGet"),
+        .timeout_ms = given->timeout_ms,
+        .receiver = &get_receiver,
+        .context = stream,
+        .source = {next_request, stream},
+        .metadata = {asked.pairs, asked.count},
+    };
+    if (status == FKV_OK)
+        status = client_call_open(client, &stream->call, &call, error);
+    buf_done(&asked.columns);
+    return status;
+}
+
 static enum fkv_status open_get(struct client_stream *stream, struct fkv_client *client,
                                 const struct fkv_get_options *options, struct fkv_error *error)
 {
@@ -256,14 +322,7 @@ static enum fkv_status open_get(struct client_stream *stream, struct fkv_client 
     stream->reader = ipc_reader_new(client->alloc, &limits, flags);
     if (stream->reader == NULL)
         return status_no_memory(error, sizeof(void *));
-    const struct client_call_options call = {
-        .path = CLIENT_PATH("DoGet"),
-        .timeout_ms = given.timeout_ms,
-        .receiver = &get_receiver,
-        .context = stream,
-        .source = {next_request, stream},
-    };
-    status = client_call_open(client, &stream->call, &call, error);
+    status = open_call(stream, client, &given, error);
     if (status != FKV_OK)
         return status;
     client->stream = stream;

@@ -231,12 +231,22 @@ static int64_t estimate(const struct ipc_cutter *cutter, uint64_t bytes_max)
     return rows < 1 ? 1 : rows < (double)left ? (int64_t)rows : left;
 }
 
+/* The rows of the next attempt, after one that fitted: as many more as there was room for, less some
+ * to be safe. What was copied isn't known here, so that without a limit of bytes it's tried out. */
+static int64_t next_step(const struct ipc_cutter *cutter, uint64_t bytes_max, int64_t rows)
+{
+    if (bytes_max == UINT64_MAX)
+        return rows > INT64_MAX / 2 ? rows : rows + rows / 8 + 1;
+    double room = (double)bytes_max / (double)part_bytes(cutter) * 0.9;
+    double step = (double)rows * (room < 2 ? room : 2);
+    return step < (double)rows ? rows : step < (double)(INT64_MAX / 4) ? (int64_t)step : rows;
+}
+
 static enum ipc_cut give_rows(struct ipc_cutter *cutter, uint64_t bytes_max, int64_t rows,
                               struct ipc_part *ret)
 {
     cutter->at += rows;
-    if (part_bytes(cutter) < bytes_max / 4 && cutter->step <= INT64_MAX / 2)
-        cutter->step *= 2;
+    cutter->step = next_step(cutter, bytes_max, rows);
     if (cutter->at == cutter->stop)
         end_batch(cutter);
     return give_part(cutter, rows, ret);

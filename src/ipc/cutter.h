@@ -8,7 +8,7 @@
  * A batch of which all rows are wanted and that fits goes as one part whose buffers are the stored
  * ones, compressed as they are. Else it is decompressed, and cut (slice.h) into as few parts as the
  * limits allow. How many rows fit is found by trying: from an estimate, halved while too large,
- * doubled when much is left; an attempt stops at the limit, so that it never costs much more than a
+ * more when there was room; an attempt stops at the limit, so that it never costs much more than a
  * part. Each call makes one attempt or decompresses some MiB at most, whatever the batch is like.
  *
  * The messages cut are trusted to have been verified (verify.h), their values aren't. One cutter,

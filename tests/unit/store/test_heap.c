@@ -105,7 +105,15 @@ static void the_charging_allocator_charges_what_is_large(void **state)
     alloc_free(&alloc, text);
     text = alloc_get(&alloc, least);
     alloc_free(&alloc, text);
-    assert_null(alloc_aligned(&alloc, 64, 64));
+    for (size_t alignment = 1; alignment <= 64; alignment *= 2) {
+        char *aligned = alloc_aligned(&alloc, alignment, least);
+        assert_int_equal((uintptr_t)aligned % alignment, 0);
+        assert_true(used(&heap) >= heap_cost(least));
+        memset(aligned, 1, least);
+        alloc_free(&alloc, aligned);
+        assert_int_equal(used(&heap), 0);
+    }
+    assert_null(alloc_aligned(&alloc, 64, SIZE_MAX));
     close_heap(&heap);
 }
 
