@@ -25,4 +25,5 @@ function(fkv_fuzz_target name layer)
 endfunction()
 
 fkv_fuzz_target(verify ipc tests/golden/valid tests/golden/ipc)
+fkv_fuzz_target(cut ipc tests/golden/valid tests/golden/ipc)
 fkv_fuzz_target(session wire)

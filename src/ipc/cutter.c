@@ -231,8 +231,9 @@ static int64_t estimate(const struct ipc_cutter *cutter, uint64_t bytes_max)
     return rows < 1 ? 1 : rows < (double)left ? (int64_t)rows : left;
 }
 
-/* The rows of the next attempt, after one that fitted: as many more as there was room for, less some
- * to be safe. What was copied isn't known here, so that without a limit of bytes it's tried out. */
+/* The rows of the next attempt, after one that fitted: as many more as there was room for, less
+ * some to be safe. What was copied isn't known here, so that without a limit of bytes it's tried
+ * out. */
 static int64_t next_step(const struct ipc_cutter *cutter, uint64_t bytes_max, int64_t rows)
 {
     if (bytes_max == UINT64_MAX)
