@@ -206,13 +206,14 @@ enum fkv_status client_call_open(struct fkv_client *client, struct client_call *
 
     char agent[64];
     snprintf(agent, sizeof agent, "flightkv/%s", fkv_version());
-    struct wire_pair pairs[1 + client_metadata_max] = {
-        {slice_text("user-agent"), slice_text(agent)}};
+    struct wire_pair pairs[client_metadata_max + 1];
     for (size_t i = 0; i < options->metadata.count; i++)
-        pairs[1 + i] = options->metadata.pairs[i];
+        pairs[i] = options->metadata.pairs[i];
+    pairs[options->metadata.count] =
+        (struct wire_pair){slice_text("user-agent"), slice_text(agent)};
     const struct wire_request request = {
         .path = options->path,
-        .metadata = {pairs, 1 + options->metadata.count},
+        .metadata = {pairs, options->metadata.count + 1},
         .timeout_ns = timeout_ns != 0 ? timeout_ns : UINT64_MAX,
         .receiver = options->receiver,
         .context = options->context,

@@ -64,7 +64,7 @@ struct client_call_options {
     const struct wire_receiver *receiver; /* its on_closed must call client_call_closed */
     void *context;
     struct wire_source source;
-    struct wire_metadata metadata; /* beside the user-agent; at most client_metadata_max */
+    struct wire_metadata metadata; /* before the user-agent; at most client_metadata_max */
 };
 
 enum { client_metadata_max = 7 };

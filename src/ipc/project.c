@@ -101,16 +101,16 @@ bool ipc_projection_dictionary(const struct ipc_projection *projection, int64_t 
 void ipc_taking_begin(struct ipc_taking *taking, struct ipc_batch *ret)
 {
     struct ipc_projection *p = taking->projection;
-    const struct ipc_field *field = p->table->fields, *end = field + p->table->field_count;
     struct ipc_place place = {0};
-    while (field < end) {
+    for (uint32_t i = 0; i < p->table->field_count;) {
+        const struct ipc_field *field = &p->table->fields[i];
         struct ipc_layout layout = ipc_layout_of(field, p->table->version, false);
-        p->places[field - p->table->fields] = place;
+        p->places[i] = place;
         place.node++;
         place.buffer += layout.count;
         if (layout.is_variadic)
             place.buffer += (uint32_t)ipc_message_variadic(taking->message, place.variadic++);
-        field = ipc_column_after(field, &layout);
+        i = (uint32_t)(ipc_column_after(field, &layout) - p->table->fields);
     }
     taking->next = 0;
     ipc_batch_init(ret, p->alloc);

@@ -325,6 +325,13 @@ static enum fkv_status on_raw_message_end(void *context, struct wire_call *wire,
 enum fkv_status raw_get(struct fkv_client *client, const char *key, struct buf *ret,
                         struct fkv_error *error)
 {
+    return raw_get_with(client, key, NULL, 0, ret, error);
+}
+
+enum fkv_status raw_get_with(struct fkv_client *client, const char *key,
+                             const struct wire_pair *metadata, size_t metadata_count,
+                             struct buf *ret, struct fkv_error *error)
+{
     static const struct wire_receiver receiver = {.on_message = on_raw_message,
                                                   .on_bytes = on_raw_bytes,
                                                   .on_message_end = on_raw_message_end,
@@ -337,7 +344,8 @@ enum fkv_status raw_get(struct fkv_client *client, const char *key, struct buf *
     const struct client_call_options options = {.path = CLIENT_PATH("DoGet"),
                                                 .receiver = &receiver,
                                                 .context = &raw,
-                                                .source = {next_ticket, &raw}};
+                                                .source = {next_ticket, &raw},
+                                                .metadata = {metadata, metadata_count}};
     enum fkv_status status = run_raw(client, &raw, &options, error);
     flight_data_reader_done(&raw.data);
     buf_done(&raw.body);

@@ -73,6 +73,11 @@ enum fkv_status raw_put(struct fkv_client *client, const char *key,
 enum fkv_status raw_get(struct fkv_client *client, const char *key, struct buf *ret,
                         struct fkv_error *error);
 
+/* The same with request metadata; a user-agent among it counts instead of the client's. */
+enum fkv_status raw_get_with(struct fkv_client *client, const char *key,
+                             const struct wire_pair *metadata, size_t metadata_count,
+                             struct buf *ret, struct fkv_error *error);
+
 /* The same form of messages that were put. */
 void raw_encode(const struct raw_message *messages, size_t count, struct buf *ret);
 

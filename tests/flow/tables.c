@@ -236,3 +236,27 @@ bool table_is(struct ArrowArrayStream *stream, const struct table_rule *rule)
 {
     return table_is_one_of(stream, rule, 1);
 }
+
+bool table_rows_are(struct ArrowArrayStream *stream, uint64_t first, uint64_t rows,
+                    uint64_t *ret_batches)
+{
+    uint64_t row = 0, batches = 0;
+    bool is_right = true;
+    for (;;) {
+        struct ArrowArray batch;
+        if (stream->get_next(stream, &batch) != 0) {
+            is_right = false;
+            break;
+        }
+        if (batch.release == NULL)
+            break;
+        is_right = is_right && batch.n_children == 2;
+        for (int64_t i = 0; is_right && i < batch.length; i++)
+            is_right = row_is(&batch, i, first + row++);
+        batch.release(&batch);
+        batches++;
+    }
+    stream->release(stream);
+    *ret_batches = batches;
+    return is_right && row == rows;
+}

@@ -28,4 +28,9 @@ bool table_is(struct ArrowArrayStream *stream, const struct table_rule *rule);
 /* The same for the one of several rules whose first row it has. */
 bool table_is_one_of(struct ArrowArrayStream *stream, const struct table_rule *rules, size_t count);
 
+/* Reads it to its end and releases it; true when its rows, in whatever batches, are `rows` ones of
+ * which the first has x = `first`. */
+bool table_rows_are(struct ArrowArrayStream *stream, uint64_t first, uint64_t rows,
+                    uint64_t *ret_batches);
+
 #endif
