@@ -250,6 +250,38 @@ struct hostile {
         }                                                                   \
     }
 
+static const int32_t union_ids[] = {0};
+
+#define UNION_FIELDS                                                                  \
+    {                                                                                 \
+        {.name = {(const uint8_t *)"l", 1},                                           \
+         .type = IPC_TYPE_UNION,                                                      \
+         .union_mode = IPC_DENSE,                                                     \
+         .type_ids = union_ids,                                                       \
+         .child_count = 1,                                                            \
+         .subtree = 2},                                                               \
+        {                                                                             \
+            .name = {(const uint8_t *)"i", 1}, .type = IPC_TYPE_INT, .bit_width = 32, \
+            .is_signed = true, .subtree = 1                                           \
+        }                                                                             \
+    }
+#define RUN_FIELDS                                                                    \
+    {                                                                                 \
+        {.name = {(const uint8_t *)"l", 1},                                           \
+         .type = IPC_TYPE_RUN_END_ENCODED,                                            \
+         .child_count = 2,                                                            \
+         .subtree = 3},                                                               \
+            {.name = {(const uint8_t *)"e", 1},                                       \
+             .type = IPC_TYPE_INT,                                                    \
+             .bit_width = 32,                                                         \
+             .is_signed = true,                                                       \
+             .subtree = 1},                                                           \
+        {                                                                             \
+            .name = {(const uint8_t *)"i", 1}, .type = IPC_TYPE_INT, .bit_width = 32, \
+            .is_signed = true, .subtree = 1                                           \
+        }                                                                             \
+    }
+
 /* Rows 1 and 2 of three are cut out. */
 static const struct hostile hostiles[] = {
     {.name = "list, an offset behind the child",
@@ -322,6 +354,59 @@ static const struct hostile hostiles[] = {
      .buffers = {{0, 0}, {0, 16}, {16, 4}},
      .buffer_count = 3,
      .body = {0, 1, 2, 4, 0}},
+    {.name = "dense union, an id of no child",
+     .fields = UNION_FIELDS,
+     .field_count = 2,
+     .nodes = {{3, 0}, {2, 0}},
+     .node_count = 2,
+     .buffers = {{0, 3}, {8, 12}, {0, 0}, {24, 8}},
+     .buffer_count = 4,
+     .body = {0x00090000, 0, 0, 1, 1, 0, 7, 8},
+     .says = "unknown type id"},
+    {.name = "dense union, an offset behind the child",
+     .fields = UNION_FIELDS,
+     .field_count = 2,
+     .nodes = {{3, 0}, {2, 0}},
+     .node_count = 2,
+     .buffers = {{0, 3}, {8, 12}, {0, 0}, {24, 8}},
+     .buffer_count = 4,
+     .body = {0, 0, 0, 1, 2, 0, 7, 8},
+     .says = "ends before"},
+    {.name = "dense union, a negative offset",
+     .fields = UNION_FIELDS,
+     .field_count = 2,
+     .nodes = {{3, 0}, {2, 0}},
+     .node_count = 2,
+     .buffers = {{0, 3}, {8, 12}, {0, 0}, {24, 8}},
+     .buffer_count = 4,
+     .body = {0, 0, 0, -1, 1, 0, 7, 8},
+     .says = "negative offset"},
+    {.name = "run ends that stop",
+     .fields = RUN_FIELDS,
+     .field_count = 3,
+     .nodes = {{3, 0}, {2, 0}, {2, 0}},
+     .node_count = 3,
+     .buffers = {{0, 0}, {0, 8}, {0, 0}, {8, 8}},
+     .buffer_count = 4,
+     .body = {1, 2, 7, 8},
+     .says = "stop before"},
+    {.name = "run ends that stay",
+     .fields = RUN_FIELDS,
+     .field_count = 3,
+     .nodes = {{3, 0}, {3, 0}, {3, 0}},
+     .node_count = 3,
+     .buffers = {{0, 0}, {0, 12}, {0, 0}, {16, 12}},
+     .buffer_count = 4,
+     .body = {2, 2, 3, 0, 7, 8, 9},
+     .says = "don't rise"},
+    {.name = "run ends",
+     .fields = RUN_FIELDS,
+     .field_count = 3,
+     .nodes = {{3, 0}, {2, 0}, {2, 0}},
+     .node_count = 3,
+     .buffers = {{0, 0}, {0, 8}, {0, 0}, {8, 8}},
+     .buffer_count = 4,
+     .body = {2, 9, 7, 8}},
 };
 
 static void make_hostile(const struct hostile *h, struct table_messages *ret)
@@ -339,7 +424,9 @@ static void make_hostile(const struct hostile *h, struct table_messages *ret)
                                             .nodes = h->nodes,
                                             .node_count = h->node_count,
                                             .buffers = h->buffers,
-                                            .buffer_count = h->buffer_count};
+                                            .buffer_count = h->buffer_count,
+                                            .variadic_counts = &h->variadic,
+                                            .variadic_count = h->variadic > 0};
     for (int i = 0; i < 2; i++) {
         buf_done(&headers[i]);
         buf_init(&headers[i], alloc_system(), 1 << 16);
@@ -352,6 +439,44 @@ static void make_hostile(const struct hostile *h, struct table_messages *ret)
     ret->bodies[0] = block_new(alloc_system(), 0);
     ret->bodies[1] = block_new(alloc_system(), sizeof h->body);
     memcpy(ret->bodies[1]->data, h->body, sizeof h->body);
+}
+
+/* Views are followed only where their data must be copied together to fit. */
+static void hostile_views_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        int32_t view[4];
+        const char *says;
+    } views[] = {{{14, 0, 0, 0}, NULL},
+                 {{13, 0, 0, 4}, "outside"},
+                 {{16, 0, 1, 0}, "outside"},
+                 {{16, 0, -1, 0}, "outside"},
+                 {{-1, 0, 0, 0}, "outside"},
+                 {{16, 0, 0, INT32_MAX}, "outside"},
+                 {{INT32_MAX, 0, 0, 1}, "outside"}};
+    static const struct ipc_field field = {
+        .name = {(const uint8_t *)"v", 1}, .type = IPC_TYPE_BINARY_VIEW, .subtree = 1};
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
+        struct hostile h = {.fields = {field},
+                            .field_count = 1,
+                            .nodes = {{3, 0}},
+                            .node_count = 1,
+                            .buffers = {{0, 0}, {0, 48}, {48, 16}},
+                            .buffer_count = 3,
+                            .variadic = 1};
+        struct table_messages stored;
+        struct part_of p;
+        memcpy(h.body + 8, views[i].view, sizeof views[i].view);
+        make_hostile(&h, &stored);
+        assert_ok(part_open(&p, alloc_system(), &stored, NULL));
+        enum fkv_status status = cut_batch(&p, 1, 1, 3, 1 << 20, NULL, NULL);
+        assert_int_equal(status, views[i].says == NULL ? FKV_OK : FKV_INVALID_ARGUMENT);
+        if (views[i].says != NULL)
+            assert_non_null(strstr(error.message, views[i].says));
+        part_close(&p);
+        table_messages_done(&stored);
+    }
 }
 
 static void hostile_values_are_named(void **state)
@@ -404,6 +529,6 @@ int main(void)
 {
     RUN_TESTS(cmocka_unit_test(parts_are_the_same_rows),
               cmocka_unit_test(nonsense_is_refused_or_harmless),
-              cmocka_unit_test(hostile_values_are_named),
+              cmocka_unit_test(hostile_values_are_named), cmocka_unit_test(hostile_views_are_named),
               cmocka_unit_test(without_memory_nothing_leaks));
 }
