@@ -54,7 +54,7 @@ FISH = {
     "flightkv p": ["ping", "put"],
     "flightkv get ap": ["ap%20ple", "apples"],
     "flightkv get p": ["ping"],
-    "flightkv get ping --t": ["--timeout"],
+    "flightkv get ping --ti": ["--timeout"],
     "flightkv get %24": ["%24%28touch%20expanded%29"],
     "flightkv get apples --sho": ["--show"],
     "flightkv get apples -o apr": ["apricot.arrow"],

@@ -167,7 +167,7 @@ def test_exchange_is_not_implemented(client):
         reader.read_chunk()
 
 
-@pytest.mark.parametrize("name", [b"flightkv-ttl", b"flightkv-columns", b"flightkv-nonsense"])
+@pytest.mark.parametrize("name", [b"flightkv-ttl", b"flightkv-if", b"flightkv-nonsense"])
 def test_a_call_option_that_is_not_built_is_refused_by_name(client, name):
     put_batches(client, "options")
     options = call_options(headers=[(name, b"1")])
