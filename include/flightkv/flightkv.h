@@ -50,13 +50,14 @@ struct fkv_client;
 
 struct fkv_client_options {
     size_t size;
-    uint64_t connect_timeout_ms; /* 0 = 10,000 */
+    uint64_t connect_timeout_ms; /* until the server has answered in HTTP/2; 0 = 10,000 */
     uint64_t call_timeout_ms;    /* deadline of each call; 0 = none */
 };
 
 /* Connects. `uri` NULL: the environment's FLIGHTKV_SERVER, else FKV_DEFAULT_URI.
  * INVALID_ARGUMENT for a URI that isn't one; UNIMPLEMENTED for a scheme that isn't built;
- * UNAVAILABLE when nothing answers there: the message names the address. */
+ * UNAVAILABLE when nothing listens there: the message names the address. What listens and doesn't
+ * answer as a Flight server makes the first call UNAVAILABLE, after connect_timeout_ms at most. */
 FKV_API enum fkv_status fkv_client_open(const char *uri, const struct fkv_client_options *options,
                                         struct fkv_client **ret, struct fkv_error *error);
 
