@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/server.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/status.h"
+#include "base/text.h"
+#include "net/tcp.h"
 
 enum { workers_default_max = 64 };
 
@@ -18,10 +21,14 @@ static uint64_t default_workers(void)
 static enum fkv_status check_listeners(const struct fkv_server_config *config,
                                        struct fkv_error *error)
 {
-    for (size_t i = 0; i < config->listen_count && !config->insecure; i++) {
+    for (size_t i = 0; i < config->listen_count; i++) {
         char text[net_uri_max];
+        if (net_uri_is_loopback(&config->listen[i]))
+            continue;
         net_uri_text(&config->listen[i], text);
-        if (!net_uri_is_loopback(&config->listen[i]))
+        if (net_tcp_check_host(&config->listen[i], error) != FKV_OK)
+            return status_prefix(error, FKV_INVALID_ARGUMENT, "could not listen on %s", text);
+        if (!config->insecure)
             return status_set(error, FKV_FAILED_PRECONDITION,
                               "%s can be reached from other machines, without encryption or "
                               "authentication; say --insecure to listen there all the same",
@@ -30,13 +37,25 @@ static enum fkv_status check_listeners(const struct fkv_server_config *config,
     return FKV_OK;
 }
 
+/* The limit holds all the same, but the system may kill the server before it is reached. */
+static void check_memory(const struct fkv_server *server)
+{
+    char wanted[text_figure_size], there[text_figure_size], message[200];
+    uint64_t machine = server_machine_memory_bytes();
+    if (server->config.memory_bytes <= machine)
+        return;
+    snprintf(message, sizeof message, "--memory %s is more than this machine's memory, %s",
+             text_size(wanted, server->config.memory_bytes), text_size(there, machine));
+    log_event(&server->log, LOG_WARN, "memory-limit", "reason", message, NULL);
+}
+
 /* Puts what depends on the machine in place of the zeros. */
 static enum fkv_status complete_config(struct fkv_server_config *config, struct fkv_error *error)
 {
     if (config->workers == 0)
         config->workers = default_workers();
     if (config->memory_bytes == 0)
-        config->memory_bytes = server_default_memory_bytes();
+        config->memory_bytes = server_machine_memory_bytes() / 2;
     if (config->listen_count == 0)
         return fkv_server_config_set(config, "listen", FKV_DEFAULT_URI, error);
     return check_listeners(config, error);
@@ -99,6 +118,7 @@ static enum fkv_status server_new(const struct fkv_server_config *config, const 
         alloc_free(alloc, server);
         return status;
     }
+    check_memory(server);
     *ret = server;
     return FKV_OK;
 }
