@@ -50,7 +50,7 @@ struct fkv_client;
 
 struct fkv_client_options {
     size_t size;
-    uint64_t connect_timeout_ms; /* 0 = 10,000 */
+    uint64_t connect_timeout_ms; /* until the server has answered in HTTP/2; 0 = 10,000 */
     uint64_t call_timeout_ms;    /* deadline of each call; 0 = none */
     /* For grpc+tls:// only; files in PEM, read when the client is opened. */
     const char *tls_ca_file;   /* who may sign the server's certificate; NULL: the system's store */
@@ -62,8 +62,9 @@ struct fkv_client_options {
 /* Connects. `uri` NULL: the environment's FLIGHTKV_SERVER, else FKV_DEFAULT_URI.
  * grpc+tcp://HOST:PORT, grpc+unix:///PATH or grpc+tls://HOST:PORT, whose server must show a
  * certificate for HOST. INVALID_ARGUMENT for a URI that isn't one, or a file that can't be used;
- * UNAVAILABLE when nothing answers there; UNAUTHENTICATED when the server's certificate is refused;
- * FAILED_PRECONDITION when it speaks no TLS: the message names the address. */
+ * UNAVAILABLE when nothing listens there; UNAUTHENTICATED when the server's certificate is refused;
+ * FAILED_PRECONDITION when it speaks no TLS: the message names the address. What listens and doesn't
+ * answer as a Flight server makes the first call UNAVAILABLE, after connect_timeout_ms at most. */
 FKV_API enum fkv_status fkv_client_open(const char *uri, const struct fkv_client_options *options,
                                         struct fkv_client **ret, struct fkv_error *error);
 

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
 
@@ -22,6 +23,23 @@ int cli_no_memory(const struct cli *cli)
     return cli_error(cli, CLI_FAILED, "out of memory");
 }
 
+/* What other programs call what we have; too far from our names to be taken for misspelt. */
+static const char *command_meant(const char *name)
+{
+    static const struct {
+        const char *name;
+        const char *meant;
+    } guesses[] = {
+        {"set", "put"},   {"store", "put"},   {"del", "rm"},       {"delete", "rm"},
+        {"remove", "rm"}, {"start", "serve"}, {"server", "serve"}, {"version", "--version"},
+    };
+    for (size_t i = 0; i < sizeof guesses / sizeof guesses[0]; i++) {
+        if (strcmp(name, guesses[i].name) == 0)
+            return guesses[i].meant;
+    }
+    return NULL;
+}
+
 int cli_unknown_command(const struct cli *cli, const char *name)
 {
     const char *names[32];
@@ -30,7 +48,9 @@ int cli_unknown_command(const struct cli *cli, const char *name)
         names[count] = command_at(count)->name;
         count++;
     }
-    const char *nearest = text_nearest(name, names, count);
+    const char *nearest = command_meant(name);
+    if (nearest == NULL)
+        nearest = text_nearest(name, names, count);
     if (nearest != NULL)
         return cli_error(cli, CLI_USAGE, "unknown command '%s'; did you mean '%s'?", name, nearest);
     return cli_error(cli, CLI_USAGE, "unknown command '%s'; \"flightkv help\" lists them", name);

@@ -154,7 +154,7 @@ const struct command cmd_generate = {
     .summary = "Make a file of random numbers to try things with",
     .details =
         "Every column is float64, its values standard normal. The file is written piecewise, so\n"
-        "that its size isn't bounded by memory.\n",
+        "that its size isn't bounded by memory, and replaces one that is there.\n",
     .examples = "  flightkv generate --size 2GiB --columns 64 -o numbers.parquet\n"
                 "  flightkv generate --size 1MiB --columns 4 --seed 7 -o small.arrow\n"
                 "  flightkv generate --size 1GiB | flightkv put numbers -\n",

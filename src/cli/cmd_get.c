@@ -143,11 +143,13 @@ static int transfer(struct get *get, const struct parsed *parsed)
 static int run(struct cli *cli, const struct parsed *parsed)
 {
     bool has_output = parsed_has(parsed, "output");
-    bool is_preview = parsed_has(parsed, "preview") || (!has_output && cli->out_is_terminal);
+    bool asks_preview = parsed_has(parsed, "preview") || parsed_has(parsed, "show");
+    bool is_preview = asks_preview || (!has_output && cli->out_is_terminal);
     if (cli->json && !has_output)
         return cli_error(cli, CLI_USAGE, "get: --json goes together with -o FILE only");
-    if (has_output && parsed_has(parsed, "preview"))
-        return cli_error(cli, CLI_USAGE, "get: --preview and -o FILE can't go together");
+    if (has_output && asks_preview)
+        return cli_error(cli, CLI_USAGE, "get: --%s and -o FILE can't go together",
+                         parsed_has(parsed, "preview") ? "preview" : "show");
     const char *rows = parsed_value(parsed, "rows");
     if (rows != NULL && !is_range(rows))
         return cli_error(cli, CLI_USAGE, "--rows: '%s' isn't START:STOP, as in 10:20, 10: or :20",
@@ -180,7 +182,7 @@ static const struct option options[] = {
     {.name = "show",
      .argument = "N",
      .default_value = "5",
-     .help = "Show the first N and the last N rows"},
+     .help = "Show the first N and the last N rows, also into a pipe"},
     {0},
 };
 
@@ -190,8 +192,8 @@ const struct command cmd_get = {
     .summary = "Fetch a key's table, to look at or into a file",
     .details =
         "On a terminal, shows schema, totals and the first and last rows. Into a pipe, writes an\n"
-        "Arrow IPC stream. With -o, writes a file, piecewise. In KEY, %XX stands for a byte and\n"
-        "%25 for a percent sign.\n",
+        "Arrow IPC stream. With -o, writes a file, piecewise, in place of one that is there. In\n"
+        "KEY, %XX stands for a byte and %25 for a percent sign.\n",
     .examples = "  flightkv get prices\n"
                 "  flightkv get prices -o prices.parquet\n"
                 "  flightkv get prices -o prices.arrow --compression zstd\n"

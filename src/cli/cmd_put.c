@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 
+#include <unistd.h>
+
 #include "cli/transfer.h"
 
 static int put(const struct cli *cli, const char *path, struct table_source *source)
@@ -23,6 +25,17 @@ static int put(const struct cli *cli, const char *path, struct table_source *sou
     return transfer_report(&transfer, cli, "Put", path, &result);
 }
 
+/* "put FILE KEY" is what other programs' copying commands look like. */
+static int fail_open(const struct cli *cli, const struct parsed *parsed,
+                     const struct fkv_error *error)
+{
+    const char *first = parsed->arguments[0], *second = parsed->arguments[1];
+    if (error->status == FKV_NOT_FOUND && access(first, R_OK) == 0)
+        return cli_error(cli, CLI_FAILED, "%s; KEY comes first: flightkv put %s %s", error->message,
+                         second, first);
+    return cli_error(cli, CLI_FAILED, "%s", error->message);
+}
+
 /* The file is opened before the server is called: a wrong name is found without one. */
 static int run(struct cli *cli, const struct parsed *parsed)
 {
@@ -33,7 +46,7 @@ static int run(struct cli *cli, const struct parsed *parsed)
     if (exit_code != CLI_DONE)
         return exit_code;
     if (table_source_open(path, &source, &error) != FKV_OK)
-        return cli_error(cli, CLI_FAILED, "%s", error.message);
+        return fail_open(cli, parsed, &error);
     exit_code = cli_connect(cli);
     if (exit_code == CLI_DONE)
         exit_code = put(cli, path, &source);
@@ -46,8 +59,8 @@ const struct command cmd_put = {
     .arguments = "KEY FILE|-",
     .summary = "Store a file's table under a key",
     .details =
-        "FILE is Parquet (.parquet) or Arrow IPC, file or stream (.arrow, .arrows, .feather,\n"
-        ".ipc); - reads an Arrow IPC stream from standard input. The file is read piecewise.\n"
+        "FILE is Parquet or Arrow IPC, file or stream, whatever its name; - reads an Arrow IPC\n"
+        "stream from standard input. The file is read piecewise.\n"
         "What was under the key is replaced when all of the table has arrived, and stays if\n"
         "anything fails. In KEY, %XX stands for a byte and %25 for a percent sign.\n",
     .examples = "  flightkv put prices prices.parquet\n"

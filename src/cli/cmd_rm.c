@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 
+#include <string.h>
+
 #include "base/text.h"
 #include "cli/json.h"
 
@@ -31,6 +33,11 @@ static int remove_key(const struct cli *cli, struct removal *removal)
         say_removed(cli);
     if (status == FKV_NOT_FOUND && cli->json)
         doc_append_key(removal->missing, key->data, key->size);
+    if (status == FKV_NOT_FOUND && memchr(key->data, '*', key->size) != NULL)
+        return cli_error(cli, CLI_NO_KEY,
+                         "%s; rm takes no patterns, expected keys: "
+                         "\"flightkv ls --keys PATTERN | xargs -r flightkv rm\"",
+                         error.message);
     return status == FKV_OK ? CLI_DONE : cli_fail_key(cli, &error);
 }
 

@@ -17,11 +17,34 @@ static int unknown_option(const struct cli *cli, const char *name)
 {
     static const char *const names[] = {"--help", "--version"};
     const char *nearest = text_nearest(name, names, sizeof names / sizeof names[0]);
+    if (strcmp(name, "-v") == 0)
+        nearest = "--version";
     if (nearest != NULL)
         return cli_error(cli, CLI_USAGE, "unknown option '%s'; did you mean '%s'?", name, nearest);
     return cli_error(cli, CLI_USAGE,
                      "unknown option '%s'; options follow the command: flightkv COMMAND %s", name,
                      name);
+}
+
+static bool has_output_option(const struct command *command)
+{
+    for (const struct option *o = command->options; o != NULL && o->name != NULL; o++) {
+        if (strcmp(o->name, "output") == 0)
+            return true;
+    }
+    return false;
+}
+
+static int refuse_argument(const struct cli *cli, const char *argument)
+{
+    const struct command *command = cli->command;
+    if (has_output_option(command))
+        return cli_error(cli, CLI_USAGE,
+                         "'%s' is one argument too many for %s; to write it, say -o %s", argument,
+                         command->name, argument);
+    return cli_error(cli, CLI_USAGE,
+                     "'%s' is one argument too many for %s; see \"flightkv help %s\"", argument,
+                     command->name, command->name);
 }
 
 static int check_arguments(const struct cli *cli, const struct parsed *parsed)
@@ -31,10 +54,7 @@ static int check_arguments(const struct cli *cli, const struct parsed *parsed)
         return cli_error(cli, CLI_USAGE, "%s needs %s; see \"flightkv help %s\"", command->name,
                          command->arguments, command->name);
     if (parsed->argument_count > command->arguments_most)
-        return cli_error(cli, CLI_USAGE,
-                         "'%s' is one argument too many for %s; see \"flightkv help "
-                         "%s\"",
-                         parsed->arguments[command->arguments_most], command->name, command->name);
+        return refuse_argument(cli, parsed->arguments[command->arguments_most]);
     return CLI_DONE;
 }
 

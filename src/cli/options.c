@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/slice.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -45,6 +46,16 @@ static const struct option *find_letter(const struct option_list *list, char let
 
 enum { suggestions_max = 64 };
 
+/* "out" is short for "output", and nearer by letters to others. */
+static const char *beginning_with(const char *word, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strlen(word) > 1 && strncmp(names[i], word, strlen(word)) == 0)
+            return names[i];
+    }
+    return NULL;
+}
+
 static enum fkv_status unknown_option(const struct option_list *list, const char *name, size_t size,
                                       struct fkv_error *error)
 {
@@ -57,8 +68,13 @@ static enum fkv_status unknown_option(const struct option_list *list, const char
     if (size < sizeof word) {
         memcpy(word, name, size);
         word[size] = '\0';
-        nearest = text_nearest(word, names, count);
+        nearest = beginning_with(word, names, count);
+        if (nearest == NULL)
+            nearest = text_nearest(word, names, count);
     }
+    if (slice_is(slice_of(name, size), "port") && find_name(list, "listen", strlen("listen")))
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "unknown option '--port'; expected --listen grpc+tcp://localhost:PORT");
     if (nearest == NULL)
         return status_set(error, FKV_INVALID_ARGUMENT,
                           "unknown option '--%.*s'; --help lists what there is", (int)size, name);

@@ -20,8 +20,12 @@ static enum fkv_status cannot(const char *what, const char *path, struct fkv_err
         errno == EACCES || errno == EROFS ? FKV_PERMISSION_DENIED : FKV_UNKNOWN;
     if (errno == ENOSPC || errno == EDQUOT)
         status = FKV_RESOURCE_EXHAUSTED;
-    const char *why = errno == ENOENT ? "there is no such folder" : strerror(errno);
-    return status_set(error, status, "cannot %s '%s': %s", what, path, why);
+    const char *slash = strrchr(path, '/');
+    if (errno == ENOENT && slash != NULL)
+        return status_set(error, status,
+                          "cannot %s '%s': there is no such folder; \"mkdir -p %.*s\" makes it",
+                          what, path, (int)(slash - path), path);
+    return status_set(error, status, "cannot %s '%s': %s", what, path, strerror(errno));
 }
 
 static void output_done(struct output *output)

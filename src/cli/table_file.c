@@ -81,11 +81,45 @@ static enum fkv_status open_parquet(const char *path, struct table_source *sourc
     return status;
 }
 
+/* "PARE" when its footer is encrypted. */
+static bool looks_like_parquet(int fd, const struct stat *about)
+{
+    return begins_with(fd, about, "PAR1") || begins_with(fd, about, "PARE");
+}
+
 /* "ARROW1" for a file, a continuation marker for a stream. Streams from before Arrow 0.15 have
  * neither, so this explains a failure and decides nothing. */
 static bool looks_like_ipc(int fd, const struct stat *about)
 {
     return begins_with(fd, about, "ARROW1") || begins_with(fd, about, "\xff\xff\xff\xff");
+}
+
+/* The beginning of a file that is no table, up to the end of its line, and whether it is text. */
+enum { beginning_max = 24 };
+
+static bool read_beginning(int fd, char ret[beginning_max + 1])
+{
+    bool is_text = true;
+    ssize_t size = pread(fd, ret, beginning_max, 0), i;
+    for (i = 0; i < size && ret[i] != '\r' && ret[i] != '\n'; i++) {
+        bool is_plain = ret[i] >= 0x20 && ret[i] < 0x7f;
+        is_text = is_text && (is_plain || ret[i] == '\t');
+        ret[i] = is_plain ? ret[i] : '.';
+    }
+    ret[i] = '\0';
+    return is_text && i > 0;
+}
+
+static enum fkv_status refuse_content(int fd, const struct stat *about, struct fkv_error *error)
+{
+    char beginning[beginning_max + 1];
+    if (about->st_size == 0)
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "it is empty; expected Arrow IPC or Parquet");
+    bool is_text = read_beginning(fd, beginning);
+    return status_set(error, FKV_INVALID_ARGUMENT,
+                      "neither Arrow IPC nor Parquet by its content (it begins \"%s\")%s",
+                      beginning, is_text ? "; convert it first, e.g. by pyarrow.csv" : "");
 }
 
 enum fkv_status table_source_blame(const char *path, enum fkv_status status,
@@ -100,22 +134,24 @@ enum fkv_status table_source_blame(const char *path, enum fkv_status status,
 static enum fkv_status open_ipc(int fd, const char *path, const struct stat *about,
                                 struct table_source *source, struct fkv_error *error)
 {
-    bool is_stdin = strcmp(path, "-") == 0;
-    bool is_foreign = S_ISREG(about->st_mode) && !looks_like_ipc(fd, about);
+    struct fkv_error refusal = {.status = FKV_OK};
+    if (S_ISREG(about->st_mode) && !looks_like_ipc(fd, about))
+        refuse_content(fd, about, &refusal);
     source->file_bytes = S_ISREG(about->st_mode) ? about->st_size : 0;
     enum fkv_status status = fkv_ipc_read(fd, &source->stream, error);
     if (status == FKV_OK)
         return FKV_OK;
-    if (is_foreign && !is_stdin && table_format_of(path) == TABLE_UNKNOWN)
-        return status_set(error, FKV_INVALID_ARGUMENT,
-                          "'%s' is neither Arrow IPC nor Parquet; files ending in " TABLE_ENDINGS
-                          " can be put",
-                          path);
-    if (is_foreign)
-        status_set(error, status, "not Arrow IPC: %s",
-                   about->st_size == 0 ? "it is empty"
-                                       : "it begins neither as a file (ARROW1) nor as a stream");
+    if (refusal.status != FKV_OK)
+        status = status_set(error, refusal.status, "%s", refusal.message);
     return table_source_blame(path, status, error);
+}
+
+/* A regular file is what its bytes are; the name decides for what can't be looked into. */
+static bool is_parquet(int fd, const char *path, const struct stat *about)
+{
+    if (S_ISREG(about->st_mode))
+        return looks_like_parquet(fd, about);
+    return table_format_of(path) == TABLE_PARQUET;
 }
 
 enum fkv_status table_source_open(const char *path, struct table_source *ret,
@@ -127,7 +163,7 @@ enum fkv_status table_source_open(const char *path, struct table_source *ret,
     enum fkv_status status = open_input(path, &fd, &about, error);
     if (status != FKV_OK)
         return status;
-    if (table_format_of(path) == TABLE_PARQUET || begins_with(fd, &about, "PAR1")) {
+    if (is_parquet(fd, path, &about)) {
         close(fd);
         status = open_parquet(strcmp(path, "-") == 0 ? "/dev/stdin" : path, &source, error);
     } else {
@@ -202,7 +238,13 @@ enum fkv_status table_sink_init(const char *path, const char *compression, struc
         sink.format = table_format_of(path);
     }
     enum fkv_status status;
-    if (sink.format == TABLE_UNKNOWN)
+    struct stat about;
+    if (sink.format == TABLE_UNKNOWN && stat(path, &about) == 0 && S_ISDIR(about.st_mode))
+        status = status_set(error, FKV_INVALID_ARGUMENT,
+                            "cannot write '%s': it is a folder, expected a file ending "
+                            "in " TABLE_ENDINGS,
+                            path);
+    else if (sink.format == TABLE_UNKNOWN)
         status = status_set(error, FKV_INVALID_ARGUMENT,
                             "the name '%s' doesn't say which format is wanted; expected one ending "
                             "in " TABLE_ENDINGS,

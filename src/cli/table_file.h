@@ -26,8 +26,8 @@ struct table_source {
     int64_t file_bytes;      /* of an IPC file; 0: not known */
 };
 
-/* "-" is standard input, an IPC stream. Parquet is known by its ending or its first bytes, IPC by
- * its bytes. NOT_FOUND: no such file. */
+/* "-" is standard input, an IPC stream. The first bytes tell Parquet from IPC, whatever the name.
+ * NOT_FOUND: no such file. */
 enum fkv_status table_source_open(const char *path, struct table_source *ret,
                                   struct fkv_error *error);
 void table_source_done(struct table_source *source);

@@ -143,6 +143,8 @@ static enum fkv_status init_client(struct fkv_client *client, const char *uri,
         uri = from_environment != NULL && *from_environment != '\0' ? from_environment
                                                                     : FKV_DEFAULT_URI;
     status = net_uri_parse(uri, &client->uri, error);
+    if (status != FKV_OK && uri == from_environment)
+        status_prefix(error, status, "FLIGHTKV_SERVER");
     if (status != FKV_OK)
         return status;
     set_names(client);
@@ -204,6 +206,13 @@ void fkv_client_cancel(struct fkv_client *client)
 
 /* ---- one call ---- */
 
+/* UINT64_MAX: none. */
+static uint64_t deadline_in(const struct fkv_client *client, uint64_t timeout_ns)
+{
+    uint64_t now = clock_now_ns(client->clock);
+    return timeout_ns < UINT64_MAX - now ? now + timeout_ns : UINT64_MAX;
+}
+
 enum fkv_status client_call_open(struct fkv_client *client, struct client_call *call,
                                  const struct client_call_options *options, struct fkv_error *error)
 {
@@ -221,10 +230,10 @@ enum fkv_status client_call_open(struct fkv_client *client, struct client_call *
         return status;
     uint64_t timeout_ns =
         options->timeout_ms != 0 ? ns_of_ms(options->timeout_ms) : client->call_timeout_ns;
-    *call = (struct client_call){.client = client, .deadline_ns = UINT64_MAX};
-    uint64_t now = clock_now_ns(client->clock);
-    if (timeout_ns != 0 && timeout_ns < UINT64_MAX - now)
-        call->deadline_ns = now + timeout_ns;
+    *call = (struct client_call){
+        .client = client,
+        .deadline_ns = timeout_ns != 0 ? deadline_in(client, timeout_ns) : UINT64_MAX,
+        .greeting_deadline_ns = deadline_in(client, client->connect.timeout_ns)};
 
     char agent[64];
     snprintf(agent, sizeof agent, "flightkv/%s", fkv_version());
@@ -276,6 +285,23 @@ static void give_up(struct client_call *call, enum fkv_status status)
     client_call_end(call);
 }
 
+/* Connecting isn't over before the server has said a word; what accepts and is silent is left. */
+static bool is_kept_waiting(const struct client_call *call, uint64_t now_ns)
+{
+    return now_ns >= call->greeting_deadline_ns &&
+           !wire_session_is_greeted(wire_pump_session(call->client->pump));
+}
+
+static void give_connection_up(struct client_call *call)
+{
+    struct fkv_client *client = call->client;
+    call->status = status_set(&call->error, FKV_UNAVAILABLE, "%s doesn't answer as a Flight server",
+                              client->authority);
+    client_call_end(call);
+    wire_pump_free(client->pump);
+    client->pump = NULL;
+}
+
 void client_call_run(struct client_call *call, bool (*is_done)(const void *context),
                      const void *context)
 {
@@ -287,6 +313,10 @@ void client_call_run(struct client_call *call, bool (*is_done)(const void *conte
         uint64_t now = clock_now_ns(client->clock);
         if (atomic_exchange(&client->is_cancelled, false)) {
             give_up(call, FKV_CANCELLED);
+            break;
+        }
+        if (is_kept_waiting(call, now)) {
+            give_connection_up(call);
             break;
         }
         if (now >= call->deadline_ns) {

@@ -54,9 +54,10 @@ enum fkv_status client_open(const struct alloc *alloc, const struct clock *clock
 /* Embedded in whatever runs a call. */
 struct client_call {
     struct fkv_client *client;
-    struct wire_call *wire; /* NULL when it is over */
-    uint64_t deadline_ns;   /* UINT64_MAX: none */
-    enum fkv_status status; /* once it is over */
+    struct wire_call *wire;        /* NULL when it is over */
+    uint64_t deadline_ns;          /* UINT64_MAX: none */
+    uint64_t greeting_deadline_ns; /* for a server that hasn't said a word yet */
+    enum fkv_status status;        /* once it is over */
     struct fkv_error error;
 };
 

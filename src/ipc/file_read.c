@@ -144,6 +144,9 @@ static enum fkv_status open_format(struct file_reader *r, struct fkv_error *erro
     enum fkv_status status = file_source_peek(&r->source, head, sizeof head, &size, error);
     if (status != FKV_OK)
         return status;
+    if (size >= 4 && memcmp(head, "PAR1", 4) == 0)
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "this is a Parquet file, expected Arrow IPC");
     if (size < file_magic_size || memcmp(head, FILE_MAGIC, file_magic_size) != 0)
         return read_schema(r, error);
     r->has_tail = !r->source.is_regular;

@@ -32,6 +32,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -63,6 +64,7 @@ struct arena {
     int fd;
     uint8_t *base;
     size_t size;
+    atomic_uint_fast64_t stored_bytes; /* of used_bytes, those of tables */
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t punched;
@@ -282,13 +284,19 @@ static bool make_room(struct arena *arena, uint64_t bytes)
 
 /* ---- refusals ---- */
 
-static enum fkv_status refuse(const char *what, uint64_t bytes, uint64_t used, uint64_t budget,
-                              struct fkv_error *error)
+/* What isn't of a stored table is of uploads, down to their schemas and gathered messages. */
+static enum fkv_status refuse(const struct arena *arena, const char *what, uint64_t bytes,
+                              uint64_t used, struct fkv_error *error)
 {
-    char wanted[text_figure_size], in_use[text_figure_size], most[text_figure_size];
-    return status_set(error, FKV_RESOURCE_EXHAUSTED, "%s %s does not fit: %s of %s are in use",
-                      what, text_size(wanted, bytes), text_size(in_use, used),
-                      text_size(most, budget));
+    char wanted[text_figure_size], tables[text_figure_size], uploads[text_figure_size],
+        most[text_figure_size];
+    uint64_t stored = atomic_load(&arena->stored_bytes);
+    return status_set(error, FKV_RESOURCE_EXHAUSTED,
+                      "%s %s does not fit: stored %s, uploads %s, of %s; remove keys, or start the "
+                      "server with a larger --memory",
+                      what, text_size(wanted, bytes), text_size(tables, stored),
+                      text_size(uploads, used > stored ? used - stored : 0),
+                      text_size(most, arena->options.budget_bytes));
 }
 
 /* ---- extents ---- */
@@ -308,7 +316,7 @@ static enum fkv_status take_pages(struct arena *arena, size_t size, struct run *
     size_t pages = size > arena->size ? SIZE_MAX : whole_pages(size) / arena_page_bytes;
     do {
         if (pages > (budget - arena->used_bytes) / arena_page_bytes)
-            return refuse("a body of", size, arena->used_bytes, budget, error);
+            return refuse(arena, "a body of", size, arena->used_bytes, error);
         if (runs_take(&arena->runs, (uint32_t)pages, ret, ret_warm))
             return FKV_OK;
     } while (punch_warm(arena, punch_step_most) != 0);
@@ -388,7 +396,7 @@ enum fkv_status arena_commit(struct arena *arena, struct arena_extent *extent, s
         bool is_warm = false;
         size_t charged = charge_step(arena, extent, least, &is_warm, &used);
         if (charged == 0)
-            return refuse("a further", least, used, arena->options.budget_bytes, error);
+            return refuse(arena, "a further", least, used, error);
         if (!is_warm && !populate(arena, extent->data + extent->charged, charged)) {
             char figure[text_figure_size];
             int reason = errno;
@@ -448,7 +456,7 @@ enum fkv_status arena_charge(struct arena *arena, size_t bytes, struct fkv_error
     if (is_room)
         arena->used_bytes += bytes;
     pthread_mutex_unlock(&arena->lock);
-    return is_room ? FKV_OK : refuse("a further", bytes, used, arena->options.budget_bytes, error);
+    return is_room ? FKV_OK : refuse(arena, "a further", bytes, used, error);
 }
 
 void arena_discharge(struct arena *arena, size_t bytes)
@@ -469,6 +477,12 @@ void arena_note_table(struct arena *arena, uint64_t bytes, uint64_t now_ns)
         arena->recent_until_ns = now_ns + arena->options.warm_idle_ns;
     }
     pthread_mutex_unlock(&arena->lock);
+    atomic_fetch_add(&arena->stored_bytes, bytes);
+}
+
+void arena_forget_table(struct arena *arena, uint64_t bytes)
+{
+    atomic_fetch_sub(&arena->stored_bytes, bytes);
 }
 
 static uint64_t warm_bound(struct arena *arena, uint64_t now_ns)

@@ -26,6 +26,15 @@ static enum fkv_status find_addresses(const struct net_uri *uri, int flags, stru
     return FKV_OK;
 }
 
+enum fkv_status net_tcp_check_host(const struct net_uri *uri, struct fkv_error *error)
+{
+    struct addrinfo *addresses = NULL;
+    enum fkv_status status = find_addresses(uri, AI_PASSIVE, &addresses, error);
+    if (status == FKV_OK)
+        freeaddrinfo(addresses);
+    return status;
+}
+
 /* ---- connecting ---- */
 
 enum fkv_status net_tcp_connect(const struct alloc *alloc, const struct net_uri *uri,

@@ -8,6 +8,9 @@
 #include "net/transport.h"
 #include "net/uri.h"
 
+/* Whether the host can be found: UNAVAILABLE says why not. May wait for a name server. */
+enum fkv_status net_tcp_check_host(const struct net_uri *uri, struct fkv_error *error);
+
 /* Connects, waiting up to `timeout_ns`; tries every address of the host in turn. The transport is
  * not driven by a loop: use net_wait. UNAVAILABLE names the address and the cause. */
 enum fkv_status net_tcp_connect(const struct alloc *alloc, const struct net_uri *uri,

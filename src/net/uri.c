@@ -95,6 +95,19 @@ static const char *take_path(struct slice rest, char ret_path[net_path_max + 1])
     return NULL;
 }
 
+/* "7777", "db1:7777": what is meant is said where it would be an address. */
+static enum fkv_status unknown_scheme(struct fkv_error *error, const char *text)
+{
+    char guess[net_uri_max];
+    struct net_uri ignored;
+    bool is_port = *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+    int size = snprintf(guess, sizeof guess, "grpc+tcp://%s%s", is_port ? "localhost:" : "", text);
+    if (size < (int)sizeof guess && net_uri_parse(guess, &ignored, NULL) == FKV_OK)
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "'%s' isn't a server address; did you mean %s?", text, guess);
+    return bad_uri(error, text, "unknown scheme");
+}
+
 enum fkv_status net_uri_parse(const char *text, struct net_uri *ret, struct fkv_error *error)
 {
     struct net_uri uri = {.scheme = NET_TCP};
@@ -103,7 +116,7 @@ enum fkv_status net_uri_parse(const char *text, struct net_uri *ret, struct fkv_
     while (i < sizeof schemes / sizeof schemes[0] && !slice_starts(rest, schemes[i].prefix))
         i++;
     if (i == sizeof schemes / sizeof schemes[0])
-        return bad_uri(error, text, "unknown scheme");
+        return unknown_scheme(error, text);
     uri.scheme = schemes[i].scheme;
     slice_take(&rest, strlen(schemes[i].prefix));
 

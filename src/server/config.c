@@ -317,7 +317,7 @@ static uint64_t read_figure(const char *path)
     return figure;
 }
 
-uint64_t server_default_memory_bytes(void)
+uint64_t server_machine_memory_bytes(void)
 {
     uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t v2 = read_figure("/sys/fs/cgroup/memory.max");
@@ -325,5 +325,5 @@ uint64_t server_default_memory_bytes(void)
     uint64_t least = machine;
     least = v2 < least ? v2 : least;
     least = v1 < least ? v1 : least;
-    return least / 2;
+    return least;
 }

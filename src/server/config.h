@@ -42,7 +42,7 @@ struct fkv_server_config {
 
 void server_config_init(struct fkv_server_config *config);
 
-/* Half of the machine's memory, or of the cgroup's limit where that is less. */
-uint64_t server_default_memory_bytes(void);
+/* The machine's memory, or the cgroup's limit where that is less. */
+uint64_t server_machine_memory_bytes(void);
 
 #endif

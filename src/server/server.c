@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/server.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/status.h"
+#include "base/text.h"
+#include "net/tcp.h"
 
 enum { workers_default_max = 64 };
 
@@ -24,18 +27,22 @@ static bool authenticates(const struct fkv_server_config *config, const struct n
 static enum fkv_status check_listeners(const struct fkv_server_config *config,
                                        struct fkv_error *error)
 {
-    for (size_t i = 0; i < config->listen_count && !config->insecure; i++) {
+    for (size_t i = 0; i < config->listen_count; i++) {
         const struct net_uri *uri = &config->listen[i];
         bool is_tls = uri->scheme == NET_TLS;
         char text[net_uri_max];
-        if (net_uri_is_loopback(uri) || authenticates(config, uri))
+        if (net_uri_is_loopback(uri))
             continue;
         net_uri_text(uri, text);
-        return status_set(error, FKV_FAILED_PRECONDITION,
-                          "%s can be reached from other machines, without %sauthentication; %ssay "
-                          "--insecure to listen there all the same",
-                          text, is_tls ? "" : "encryption or ",
-                          is_tls ? "demand client certificates by --tls-client-ca FILE, or " : "");
+        if (net_tcp_check_host(uri, error) != FKV_OK)
+            return status_prefix(error, FKV_INVALID_ARGUMENT, "could not listen on %s", text);
+        if (!config->insecure && !authenticates(config, uri))
+            return status_set(
+                error, FKV_FAILED_PRECONDITION,
+                "%s can be reached from other machines, without %sauthentication; %ssay "
+                "--insecure to listen there all the same",
+                text, is_tls ? "" : "encryption or ",
+                is_tls ? "demand client certificates by --tls-client-ca FILE, or " : "");
     }
     return FKV_OK;
 }
@@ -71,13 +78,25 @@ static enum fkv_status init_tls(struct fkv_server *server, struct fkv_error *err
     return FKV_OK;
 }
 
+/* The limit holds all the same, but the system may kill the server before it is reached. */
+static void check_memory(const struct fkv_server *server)
+{
+    char wanted[text_figure_size], there[text_figure_size], message[200];
+    uint64_t machine = server_machine_memory_bytes();
+    if (server->config.memory_bytes <= machine)
+        return;
+    snprintf(message, sizeof message, "--memory %s is more than this machine's memory, %s",
+             text_size(wanted, server->config.memory_bytes), text_size(there, machine));
+    log_event(&server->log, LOG_WARN, "memory-limit", "reason", message, NULL);
+}
+
 /* Puts what depends on the machine in place of the zeros. */
 static enum fkv_status complete_config(struct fkv_server_config *config, struct fkv_error *error)
 {
     if (config->workers == 0)
         config->workers = default_workers();
     if (config->memory_bytes == 0)
-        config->memory_bytes = server_default_memory_bytes();
+        config->memory_bytes = server_machine_memory_bytes() / 2;
     if (config->listen_count == 0)
         return fkv_server_config_set(config, "listen", FKV_DEFAULT_URI, error);
     return check_listeners(config, error);
@@ -142,6 +161,7 @@ static enum fkv_status server_new(const struct fkv_server_config *config, const 
         alloc_free(alloc, server);
         return status;
     }
+    check_memory(server);
     *ret = server;
     return FKV_OK;
 }

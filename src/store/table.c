@@ -6,6 +6,7 @@ static void table_free(struct block *block)
     struct table *table = table_of((struct store_table *)block);
     struct store *store = table->store;
     struct heap *heap = &store->heap;
+    arena_forget_table(heap->arena, table->public.memory_bytes);
     for (size_t i = 0; i < table->extent_count; i++)
         arena_give(heap->arena, &table->extents[i]);
     schemas_unref(&store->schemas, table->schema);

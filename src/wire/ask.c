@@ -51,6 +51,11 @@ bool wire_session_takes_calls(const struct wire_session *session)
     return !session->refuses_calls && wire_h2_takes_requests(session);
 }
 
+bool wire_session_is_greeted(const struct wire_session *session)
+{
+    return session->is_greeted;
+}
+
 enum fkv_status wire_call_open(struct wire_session *session, const struct wire_request *request,
                                struct wire_call **ret, struct fkv_error *error)
 {

@@ -93,6 +93,9 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *frame, void *
         break;
     case NGHTTP2_DATA:
         break;
+    case NGHTTP2_SETTINGS:
+        session->is_greeted = true;
+        return 0;
     case NGHTTP2_GOAWAY:
         session->refuses_calls = true;
         return 0;
@@ -166,10 +169,21 @@ static int on_frame(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t *he
     return 0;
 }
 
+/* A server whose first bytes are none of HTTP/2 is another kind of server, not a broken one. */
+static bool is_stranger(const struct wire_session *session)
+{
+    return session->role == WIRE_CLIENT && !session->is_greeted;
+}
+
+static const char stranger_text[] =
+    "the server doesn't speak HTTP/2, expected its SETTINGS (no Flight server there?)";
+
 static void on_goaway_sent(struct wire_session *session, const nghttp2_goaway *goaway)
 {
     if (goaway->error_code == NGHTTP2_NO_ERROR)
         return;
+    if (is_stranger(session))
+        wire_session_fail(session, FKV_UNAVAILABLE, stranger_text);
     wire_session_fail(session, FKV_UNAVAILABLE, "the peer broke HTTP/2 (%s)%s%.*s",
                       wire_reset_text(goaway->error_code), goaway->opaque_data_len > 0 ? ": " : "",
                       (int)goaway->opaque_data_len,
@@ -318,6 +332,8 @@ static void fail_code(struct wire_session *session, int code)
 {
     if (code == NGHTTP2_ERR_NOMEM || code == NGHTTP2_ERR_CALLBACK_FAILURE)
         wire_session_fail(session, FKV_RESOURCE_EXHAUSTED, "out of memory for an HTTP/2 session");
+    else if (is_stranger(session))
+        wire_session_fail(session, FKV_UNAVAILABLE, stranger_text);
     else
         wire_session_fail(session, FKV_UNAVAILABLE, "the peer broke HTTP/2: %s",
                           nghttp2_strerror(code));

@@ -38,6 +38,7 @@ struct wire_session {
     struct wire_copier copier;
     uint64_t output_target; /* h2.c: no more DATA once the output has so many bytes; 0: none */
 
+    bool is_greeted;    /* the peer's SETTINGS have come: it speaks HTTP/2 */
     bool refuses_calls; /* GOAWAY was sent or received, or the session ends */
     bool is_busy;       /* in feed or next: nghttp2 mustn't be asked to write */
     bool has_drained;

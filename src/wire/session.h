@@ -180,6 +180,9 @@ struct wire_request {
 /* Whether calls can be opened still; not after a GOAWAY, or when stream numbers have run out. */
 bool wire_session_takes_calls(const struct wire_session *session);
 
+/* Whether the server has shown, by its SETTINGS, that it speaks HTTP/2. */
+bool wire_session_is_greeted(const struct wire_session *session);
+
 enum fkv_status wire_call_open(struct wire_session *session, const struct wire_request *request,
                                struct wire_call **ret, struct fkv_error *error);
 

@@ -290,9 +290,56 @@ static void a_call_can_be_cancelled_while_it_connects(void **state)
     flow_done(&flow);
 }
 
+/* A listener that accepts and says nothing. */
+struct silence {
+    struct flow *flow;
+    struct net_transport *end;
+};
+
+static bool wait_a_second(void *context)
+{
+    struct silence *silence = context;
+    silence->flow->now_ns += NS_PER_S;
+    return false;
+}
+
+static enum fkv_status connect_to_silence(void *context, const struct alloc *alloc,
+                                          const struct net_uri *uri,
+                                          const struct net_connect_options *connect,
+                                          struct net_transport **ret, struct fkv_error *why)
+{
+    (void)uri;
+    (void)connect;
+    struct silence *silence = context;
+    const struct net_pipe_options options = {.on_wait = wait_a_second, .context = silence};
+    return net_pipe_new(alloc, &options, ret, &silence->end, why);
+}
+
+static void who_says_nothing_is_no_server(void **state)
+{
+    (void)state;
+    struct flow flow;
+    flow_init(&flow, alloc_system(), NULL);
+    struct fkv_client *client = flow_client(&flow);
+    const struct client_connector connector = client->connector;
+    struct silence silence = {.flow = &flow};
+    flow_break(&flow, client);
+    client->connector = (struct client_connector){connect_to_silence, &silence};
+    uint64_t before_ns = flow.now_ns;
+    assert_int_equal(put(client, "k", &small), FKV_UNAVAILABLE);
+    assert_non_null(strstr(error.message, "pipe:1 doesn't answer as a Flight server"));
+    assert_true(flow.now_ns - before_ns >= 10 * NS_PER_S);
+    net_close(silence.end);
+    /* The connection is given up with the call. */
+    client->connector = connector;
+    assert_ok(put(client, "k", &small));
+    flow_done(&flow);
+}
+
 int main(void)
 {
-    RUN_TESTS(cmocka_unit_test(a_received_stream_outlives_its_client),
+    RUN_TESTS(cmocka_unit_test(who_says_nothing_is_no_server),
+              cmocka_unit_test(a_received_stream_outlives_its_client),
               cmocka_unit_test(a_released_stream_ends_its_call),
               cmocka_unit_test(a_deadline_ends_an_answer_that_has_begun),
               cmocka_unit_test(a_client_that_reads_no_more_is_cut_off),

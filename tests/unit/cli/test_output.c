@@ -144,7 +144,8 @@ static void says_why_not(void **state)
     snprintf(text, sizeof text, "cannot write '%s': it is a folder", folder->path);
     assert_string_equal(error.message, text);
     assert_int_equal(output_open("/nowhere/at/all", &output, &error), FKV_UNKNOWN);
-    assert_string_equal(error.message, "cannot write '/nowhere/at/all': there is no such folder");
+    assert_string_equal(error.message, "cannot write '/nowhere/at/all': there is no such folder; "
+                                       "\"mkdir -p /nowhere/at\" makes it");
 }
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)

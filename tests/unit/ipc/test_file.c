@@ -306,6 +306,17 @@ static void errors_are_whole_sentences(void **state)
     free((void *)(uintptr_t)bytes.data);
 }
 
+static void parquet_is_known_for_what_it_is(void **state)
+{
+    (void)state;
+    struct fkv_error error = {0};
+    struct ArrowArrayStream stream;
+    assert_int_equal(ipc_file_read(alloc_system(), table_fd(slice_text("PAR1 and so on")),
+                                   &IPC_LIMITS_DEFAULT, &stream, &error),
+                     FKV_INVALID_ARGUMENT);
+    assert_string_equal(error.message, "this is a Parquet file, expected Arrow IPC");
+}
+
 /* Whatever is cut off: an error, or fewer batches; read from a file and from a pipe. */
 static void survives_cuts(void **state)
 {
@@ -465,12 +476,12 @@ static void survives_lack_of_memory(void **state)
 
 int main(void)
 {
-    RUN_TESTS(cmocka_unit_test(tables_come_back), cmocka_unit_test(sealed_memory_is_mapped),
-              cmocka_unit_test(files_equal_streams), cmocka_unit_test(reads_pipes),
-              cmocka_unit_test(writes_to_full_pipes),
-              cmocka_unit_test(says_when_the_device_is_full), cmocka_unit_test(can_be_cancelled),
-              cmocka_unit_test(errors_are_whole_sentences), cmocka_unit_test(survives_cuts),
-              cmocka_unit_test(survives_mutations), cmocka_unit_test(survives_mutated_golden_files),
-              cmocka_unit_test(survives_what_crashed_others),
-              cmocka_unit_test(survives_lack_of_memory));
+    RUN_TESTS(
+        cmocka_unit_test(tables_come_back), cmocka_unit_test(sealed_memory_is_mapped),
+        cmocka_unit_test(files_equal_streams), cmocka_unit_test(reads_pipes),
+        cmocka_unit_test(writes_to_full_pipes), cmocka_unit_test(says_when_the_device_is_full),
+        cmocka_unit_test(can_be_cancelled), cmocka_unit_test(errors_are_whole_sentences),
+        cmocka_unit_test(parquet_is_known_for_what_it_is), cmocka_unit_test(survives_cuts),
+        cmocka_unit_test(survives_mutations), cmocka_unit_test(survives_mutated_golden_files),
+        cmocka_unit_test(survives_what_crashed_others), cmocka_unit_test(survives_lack_of_memory));
 }

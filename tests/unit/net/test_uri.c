@@ -43,7 +43,6 @@ static void refuses_what_is_no_address(void **state)
     (void)state;
     static const char *const bad[] = {
         "",
-        "localhost:6666",
         "http://localhost:6666",
         "grpc+tcp:/localhost",
         "grpc+tcp://",
@@ -69,6 +68,26 @@ static void refuses_what_is_no_address(void **state)
         assert_int_equal(net_uri_parse(bad[i], &uri, &error), FKV_INVALID_ARGUMENT);
         assert_non_null(strstr(error.message, "expected grpc+tcp://HOST:PORT"));
         assert_int_equal(uri.port, 7);
+    }
+}
+
+static void says_what_an_address_without_a_scheme_would_be(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"7777", "did you mean grpc+tcp://localhost:7777?"},
+        {"localhost:7777", "did you mean grpc+tcp://localhost:7777?"},
+        {"db1", "did you mean grpc+tcp://db1?"},
+        {"[::1]:7", "did you mean grpc+tcp://[::1]:7?"},
+        {"77777", "expected grpc+tcp://HOST:PORT"},
+        {"", "expected grpc+tcp://HOST:PORT"},
+        {"http://a:1", "expected grpc+tcp://HOST:PORT"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct net_uri uri;
+        struct fkv_error error;
+        assert_int_equal(net_uri_parse(rows[i][0], &uri, &error), FKV_INVALID_ARGUMENT);
+        assert_non_null(strstr(error.message, rows[i][1]));
     }
 }
 
@@ -111,5 +130,6 @@ static void knows_the_loopback(void **state)
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(takes_addresses), cmocka_unit_test(refuses_what_is_no_address),
+              cmocka_unit_test(says_what_an_address_without_a_scheme_would_be),
               cmocka_unit_test(refuses_what_is_too_long), cmocka_unit_test(knows_the_loopback));
 }

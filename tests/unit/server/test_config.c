@@ -92,7 +92,7 @@ static void a_range_is_told(void **state)
 static void memory_has_a_default(void **state)
 {
     (void)state;
-    assert_true(server_default_memory_bytes() > 1 << 20);
+    assert_true(server_machine_memory_bytes() > 1 << 20);
 }
 
 int main(void)
