@@ -24,6 +24,8 @@ release dev tsan:
 	@cmake --preset $@ --log-level=NOTICE >/dev/null || \
 	    { echo "Not configured; if something is missing, 'make deps' installs it"; exit 1; }
 	@cmake --build --preset $@ -j $(JOBS)
+	@test -e build/$@/flightkv_formats.so || \
+	    echo "built without Parquet: 'make deps && make' adds it"
 
 test: check-release check-dev check-tsan ## all tests; installs what is missing
 

@@ -44,6 +44,9 @@ fkv_layer(formats USES base)
 target_link_libraries(fkv_formats PUBLIC ${CMAKE_DL_LIBS})
 
 include(CheckLanguage)
+if(NOT CMAKE_CXX_COMPILER)
+  unset(CMAKE_CXX_COMPILER CACHE) # it may have been installed since
+endif()
 check_language(CXX)
 if(CMAKE_CXX_COMPILER)
   enable_language(CXX)

@@ -86,8 +86,25 @@ make_venv() {
     only_print || python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
         fail "$(python3 --version) is too old for requirements.txt: 3.11 or newer is needed"
     run python3 -m venv --clear .venv
+    run touch .venv/requirements.txt # the mark that it is ours
     run .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
     run cp requirements.txt .venv/requirements.txt # the mark that .venv is up to date
+}
+
+# What requirements.txt names and .venv hasn't, in whatever version.
+missing_modules() {
+    # shellcheck disable=SC2046 # one word a module
+    .venv/bin/python -c 'import importlib.util as u, sys
+print(*[name for name in sys.argv[1:] if u.find_spec(name) is None])' \
+        $(sed -n 's/==.*//p' requirements.txt)
+}
+
+# One made by hand is taken as it is, and never made anew: there may be more in it.
+adopt_venv() {
+    local missing
+    missing=$(missing_modules) || fail ".venv/bin/python doesn't run; remove .venv, or mend it"
+    [ -z "$missing" ] || fail ".venv wasn't made by 'make deps', so it is left as it is, but it lacks: $missing" \
+        "Run '.venv/bin/python -m pip install -r requirements.txt', or remove .venv to have it made"
 }
 
 case $(uname -s) in
@@ -101,7 +118,9 @@ if [ -n "$needed" ]; then
     install_packages $needed
     only_print || [ -z "$(list_missing)" ] || fail "Still missing: $(list_missing | xargs)"
 fi
-if ! cmp -s requirements.txt .venv/requirements.txt || ! [ -x .venv/bin/python ]; then
+if [ -e .venv ] && ! [ -e .venv/requirements.txt ]; then
+    adopt_venv
+elif ! cmp -s requirements.txt .venv/requirements.txt || ! [ -x .venv/bin/python ]; then
     make_venv
     needed+=" .venv"
 fi

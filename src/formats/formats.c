@@ -53,6 +53,14 @@ static bool program_folder(char ret[PATH_MAX])
     return true;
 }
 
+/* Whether the program lies in build/NAME of the project's own tree. */
+static bool is_in_source_tree(const char *folder)
+{
+    char path[PATH_MAX];
+    return snprintf(path, sizeof path, "%s/../../tools/deps.sh", folder) < (int)sizeof path &&
+           is_file(path);
+}
+
 static enum fkv_status module_path(char ret[PATH_MAX], struct fkv_error *error)
 {
     const char *named = getenv("FLIGHTKV_FORMATS");
@@ -75,9 +83,12 @@ static enum fkv_status module_path(char ret[PATH_MAX], struct fkv_error *error)
     }
     return status_set(error, FKV_UNIMPLEMENTED,
                       "Parquet needs the module " MODULE_NAME ", which isn't beside the program "
-                      "(%s): install Arrow C++ or run \"pip install pyarrow\" in the project's "
-                      ".venv and build again, or use an Arrow IPC file (.arrow)",
-                      folder);
+                      "(%s): %s, or use an Arrow IPC file (.arrow)",
+                      folder,
+                      is_in_source_tree(folder)
+                          ? "run \"make deps && make\" in the project"
+                          : "install Arrow C++ or run \"pip install pyarrow\" in the project's "
+                            ".venv and build again");
 }
 
 /* Loads the module; it must find Arrow among what is loaded or on the system's path. */
