@@ -63,8 +63,9 @@ struct fkv_client_options {
  * grpc+tcp://HOST:PORT, grpc+unix:///PATH or grpc+tls://HOST:PORT, whose server must show a
  * certificate for HOST. INVALID_ARGUMENT for a URI that isn't one, or a file that can't be used;
  * UNAVAILABLE when nothing listens there; UNAUTHENTICATED when the server's certificate is refused;
- * FAILED_PRECONDITION when it speaks no TLS: the message names the address. What listens and doesn't
- * answer as a Flight server makes the first call UNAVAILABLE, after connect_timeout_ms at most. */
+ * FAILED_PRECONDITION when it speaks no TLS: the message names the address. What listens and
+ * doesn't answer as a Flight server makes the first call UNAVAILABLE, after connect_timeout_ms at
+ * most. */
 FKV_API enum fkv_status fkv_client_open(const char *uri, const struct fkv_client_options *options,
                                         struct fkv_client **ret, struct fkv_error *error);
 
