@@ -103,7 +103,8 @@ print(*[name for name in sys.argv[1:] if u.find_spec(name) is None])' \
 adopt_venv() {
     local missing
     missing=$(missing_modules) || fail ".venv/bin/python doesn't run; remove .venv, or mend it"
-    [ -z "$missing" ] || fail ".venv wasn't made by 'make deps', so it is left as it is, but it lacks: $missing" \
+    [ -z "$missing" ] || fail \
+        ".venv wasn't made by 'make deps', so it is left as it is, but it lacks: $missing" \
         "Run '.venv/bin/python -m pip install -r requirements.txt', or remove .venv to have it made"
 }
 
