@@ -347,6 +347,16 @@ struct wire_metadata host_call_all_metadata(const struct host_call *call)
     return wire_call_metadata(call->wire);
 }
 
+uint64_t host_call_timeout_ns(const struct host_call *call)
+{
+    return wire_call_timeout_ns(call->wire);
+}
+
+const struct flight_data_reader *host_call_data(const struct host_call *call)
+{
+    return &call->data;
+}
+
 void host_call_header(struct host_call *call, const char *name, struct slice value)
 {
     wire_call_header(call->wire, name, value);

@@ -64,6 +64,12 @@ struct host_service {
 struct slice host_call_metadata(const struct host_call *call, const char *name);
 struct wire_metadata host_call_all_metadata(const struct host_call *call);
 
+/* How long the client gave the call; UINT64_MAX: no deadline. */
+uint64_t host_call_timeout_ns(const struct host_call *call);
+
+/* The FlightData message that is being received, for on_message_end. */
+const struct flight_data_reader *host_call_data(const struct host_call *call);
+
 void host_call_header(struct host_call *call, const char *name, struct slice value);
 void host_call_trailer(struct host_call *call, const char *name, struct slice value);
 
