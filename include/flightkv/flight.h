@@ -277,11 +277,10 @@ FKV_API void fkv_flight_fail(struct fkv_flight_call *call, enum fkv_status statu
 /* ---- what the client sends ---- */
 
 struct fkv_flight_receiver {
-    /* The schema, once, ahead of the batches. */
-    void (*on_schema)(void *context, struct fkv_flight_call *call,
-                      const struct ArrowSchema *schema);
-    /* The array may be taken: by a copy of the struct and release NULL in the original; else it is
-     * released. Its values are checked as with FKV_GET_CHECK_VALUES. */
+    /* The schema, once, ahead of the batches. It may be taken: by a copy of the struct and release
+     * NULL in the original; else it is released. */
+    void (*on_schema)(void *context, struct fkv_flight_call *call, struct ArrowSchema *schema);
+    /* Likewise the array. Its values are checked as with FKV_GET_CHECK_VALUES. */
     void (*on_batch)(void *context, struct fkv_flight_call *call, struct fkv_flight_batch *batch);
     /* The client has sent its last message. */
     void (*on_end)(void *context, struct fkv_flight_call *call);
@@ -302,8 +301,10 @@ FKV_API void fkv_flight_receive_payloads(struct fkv_flight_call *call,
                                          const struct fkv_flight_payload_receiver *receiver,
                                          void *context);
 
-/* The user and password in the payload of a handshake; INVALID_ARGUMENT when they aren't there. */
-FKV_API enum fkv_status fkv_flight_read_basic_auth(struct fkv_bytes payload,
+/* The user and password in the payload of a handshake, valid as long as the call; INVALID_ARGUMENT
+ * when it is something else. */
+FKV_API enum fkv_status fkv_flight_read_basic_auth(struct fkv_flight_call *call,
+                                                   struct fkv_bytes payload,
                                                    struct fkv_bytes *ret_user,
                                                    struct fkv_bytes *ret_password,
                                                    struct fkv_error *error);

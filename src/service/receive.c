@@ -81,7 +81,8 @@ static enum fkv_status hand_on_schema(struct fkv_flight_call *call, struct fkv_e
         return status;
     if (call->receiver->on_schema != NULL)
         call->receiver->on_schema(call->receiver_context, call, &schema);
-    schema.release(&schema);
+    if (schema.release != NULL)
+        schema.release(&schema);
     return FKV_OK;
 }
 
@@ -137,20 +138,17 @@ enum fkv_status service_on_message(void *context, struct host_call *host, struct
     return status;
 }
 
-enum fkv_status fkv_flight_read_basic_auth(struct fkv_bytes payload, struct fkv_bytes *ret_user,
+enum fkv_status fkv_flight_read_basic_auth(struct fkv_flight_call *call, struct fkv_bytes payload,
+                                           struct fkv_bytes *ret_user,
                                            struct fkv_bytes *ret_password, struct fkv_error *error)
 {
-    enum { message_memory_max = 4096 };
-    struct flight_memory memory;
     struct flight_basic_auth auth;
-    flight_memory_init(&memory, alloc_system(), message_memory_max);
     enum fkv_status status =
-        flight_basic_auth_decode(&memory, exchange_slice(payload), &auth, error);
+        flight_basic_auth_decode(&call->memory, exchange_slice(payload), &auth, error);
     if (status == FKV_OK) {
         *ret_user = exchange_bytes(auth.username);
         *ret_password = exchange_bytes(auth.password);
     }
-    flight_memory_done(&memory);
     return status;
 }
 
