@@ -100,8 +100,10 @@ def numbers(first):
 TABLES = {
     "numbers": pa.concat_tables([numbers(1), numbers(7)]),
     "no_batches": numbers(1).schema.empty_table(),
-    "texts": pa.table({"text": pa.array(["", None, "\u3065"]), "bytes": pa.array([b"\0\xff", b"", None]),
-                       "nothing": pa.nulls(3)}),
+    "texts": pa.table({
+        "text": pa.array(["", None, "\u3065"]),
+        "bytes": pa.array([b"\0\xff", b"", None]),
+        "nothing": pa.nulls(3)}),
     "nested": pa.table({
         "list": pa.array([[1, None], None, []], pa.list_(pa.int32())),
         "struct": pa.array([{"a": 1, "b": "x"}, {"a": None, "b": None}, {"a": 3, "b": "z"}],

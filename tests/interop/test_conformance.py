@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arrow's Flight integration tests: our conformance programs, built against the installed package as
-a stranger builds them, with those of arrow-go, and with pyarrow where arrow-go lacks a scenario.
+"""Arrow's Flight integration tests: our conformance programs, built against the installed package
+as a stranger builds them, with those of arrow-go, and with pyarrow where arrow-go lacks a scenario.
 
 arrow-go's programs are made by `go install` when Go is here and its modules can be had; else those
 tests are skipped, and say so. FLIGHTKV_GO_CONFORMANCE names a folder that has them already.
 
 JSON mode runs with the JSON files of Arrow's own test data (FKV_GOLDEN), and with tables that
-arrow_json.py writes. Of a table our client reads the IPC stream that lies beside the JSON: it has no
-JSON reader. Our server needs neither.
+arrow_json.py writes. Of a table our client reads the IPC stream that lies beside the JSON: it has
+no JSON reader. Our server needs neither.
 
     pytest tests/interop/test_conformance.py --write-conformance     writes docs/PROTOCOL.md's table
 """
@@ -275,8 +275,8 @@ def write_table(passed):
             for name in [*SCENARIOS, "do_exchange:echo"]]
     rows.append(f"| JSON mode | {cell(passed, 'JSON mode', 'server')} "
                 f"| {cell(passed, 'JSON mode', 'client')} |")
-    table = "\n".join(["| scenario | our server, with the client of | our client, with the server of |",
-                       "|---|---|---|", *rows])
-    text = re.sub(r"(<!-- conformance -->\n).*?(\n<!-- end -->)", lambda m: m[1] + table + m[2],
+    head = "| scenario | our server, with the client of | our client, with the server of |"
+    table = "\n".join([head, "|---|---|---|", *rows])
+    text = re.sub(r"(<!-- conformance -->\n).*?(<!-- end -->)", lambda m: f"{m[1]}{table}\n{m[2]}",
                   path.read_text(), flags=re.S)
     path.write_text(text)
