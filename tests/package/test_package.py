@@ -47,8 +47,9 @@ def test_exactly_what_the_headers_declare_is_exported(prefix, library, kind):
 def test_what_is_installed(prefix):
     files = {str(path.relative_to(prefix)) for path in prefix.rglob("*") if not path.is_dir()}
     for name in ("bin/flightkv", "include/flightkv/flightkv.h", "include/flightkv/status.h",
-                 "include/flightkv/flight.h", "include/flightkv/arrow_abi.h", "lib/libflightkv.a", "lib/libflightkv.so",
-                 "lib/libflightkv.so.0", "lib/flightkv/flightkv_formats.so",
+                 "include/flightkv/flight.h", "include/flightkv/arrow_abi.h",
+                 "lib/libflightkv.a", "lib/libflightkv.so", "lib/libflightkv.so.0",
+                 "lib/flightkv/flightkv_formats.so",
                  "lib/pkgconfig/flightkv.pc"):
         assert name in files
     version = run(str(prefix / "bin/flightkv"), "--version", env={})
