@@ -49,7 +49,7 @@ static const struct option options[] = {
       "Give a Unix socket's file the permissions MODE; who may write to it may connect",
       "Listening"},
      OPTION_MODE, MEMBER(unix_mode), 0600, 0, 0777},
-    {{"advertise", "URI", "none: clients stay with the address that they asked",
+    {{"advertise", "URI", "none",
       "Tell clients to get tables from URI: it becomes the location of every endpoint",
       "Listening"},
      OPTION_LOCATION, MEMBER(advertise), 0, 0, 0},
