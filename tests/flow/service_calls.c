@@ -3,7 +3,7 @@
 
 #include "flow/tables.h"
 
-static struct fkv_error error;
+static _Thread_local struct fkv_error error;
 
 static const struct table_rule rule = {.seed = 3, .batches = 3, .rows = 50};
 
