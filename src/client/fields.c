@@ -11,6 +11,8 @@
 /* A server may not make a client grow for ever; a browser keeps as many of a site. */
 enum { cookies_max = 50, cookie_bytes_max = 4096 };
 
+enum { max_age_s = 400 * 24 * 3600 }; /* more is cut to it, as browsers do */
+
 struct field {
     struct list link;
     struct buf name;
@@ -152,7 +154,7 @@ static time_t expiry(struct slice attributes)
                value.size < sizeof text ? value.size : 0);
         if (is_attribute(name, "max-age")) {
             long age = strtol(text, NULL, 10);
-            return age <= 0 ? 1 : now + age;
+            return age <= 0 ? 1 : now + (age < max_age_s ? age : max_age_s);
         }
         if (is_attribute(name, "expires") && strptime(text, "%a, %d %b %Y %H:%M:%S", &date) != NULL)
             expires = timegm(&date);

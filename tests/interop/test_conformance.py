@@ -31,6 +31,7 @@ BUILD = (ROOT / PROGRAM).parent
 GOLDEN = Path(os.environ.get("FKV_GOLDEN", ROOT.parent / "shared/golden"))
 GO_PACKAGE = "github.com/apache/arrow-go/v18/arrow/internal/flight_integration/cmd"
 GO_VERSION = "v18.8.0"
+GO_TIMEOUT_S = 600
 WARNINGS = ["-std=c17", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 
 SCENARIOS = [
@@ -74,6 +75,17 @@ def ours(tmp_path_factory):
     return program
 
 
+def go_install(name, folder):
+    """What went wrong, as a list of no or one text."""
+    try:
+        done = subprocess.run(["go", "install", f"{GO_PACKAGE}/{name}@{GO_VERSION}"],
+                              env={**os.environ, "GOBIN": str(folder)}, capture_output=True,
+                              text=True, timeout=GO_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return [f"go install took longer than {GO_TIMEOUT_S} s"]
+    return [done.stderr.strip().splitlines()[-1]] if done.returncode != 0 else []
+
+
 @pytest.fixture(scope="session")
 def arrow_go():
     """arrow-go's program NAME; skips where it can't be had."""
@@ -87,11 +99,7 @@ def arrow_go():
         if shutil.which("go") is None:
             pytest.skip("Go isn't here: arrow-go's conformance programs can't be built")
         if not failed:
-            done = subprocess.run(
-                ["go", "install", f"{GO_PACKAGE}/arrow-flight-integration-{name}@{GO_VERSION}"],
-                env={**os.environ, "GOBIN": str(folder)}, capture_output=True, text=True)
-            if done.returncode != 0:
-                failed.append(done.stderr.strip().splitlines()[-1])
+            failed.extend(go_install(f"arrow-flight-integration-{name}", folder))
         if failed:
             pytest.skip(f"arrow-go's conformance programs can't be built: {failed[0]}")
         return str(path)
