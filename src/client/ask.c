@@ -66,6 +66,12 @@ static enum fkv_status on_message_end(void *context, struct wire_call *wire,
     return status;
 }
 
+static void on_headers(void *context, struct wire_call *wire)
+{
+    struct ask *ask = context;
+    client_call_headers(&ask->call, wire);
+}
+
 static void on_closed(void *context, struct wire_call *wire, enum fkv_status status,
                       const char *message)
 {
@@ -75,6 +81,7 @@ static void on_closed(void *context, struct wire_call *wire, enum fkv_status sta
 }
 
 static const struct wire_receiver ask_receiver = {
+    .on_headers = on_headers,
     .on_message = on_message,
     .on_bytes = on_bytes,
     .on_message_end = on_message_end,
@@ -89,10 +96,19 @@ static bool has_enough(const void *context)
 enum fkv_status client_ask(struct fkv_client *client, const char *path, struct slice request,
                            client_on_reply *on_reply, void *context, struct fkv_error *error)
 {
+    return client_ask_with(client, path, request, NULL, on_reply, context, error);
+}
+
+enum fkv_status client_ask_with(struct fkv_client *client, const char *path, struct slice request,
+                                const struct fkv_flight_call_options *flight,
+                                client_on_reply *on_reply, void *context, struct fkv_error *error)
+{
     struct ask ask = {.request = request, .on_reply = on_reply, .context = context};
     buf_init(&ask.reply, client->alloc, reply_bytes_max);
     const struct client_call_options options = {
         .path = path,
+        .timeout_ms = flight != NULL ? flight->timeout_ms : 0,
+        .flight = flight,
         .receiver = &ask_receiver,
         .context = &ask,
         .source = {next_request, &ask},

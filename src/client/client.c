@@ -148,6 +148,7 @@ static enum fkv_status init_client(struct fkv_client *client, const char *uri,
     if (status != FKV_OK)
         return status;
     set_names(client);
+    client_fields_init(&client->fields, client->alloc);
     status = init_tls(client, &given, error);
     if (status != FKV_OK)
         return status;
@@ -192,9 +193,12 @@ void fkv_client_close(struct fkv_client *client)
         return;
     if (client->stream != NULL)
         client_stream_detach(client->stream);
+    if (client->flight_stream != NULL)
+        client_flight_detach(client->flight_stream);
     wire_pump_free(client->pump);
     net_tls_free(client->connect.tls);
     client_pool_close(client->pool);
+    client_fields_done(&client->fields);
     alloc_free(client->alloc, client->scratch);
     alloc_free(client->alloc, client);
 }
@@ -213,19 +217,53 @@ static uint64_t deadline_in(const struct fkv_client *client, uint64_t timeout_ns
     return timeout_ns < UINT64_MAX - now ? now + timeout_ns : UINT64_MAX;
 }
 
-enum fkv_status client_call_open(struct fkv_client *client, struct client_call *call,
-                                 const struct client_call_options *options, struct fkv_error *error)
+static enum fkv_status check_free(const struct fkv_client *client, struct fkv_error *error)
 {
     if (client->stream != NULL)
         return status_set(error, FKV_FAILED_PRECONDITION,
                           "the client still has a get in progress: read its stream to the end or "
                           "release it first");
+    if (client->flight_stream != NULL)
+        return status_set(error, FKV_FAILED_PRECONDITION,
+                          "the client still has a stream of batches in progress: close it first");
     if (client->is_running)
         return status_set(error, FKV_FAILED_PRECONDITION,
                           "the client was called from a callback of its own call, expected "
                           "another client there");
+    return FKV_OK;
+}
+
+static enum fkv_status open_wire_call(struct fkv_client *client, struct client_call *call,
+                                      const struct client_call_options *options,
+                                      uint64_t timeout_ns, struct fkv_error *error)
+{
+    char agent[64];
+    snprintf(agent, sizeof agent, "flightkv/%s", fkv_version());
+    struct client_metadata metadata;
+    enum fkv_status status = client_fields_collect(&client->fields, agent, options->metadata,
+                                                   options->flight, &metadata, error);
+    const struct wire_request request = {
+        .path = options->path,
+        .metadata = {metadata.pairs, metadata.count},
+        .timeout_ns = timeout_ns != 0 ? timeout_ns : UINT64_MAX,
+        .receiver = options->receiver,
+        .context = options->context,
+        .source = options->source,
+    };
+    if (status == FKV_OK)
+        status = wire_call_open(wire_pump_session(client->pump), &request, &call->wire, error);
+    client_metadata_done(&metadata);
+    return status;
+}
+
+enum fkv_status client_call_open(struct fkv_client *client, struct client_call *call,
+                                 const struct client_call_options *options, struct fkv_error *error)
+{
+    enum fkv_status status = check_free(client, error);
+    if (status != FKV_OK)
+        return status;
     atomic_store(&client->is_cancelled, false);
-    enum fkv_status status = ensure_connection(client, error);
+    status = ensure_connection(client, error);
     if (status != FKV_OK)
         return status;
     uint64_t timeout_ns =
@@ -234,27 +272,28 @@ enum fkv_status client_call_open(struct fkv_client *client, struct client_call *
         .client = client,
         .deadline_ns = timeout_ns != 0 ? deadline_in(client, timeout_ns) : UINT64_MAX,
         .greeting_deadline_ns = deadline_in(client, client->connect.timeout_ns)};
+    if (options->flight != NULL) {
+        call->on_header = options->flight->on_header;
+        call->header_context = options->flight->context;
+    }
+    return open_wire_call(client, call, options, timeout_ns, error);
+}
 
-    char agent[64];
-    snprintf(agent, sizeof agent, "flightkv/%s", fkv_version());
-    struct wire_pair pairs[client_metadata_max + 1];
-    for (size_t i = 0; i < options->metadata.count; i++)
-        pairs[i] = options->metadata.pairs[i];
-    pairs[options->metadata.count] =
-        (struct wire_pair){slice_text("user-agent"), slice_text(agent)};
-    const struct wire_request request = {
-        .path = options->path,
-        .metadata = {pairs, options->metadata.count + 1},
-        .timeout_ns = timeout_ns != 0 ? timeout_ns : UINT64_MAX,
-        .receiver = options->receiver,
-        .context = options->context,
-        .source = options->source,
-    };
-    return wire_call_open(wire_pump_session(client->pump), &request, &call->wire, error);
+void client_call_headers(struct client_call *call, struct wire_call *wire)
+{
+    struct wire_metadata metadata = wire_call_metadata(wire);
+    client_fields_take_cookies(&call->client->fields, metadata);
+    for (size_t i = 0; call->on_header != NULL && i < metadata.count; i++)
+        call->on_header(
+            call->header_context,
+            (struct fkv_bytes){metadata.pairs[i].name.data, metadata.pairs[i].name.size},
+            (struct fkv_bytes){metadata.pairs[i].value.data, metadata.pairs[i].value.size});
 }
 
 void client_call_closed(struct client_call *call, enum fkv_status status, const char *message)
 {
+    if (call->wire != NULL)
+        client_call_headers(call, call->wire); /* the trailers */
     call->wire = NULL;
     if (call->status != FKV_OK) /* the cause is known better here */
         return;

@@ -8,9 +8,10 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
+#include "client/fields.h"
 #include "client/pool.h"
 #include "flight/messages.h"
-#include "flightkv/flightkv.h"
+#include "flightkv/flight.h"
 #include "net/connect.h"
 #include "net/transport.h"
 #include "net/uri.h"
@@ -40,7 +41,9 @@ struct fkv_client {
     bool is_running;        /* in client_call_run, whose callbacks mustn't come back */
     uint8_t *scratch;
     struct client_pool *pool;
-    struct client_stream *stream; /* the get in progress */
+    struct client_fields fields;             /* that go with every call */
+    struct client_stream *stream;            /* the get in progress */
+    struct fkv_flight_stream *flight_stream; /* or another call of batches */
     atomic_bool is_cancelled;
 };
 
@@ -59,18 +62,20 @@ struct client_call {
     uint64_t greeting_deadline_ns; /* for a server that hasn't said a word yet */
     enum fkv_status status;        /* once it is over */
     struct fkv_error error;
+    void (*on_header)(void *context, struct fkv_bytes name, struct fkv_bytes value);
+    void *header_context;
 };
 
 struct client_call_options {
     const char *path;
-    uint64_t timeout_ms;                  /* 0: the client's */
-    const struct wire_receiver *receiver; /* its on_closed must call client_call_closed */
+    uint64_t timeout_ms; /* 0: the client's */
+    /* Its on_headers must call client_call_headers, its on_closed client_call_closed. */
+    const struct wire_receiver *receiver;
     void *context;
     struct wire_source source;
-    struct wire_metadata metadata; /* before the user-agent; at most client_metadata_max */
+    struct wire_metadata metadata;
+    const struct fkv_flight_call_options *flight; /* headers, and who is told of them; NULL: none */
 };
-
-enum { client_metadata_max = 7 };
 
 /* Connects where needed and opens the call. FAILED_PRECONDITION while a get is in progress and in a
  * callback of a call. */
@@ -78,6 +83,7 @@ enum fkv_status client_call_open(struct fkv_client *client, struct client_call *
                                  const struct client_call_options *options,
                                  struct fkv_error *error);
 
+void client_call_headers(struct client_call *call, struct wire_call *wire);
 void client_call_closed(struct client_call *call, enum fkv_status status, const char *message);
 
 /* Moves bytes until `is_done(context)` or the call is over; NULL: until it is over. A deadline or
@@ -95,6 +101,11 @@ typedef enum fkv_status client_on_reply(void *context, struct slice message, boo
 enum fkv_status client_ask(struct fkv_client *client, const char *path, struct slice request,
                            client_on_reply *on_reply, void *context, struct fkv_error *error);
 
+/* The same with headers and a deadline of the caller's; `flight` NULL: none. */
+enum fkv_status client_ask_with(struct fkv_client *client, const char *path, struct slice request,
+                                const struct fkv_flight_call_options *flight,
+                                client_on_reply *on_reply, void *context, struct fkv_error *error);
+
 #define CLIENT_PATH(method) "/arrow.flight.protocol.FlightService/" method
 
 /* Flight requests that name a table. */
@@ -106,6 +117,9 @@ int client_errno(enum fkv_status status);
 
 /* get.c: the client goes away, its stream stays. */
 void client_stream_detach(struct client_stream *stream);
+
+/* flight_stream.c: the same. */
+void client_flight_detach(struct fkv_flight_stream *stream);
 
 /* get.c: the error of a stream from fkv_get; says whether it is one. */
 enum fkv_status client_stream_error(struct ArrowArrayStream *stream, bool *ret_is_ours,

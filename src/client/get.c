@@ -118,6 +118,12 @@ static void let_go(struct client_stream *stream)
     stream->call.client = NULL;
 }
 
+static void on_headers(void *context, struct wire_call *wire)
+{
+    struct client_stream *stream = context;
+    client_call_headers(&stream->call, wire);
+}
+
 static void on_closed(void *context, struct wire_call *wire, enum fkv_status status,
                       const char *message)
 {
@@ -128,6 +134,7 @@ static void on_closed(void *context, struct wire_call *wire, enum fkv_status sta
 }
 
 static const struct wire_receiver get_receiver = {
+    .on_headers = on_headers,
     .on_message = on_message,
     .on_bytes = on_bytes,
     .on_message_end = on_message_end,

@@ -88,6 +88,12 @@ static enum wire_pull next_message(void *context, struct wire_call *wire, struct
     return WIRE_PULL_MESSAGE;
 }
 
+static void on_headers(void *context, struct wire_call *wire)
+{
+    struct put *put = context;
+    client_call_headers(&put->call, wire);
+}
+
 static void on_closed(void *context, struct wire_call *wire, enum fkv_status status,
                       const char *message)
 {
@@ -97,7 +103,7 @@ static void on_closed(void *context, struct wire_call *wire, enum fkv_status sta
 }
 
 /* PutResults say nothing that the trailers don't. */
-static const struct wire_receiver put_receiver = {.on_closed = on_closed};
+static const struct wire_receiver put_receiver = {.on_headers = on_headers, .on_closed = on_closed};
 
 static enum fkv_status make_writer(struct put *put, struct fkv_client *client,
                                    struct fkv_error *error)

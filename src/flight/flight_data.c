@@ -278,10 +278,15 @@ void flight_data_write_head(struct wire_out *out, const struct flight_data_head 
 
 enum { field_schema = 1, encapsulation_bytes = 8 };
 
+static size_t padded_bytes(struct slice header)
+{
+    return (header.size + 7) / 8 * 8;
+}
+
 void flight_schema_write(struct wire_out *out, struct slice header, struct block *owner)
 {
     static const uint8_t padding[8];
-    size_t padded = (header.size + 7) / 8 * 8;
+    size_t padded = padded_bytes(header);
     uint8_t prefix[encapsulation_bytes];
     store_le32(prefix, UINT32_MAX); /* the continuation marker */
     store_le32(prefix + 4, (uint32_t)padded);
@@ -289,4 +294,19 @@ void flight_schema_write(struct wire_out *out, struct slice header, struct block
     wire_out_copy(out, slice_of(prefix, sizeof prefix));
     wire_out_ref(out, header, owner);
     wire_out_copy(out, slice_of(padding, padded - header.size));
+}
+
+enum { field_info = 1 };
+
+void flight_complete_poll_write(struct wire_out *out, struct slice header, struct block *owner,
+                                struct slice rest)
+{
+    static const uint8_t progress_1[] = {0x19, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f}; /* field 3, double */
+    uint8_t ignored[varint_bytes_max];
+    uint64_t schema_bytes = encapsulation_bytes + padded_bytes(header);
+    uint64_t field_bytes = 1 + write_varint(ignored, schema_bytes) + schema_bytes;
+    write_tag(out, field_info, field_bytes + rest.size);
+    flight_schema_write(out, header, owner);
+    wire_out_copy(out, rest);
+    wire_out_copy(out, slice_of(progress_1, sizeof progress_1));
 }

@@ -92,4 +92,9 @@ void flight_data_write_head(struct wire_out *out, const struct flight_data_head 
  * 8 bytes, by reference. The caller has begun the message, and adds the other fields. */
 void flight_schema_write(struct wire_out *out, struct slice header, struct block *owner);
 
+/* Writes a whole PollInfo that is complete: an info of this schema, whose other fields are `rest`,
+ * and progress 1. */
+void flight_complete_poll_write(struct wire_out *out, struct slice header, struct block *owner,
+                                struct slice rest);
+
 #endif

@@ -1,156 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One RPC. A table says for each method what its request is and which row of the service takes it:
- *
- *     request GATHERED   one protobuf message, gathered (bounded), decoded, then the handler
- *     request STREAM     FlightData, read piece by piece; the handler runs at once
- */
+/* One RPC: its request, its clocks, its answer. What the methods are: methods.c. */
+#include "host/call.h"
+
 #include <stdio.h>
 
 #include "base/status.h"
 #include "base/text.h"
-#include "host/internal.h"
-
-struct host_call {
-    struct host_worker *worker;
-    struct wire_pump *pump;
-    struct wire_call *wire;
-    const struct method *method;
-    struct buf request; /* gathered; later the reply */
-    struct flight_memory memory;
-    struct flight_data_reader data;
-
-    const struct host_stream *stream;
-    void *context;
-    bool has_request; /* all of a gathered one */
-    bool has_replied;
-
-    struct timer deadline;
-    struct timer watch;    /* over the request, then over the answer */
-    struct timer turn;     /* host_call_yield */
-    uint64_t moved_ns;     /* when a byte of the request came last, later one of the answer went */
-    uint64_t framed_bytes; /* of the answer, as `watch` last saw it */
-};
 
 /* Extra memory that decoding a request may take, as a multiple of its size: a repeated field of two
  * bytes on the wire becomes a struct of about 100. */
 enum { decoded_bytes_per_byte = 64, decoded_bytes_least = 64 << 10 };
-
-enum request { REQUEST_GATHERED, REQUEST_STREAM };
-
-struct method {
-    const char *path;
-    enum request request;
-    /* Decodes call->request and calls the row; the row is known not to be NULL. */
-    enum fkv_status (*run)(const struct host_service *service, struct host_call *call,
-                           struct fkv_error *error);
-    size_t row; /* offset in struct host_service */
-};
-
-/* ---- the methods ---- */
-
-static enum fkv_status run_list_flights(const struct host_service *service, struct host_call *call,
-                                        struct fkv_error *error)
-{
-    struct slice expression;
-    enum fkv_status status =
-        flight_bytes_decode(&call->memory, buf_slice(&call->request), &expression, error);
-    if (status == FKV_OK)
-        service->list_flights(service->context, call, expression);
-    return status;
-}
-
-static enum fkv_status decode_descriptor(struct host_call *call, struct flight_descriptor *ret,
-                                         struct fkv_error *error)
-{
-    return flight_descriptor_decode(&call->memory, buf_slice(&call->request), ret, error);
-}
-
-static enum fkv_status run_get_flight_info(const struct host_service *service,
-                                           struct host_call *call, struct fkv_error *error)
-{
-    struct flight_descriptor descriptor;
-    enum fkv_status status = decode_descriptor(call, &descriptor, error);
-    if (status == FKV_OK)
-        service->get_flight_info(service->context, call, &descriptor);
-    return status;
-}
-
-static enum fkv_status run_get_schema(const struct host_service *service, struct host_call *call,
-                                      struct fkv_error *error)
-{
-    struct flight_descriptor descriptor;
-    enum fkv_status status = decode_descriptor(call, &descriptor, error);
-    if (status == FKV_OK)
-        service->get_schema(service->context, call, &descriptor);
-    return status;
-}
-
-static enum fkv_status run_do_get(const struct host_service *service, struct host_call *call,
-                                  struct fkv_error *error)
-{
-    struct slice ticket;
-    enum fkv_status status =
-        flight_bytes_decode(&call->memory, buf_slice(&call->request), &ticket, error);
-    if (status == FKV_OK)
-        service->do_get(service->context, call, ticket);
-    return status;
-}
-
-static enum fkv_status run_do_action(const struct host_service *service, struct host_call *call,
-                                     struct fkv_error *error)
-{
-    struct flight_action action;
-    enum fkv_status status =
-        flight_action_decode(&call->memory, buf_slice(&call->request), &action, error);
-    if (status == FKV_OK)
-        service->do_action(service->context, call, &action);
-    return status;
-}
-
-static enum fkv_status run_list_actions(const struct host_service *service, struct host_call *call,
-                                        struct fkv_error *error)
-{
-    (void)error;
-    service->list_actions(service->context, call);
-    return FKV_OK;
-}
-
-static enum fkv_status run_do_put(const struct host_service *service, struct host_call *call,
-                                  struct fkv_error *error)
-{
-    (void)error;
-    service->do_put(service->context, call);
-    return FKV_OK;
-}
-
-#define FLIGHT_PATH "/arrow.flight.protocol.FlightService/"
-
-static const struct method methods[] = {
-    {FLIGHT_PATH "DoGet", REQUEST_GATHERED, run_do_get, offsetof(struct host_service, do_get)},
-    {FLIGHT_PATH "DoPut", REQUEST_STREAM, run_do_put, offsetof(struct host_service, do_put)},
-    {FLIGHT_PATH "GetFlightInfo", REQUEST_GATHERED, run_get_flight_info,
-     offsetof(struct host_service, get_flight_info)},
-    {FLIGHT_PATH "GetSchema", REQUEST_GATHERED, run_get_schema,
-     offsetof(struct host_service, get_schema)},
-    {FLIGHT_PATH "ListFlights", REQUEST_GATHERED, run_list_flights,
-     offsetof(struct host_service, list_flights)},
-    {FLIGHT_PATH "DoAction", REQUEST_GATHERED, run_do_action,
-     offsetof(struct host_service, do_action)},
-    {FLIGHT_PATH "ListActions", REQUEST_GATHERED, run_list_actions,
-     offsetof(struct host_service, list_actions)},
-};
-
-static const struct method *find_method(const struct host_service *service, struct slice path)
-{
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        if (!slice_is(path, methods[i].path))
-            continue;
-        void (*row)(void);
-        memcpy(&row, (const char *)service + methods[i].row, sizeof row);
-        return row == NULL ? NULL : &methods[i];
-    }
-    return NULL;
-}
 
 /* ---- time-outs ---- */
 
@@ -243,6 +102,16 @@ static bool start_timers(struct host_call *call)
 
 /* ---- the request arrives ---- */
 
+static enum fkv_status check_message_size(const struct host_call *call, uint64_t size,
+                                          struct fkv_error *error)
+{
+    if (size <= call->request.limit_bytes)
+        return FKV_OK;
+    return status_set(error, FKV_RESOURCE_EXHAUSTED,
+                      "a request message of %llu bytes is over the limit of %zu",
+                      (unsigned long long)size, call->request.limit_bytes);
+}
+
 static enum fkv_status on_gathered_message(void *context, struct wire_call *wire, uint64_t size,
                                            struct fkv_error *error)
 {
@@ -251,11 +120,7 @@ static enum fkv_status on_gathered_message(void *context, struct wire_call *wire
     if (call->has_request)
         return status_set(error, FKV_INVALID_ARGUMENT, "%s takes one request message, not several",
                           call->method->path);
-    if (size > call->request.limit_bytes)
-        return status_set(error, FKV_RESOURCE_EXHAUSTED,
-                          "a request message of %llu bytes is over the limit of %zu",
-                          (unsigned long long)size, call->request.limit_bytes);
-    return FKV_OK;
+    return check_message_size(call, size, error);
 }
 
 static enum fkv_status on_gathered_bytes(void *context, struct wire_call *wire, struct slice bytes,
@@ -289,6 +154,29 @@ static void on_gathered_half_close(void *context, struct wire_call *wire)
     if (!call->has_request && !wire_call_is_finished(wire))
         wire_call_finish(wire, FKV_INVALID_ARGUMENT, "the request has no message");
 }
+
+/* ---- or several ---- */
+
+static enum fkv_status on_one_message(void *context, struct wire_call *wire, uint64_t size,
+                                      struct fkv_error *error)
+{
+    (void)wire;
+    struct host_call *call = context;
+    buf_clear(&call->request);
+    return check_message_size(call, size, error);
+}
+
+static enum fkv_status on_one_message_end(void *context, struct wire_call *wire,
+                                          struct fkv_error *error)
+{
+    (void)wire;
+    struct host_call *call = context;
+    if (call->stream == NULL || call->stream->on_message == NULL)
+        return FKV_OK;
+    return call->stream->on_message(call->context, call, buf_slice(&call->request), error);
+}
+
+/* ---- or FlightData ---- */
 
 static enum fkv_status on_stream_message(void *context, struct wire_call *wire, uint64_t size,
                                          struct fkv_error *error)
@@ -372,20 +260,29 @@ static void on_call_closed(void *context, struct wire_call *wire, enum fkv_statu
     alloc_free(worker->alloc, call);
 }
 
-static const struct wire_receiver gathered_receiver = {
-    .on_message = on_gathered_message,
-    .on_bytes = on_gathered_bytes,
-    .on_message_end = on_gathered_end,
-    .on_end = on_gathered_half_close,
-    .on_closed = on_call_closed,
-};
-
-static const struct wire_receiver stream_receiver = {
-    .on_message = on_stream_message,
-    .on_bytes = on_stream_bytes,
-    .on_message_end = on_stream_message_end,
-    .on_end = on_stream_end,
-    .on_closed = on_call_closed,
+/* By enum request. */
+static const struct wire_receiver *const receivers[] = {
+    &(const struct wire_receiver){
+        .on_message = on_gathered_message,
+        .on_bytes = on_gathered_bytes,
+        .on_message_end = on_gathered_end,
+        .on_end = on_gathered_half_close,
+        .on_closed = on_call_closed,
+    },
+    &(const struct wire_receiver){
+        .on_message = on_one_message,
+        .on_bytes = on_gathered_bytes,
+        .on_message_end = on_one_message_end,
+        .on_end = on_stream_end,
+        .on_closed = on_call_closed,
+    },
+    &(const struct wire_receiver){
+        .on_message = on_stream_message,
+        .on_bytes = on_stream_bytes,
+        .on_message_end = on_stream_message_end,
+        .on_end = on_stream_end,
+        .on_closed = on_call_closed,
+    },
 };
 
 /* ---- beginning ---- */
@@ -402,7 +299,7 @@ static void refuse_unknown(struct wire_call *wire)
 void host_call_begin(struct host_worker *worker, struct wire_pump *pump, struct wire_call *wire)
 {
     const struct host_options *options = &worker->host->options;
-    const struct method *method = find_method(&options->service, wire_call_path(wire));
+    const struct method *method = host_method_find(&options->service, wire_call_path(wire));
     if (method == NULL) {
         refuse_unknown(wire);
         return;
@@ -425,14 +322,15 @@ void host_call_begin(struct host_worker *worker, struct wire_pump *pump, struct 
     atomic_fetch_add(&worker->host->counters.calls_open, 1);
     atomic_fetch_add(&worker->host->counters.calls_total, 1);
 
-    bool is_stream = method->request == REQUEST_STREAM;
-    wire_call_accept(wire, is_stream ? &stream_receiver : &gathered_receiver, call);
+    wire_call_accept(wire, receivers[method->request], call);
     if (!start_timers(call)) {
         wire_call_finish(wire, FKV_RESOURCE_EXHAUSTED, no_memory_for_timers);
         return;
     }
     struct fkv_error error;
-    enum fkv_status status = is_stream ? method->run(&options->service, call, &error) : FKV_OK;
+    enum fkv_status status = FKV_OK;
+    if (method->request != REQUEST_GATHERED)
+        status = method->run(&options->service, call, &error);
     if (status != FKV_OK)
         host_call_fail(call, status, &error);
 }
@@ -447,6 +345,16 @@ struct slice host_call_metadata(const struct host_call *call, const char *name)
 struct wire_metadata host_call_all_metadata(const struct host_call *call)
 {
     return wire_call_metadata(call->wire);
+}
+
+uint64_t host_call_timeout_ns(const struct host_call *call)
+{
+    return wire_call_timeout_ns(call->wire);
+}
+
+const struct flight_data_reader *host_call_data(const struct host_call *call)
+{
+    return &call->data;
 }
 
 void host_call_header(struct host_call *call, const char *name, struct slice value)
@@ -509,6 +417,11 @@ void host_call_stream(struct host_call *call, const struct host_stream *stream, 
     struct wire_source source = {next_of_stream, call};
     if (stream->next != NULL)
         wire_call_send(call->wire, &source);
+}
+
+void host_call_hold(struct host_call *call, bool held)
+{
+    wire_call_hold(call->wire, held);
 }
 
 void host_call_resume(struct host_call *call)

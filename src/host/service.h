@@ -5,8 +5,9 @@
  *   - host_call_reply: one message, then OK (GetFlightInfo, GetSchema, one-result actions);
  *   - host_call_stream: a stream of messages in, out or both, by a struct host_stream;
  *   - host_call_fail: an error.
- * A row left NULL answers UNIMPLEMENTED. Several workers call a service at the same time: what its
- * handlers share must be thread-safe; one call stays in one thread. */
+ * A row left NULL answers UNIMPLEMENTED. grpc.health.v1.Health/Check is answered for every service.
+ * Several workers call a service at the same time: what its handlers share must be thread-safe; one
+ * call stays in one thread. */
 #ifndef HOST_SERVICE_H
 #define HOST_SERVICE_H
 
@@ -17,8 +18,9 @@
 struct host_call;
 
 /* What a streaming call does. Members may be NULL. The functions that receive are called in the
- * order on_body, on_body_bytes (several), on_message_end for each FlightData message; then on_end
- * when the client has sent its last one. An error from any of them ends the call with it. */
+ * order on_body, on_body_bytes (several), on_message_end for each FlightData message, or on_message
+ * for each other one; then on_end when the client has sent its last one. An error from any of them
+ * ends the call with it. */
 struct host_stream {
     /* A message's body of `size` bytes (0: none) begins; its other fields are in `data`, valid
      * until on_message_end. */
@@ -29,6 +31,9 @@ struct host_stream {
                                      struct fkv_error *error);
     enum fkv_status (*on_message_end)(void *context, struct host_call *call,
                                       struct fkv_error *error);
+    /* Handshake: a message, whole; valid until this returns. */
+    enum fkv_status (*on_message)(void *context, struct host_call *call, struct slice message,
+                                  struct fkv_error *error);
     enum fkv_status (*on_end)(void *context, struct host_call *call, struct fkv_error *error);
     /* The next message to the client, pulled when there is room for it; see wire/session.h. After
      * WIRE_PULL_WAIT: host_call_resume. */
@@ -39,13 +44,17 @@ struct host_stream {
 };
 
 struct host_service {
+    void (*handshake)(void *context, struct host_call *call);
     void (*list_flights)(void *context, struct host_call *call, struct slice expression);
     void (*get_flight_info)(void *context, struct host_call *call,
                             const struct flight_descriptor *descriptor);
+    void (*poll_flight_info)(void *context, struct host_call *call,
+                             const struct flight_descriptor *descriptor);
     void (*get_schema)(void *context, struct host_call *call,
                        const struct flight_descriptor *descriptor);
     void (*do_get)(void *context, struct host_call *call, struct slice ticket);
     void (*do_put)(void *context, struct host_call *call);
+    void (*do_exchange)(void *context, struct host_call *call);
     void (*do_action)(void *context, struct host_call *call, const struct flight_action *action);
     void (*list_actions)(void *context, struct host_call *call);
     void *context;
@@ -54,6 +63,12 @@ struct host_service {
 /* Request metadata by lower-case name; data NULL when absent. */
 struct slice host_call_metadata(const struct host_call *call, const char *name);
 struct wire_metadata host_call_all_metadata(const struct host_call *call);
+
+/* How long the client gave the call; UINT64_MAX: no deadline. */
+uint64_t host_call_timeout_ns(const struct host_call *call);
+
+/* The FlightData message that is being received, for on_message_end. */
+const struct flight_data_reader *host_call_data(const struct host_call *call);
 
 void host_call_header(struct host_call *call, const char *name, struct slice value);
 void host_call_trailer(struct host_call *call, const char *name, struct slice value);
@@ -69,6 +84,9 @@ void host_call_reply(struct host_call *call, struct slice message);
 void host_call_stream(struct host_call *call, const struct host_stream *stream, void *context);
 
 void host_call_resume(struct host_call *call);
+
+/* While held, the client gets no more credit than a window: what was sent still arrives. */
+void host_call_hold(struct host_call *call, bool held);
 
 /* From inside `next`, before answering WIRE_PULL_WAIT: asks again in the loop's next turn, so that
  * long work done piece by piece doesn't hold up the worker's other connections. */

@@ -45,6 +45,7 @@ struct host_service cache_service(struct cache *cache)
     return (struct host_service){
         .list_flights = rpc_list_flights,
         .get_flight_info = rpc_get_flight_info,
+        .poll_flight_info = rpc_poll_flight_info,
         .get_schema = rpc_get_schema,
         .do_get = rpc_do_get,
         .do_put = rpc_do_put,

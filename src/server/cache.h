@@ -33,6 +33,8 @@ void rpc_do_put(void *context, struct host_call *call);
 void rpc_do_get(void *context, struct host_call *call, struct slice ticket);
 void rpc_get_flight_info(void *context, struct host_call *call,
                          const struct flight_descriptor *descriptor);
+void rpc_poll_flight_info(void *context, struct host_call *call,
+                          const struct flight_descriptor *descriptor);
 void rpc_get_schema(void *context, struct host_call *call,
                     const struct flight_descriptor *descriptor);
 void rpc_list_flights(void *context, struct host_call *call, struct slice expression);

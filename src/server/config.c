@@ -10,6 +10,7 @@
 
 enum option_type {
     OPTION_URI,
+    OPTION_LOCATION,
     OPTION_SWITCH,
     OPTION_COUNT,
     OPTION_SIZE,
@@ -22,7 +23,7 @@ enum option_type {
 struct option {
     struct fkv_server_option shown;
     enum option_type type;
-    size_t member; /* offset in struct fkv_server_config: a uint64_t, or a char[PATH_MAX] */
+    size_t member; /* offset in struct fkv_server_config: a uint64_t, or a char[] */
     uint64_t fallback;
     uint64_t least;
     uint64_t most;
@@ -48,6 +49,10 @@ static const struct option options[] = {
       "Give a Unix socket's file the permissions MODE; who may write to it may connect",
       "Listening"},
      OPTION_MODE, MEMBER(unix_mode), 0600, 0, 0777},
+    {{"advertise", "URI", "none",
+      "Tell clients to get tables from URI: it becomes the location of every endpoint",
+      "Listening"},
+     OPTION_LOCATION, MEMBER(advertise), 0, 0, 0},
     {{"insecure", NULL, "off", "Allow listening on addresses that other machines can reach",
       "Listening"},
      OPTION_SWITCH, MEMBER(insecure), 0, 0, 1},
@@ -125,11 +130,17 @@ static uint64_t *member_of(struct fkv_server_config *config, const struct option
     return (uint64_t *)(void *)((char *)config + option->member);
 }
 
+static bool is_figure(const struct option *option)
+{
+    return option->type != OPTION_URI && option->type != OPTION_FILE &&
+           option->type != OPTION_LOCATION;
+}
+
 void server_config_init(struct fkv_server_config *config)
 {
     *config = (struct fkv_server_config){0};
     for (size_t i = 0; i < option_count; i++)
-        if (options[i].type != OPTION_URI && options[i].type != OPTION_FILE)
+        if (is_figure(&options[i]))
             *member_of(config, &options[i]) = options[i].fallback;
 }
 
@@ -213,6 +224,17 @@ static enum fkv_status set_file(struct fkv_server_config *config, const struct o
     return FKV_OK;
 }
 
+static enum fkv_status set_location(struct fkv_server_config *config, const struct option *option,
+                                    const char *value, struct fkv_error *error)
+{
+    struct net_uri uri;
+    enum fkv_status status = net_uri_parse(value, &uri, error);
+    if (status != FKV_OK)
+        return status_prefix(error, status, "--%s", option->shown.name);
+    net_uri_text(&uri, config->advertise);
+    return FKV_OK;
+}
+
 static bool parse_count(const char *value, uint64_t *ret)
 {
     char *end;
@@ -250,6 +272,7 @@ static enum fkv_status set_figure(struct fkv_server_config *config, const struct
     switch (option->type) {
     case OPTION_URI:
     case OPTION_FILE:
+    case OPTION_LOCATION:
         break;
     case OPTION_SWITCH:
         is_good = parse_switch(value, &figure);
@@ -298,6 +321,8 @@ enum fkv_status fkv_server_config_set(struct fkv_server_config *config, const ch
             return set_uri(config, option, value, error);
         if (option->type == OPTION_FILE)
             return set_file(config, option, value, error);
+        if (option->type == OPTION_LOCATION)
+            return set_location(config, option, value, error);
         return set_figure(config, option, value, error);
     }
     return status_set(error, FKV_NOT_FOUND, "there is no server option --%s", name);

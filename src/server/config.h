@@ -13,7 +13,8 @@
 struct fkv_server_config {
     struct net_uri listen[host_listeners_max];
     uint64_t listen_count;
-    uint64_t unix_mode; /* permissions of Unix sockets' files */
+    uint64_t unix_mode;          /* permissions of Unix sockets' files */
+    char advertise[net_uri_max]; /* "": nothing */
     uint64_t insecure;
     char tls_cert_file[PATH_MAX]; /* "": none */
     char tls_key_file[PATH_MAX];

@@ -178,6 +178,46 @@ static enum fkv_status run_drop_dataset(struct action_call *action, struct fkv_e
     return status;
 }
 
+/* ---- Flight's own ---- */
+
+/* A request's parts may take a few times its bytes. */
+enum { request_memory_max = 64 << 20 };
+
+/* Nothing runs that could be cancelled: an info is an answer that is there. */
+static enum fkv_status run_cancel(struct action_call *action, struct fkv_error *error)
+{
+    enum { not_cancellable = 3 };
+    struct flight_memory memory;
+    struct flight_info info;
+    flight_memory_init(&memory, action->cache->alloc, request_memory_max);
+    enum fkv_status status = flight_cancel_request_decode(&memory, action->body, &info, error);
+    if (status == FKV_OK)
+        status = flight_status_result_encode(not_cancellable, &action->result, error);
+    flight_memory_done(&memory);
+    return status;
+}
+
+/* Endpoints don't expire; one of a table that is gone can't be renewed. */
+static enum fkv_status run_renew(struct action_call *action, struct fkv_error *error)
+{
+    struct flight_memory memory;
+    struct flight_endpoint endpoint;
+    struct store_table *table = NULL;
+    flight_memory_init(&memory, action->cache->alloc, request_memory_max);
+    enum fkv_status status = flight_renew_request_decode(&memory, action->body, &endpoint, error);
+    if (status == FKV_OK)
+        status = store_key_check(endpoint.ticket, error);
+    if (status == FKV_OK && (table = store_peek(action->cache->store, endpoint.ticket)) == NULL)
+        status = key_not_found(endpoint.ticket, error);
+    endpoint.has_expiration = false;
+    if (status == FKV_OK)
+        status = flight_endpoint_encode(&endpoint, &action->result, error);
+    if (table != NULL)
+        store_table_unref(table);
+    flight_memory_done(&memory);
+    return status;
+}
+
 /* ---- the table ---- */
 
 static const struct action {
@@ -185,6 +225,14 @@ static const struct action {
     const char *description;
     enum fkv_status (*run)(struct action_call *action, struct fkv_error *error);
 } actions[] = {
+    {"CancelFlightInfo",
+     "Flight's own: nothing can be cancelled here. Body: CancelFlightInfoRequest. Result: "
+     "CancelFlightInfoResult.",
+     run_cancel},
+    {"RenewFlightEndpoint",
+     "Flight's own: gives the endpoint back, which never expires. Body: "
+     "RenewFlightEndpointRequest. Result: FlightEndpoint.",
+     run_renew},
     {"drop_dataset", "Delete a table. Body: the key. No result.", run_drop_dataset},
     {"flightkv.ping", "Say that the server is there. Body: empty. Result: {ok, uptime_s}.",
      run_ping},

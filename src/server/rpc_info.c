@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GetFlightInfo, GetSchema, ListFlights: what is known of a table without its data. */
+/* GetFlightInfo, PollFlightInfo, GetSchema, ListFlights: what is known of a table without its data.
+ */
 #include "base/glob.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -16,11 +17,13 @@ static void write_with_schema(struct store_table *table, struct slice rest, stru
 }
 
 /* A FlightInfo without its schema. */
-static enum fkv_status encode_rest(const struct store_table *table,
+static enum fkv_status encode_rest(const struct cache *cache, const struct store_table *table,
                                    const struct flight_descriptor *descriptor, struct buf *ret,
                                    struct fkv_error *error)
 {
-    const struct flight_endpoint endpoint = {.ticket = table->key};
+    const struct slice location = slice_text(cache->config->advertise);
+    const struct flight_endpoint endpoint = {
+        .ticket = table->key, .locations = &location, .location_count = location.size > 0};
     const struct flight_info info = {.descriptor = *descriptor,
                                      .endpoints = &endpoint,
                                      .endpoint_count = 1,
@@ -29,7 +32,7 @@ static enum fkv_status encode_rest(const struct store_table *table,
     return flight_info_encode(&info, ret, error);
 }
 
-/* ---- GetFlightInfo, GetSchema ---- */
+/* ---- GetFlightInfo, PollFlightInfo, GetSchema ---- */
 
 /* The table that a descriptor names; a peek, since nothing of it is read. */
 static enum fkv_status find_described(struct cache *cache, const struct host_call *call,
@@ -49,9 +52,12 @@ static enum fkv_status find_described(struct cache *cache, const struct host_cal
     return status;
 }
 
+enum reply { REPLY_INFO, REPLY_POLL, REPLY_SCHEMA };
+
 struct described {
     struct store_table *table;
-    struct buf rest; /* of the reply, behind its schema; empty for GetSchema */
+    enum reply reply;
+    struct buf rest; /* of the info, behind its schema; empty for REPLY_SCHEMA */
     bool is_sent;
 };
 
@@ -72,7 +78,14 @@ static enum wire_pull next_described(void *context, struct host_call *call, stru
     if (described->is_sent)
         return WIRE_PULL_END;
     described->is_sent = true;
-    write_with_schema(described->table, buf_slice(&described->rest), out);
+    if (described->reply != REPLY_POLL) {
+        write_with_schema(described->table, buf_slice(&described->rest), out);
+        return WIRE_PULL_MESSAGE;
+    }
+    wire_out_begin(out);
+    flight_complete_poll_write(out, described->table->schema, &described->table->block,
+                               buf_slice(&described->rest));
+    wire_out_end(out);
     return WIRE_PULL_MESSAGE;
 }
 
@@ -80,9 +93,9 @@ static const struct host_stream described_stream = {.next = next_described,
                                                     .on_closed = described_free};
 
 /* Takes the table over. */
-static enum fkv_status describe(struct store_table *table, struct host_call *call,
-                                const struct flight_descriptor *descriptor, bool has_rest,
-                                struct fkv_error *error)
+static enum fkv_status describe(const struct cache *cache, struct store_table *table,
+                                struct host_call *call, const struct flight_descriptor *descriptor,
+                                enum reply reply, struct fkv_error *error)
 {
     struct described *described = alloc_zero(host_call_alloc(call), sizeof *described);
     if (described == NULL) {
@@ -90,19 +103,22 @@ static enum fkv_status describe(struct store_table *table, struct host_call *cal
         return status_no_memory(error, sizeof *described);
     }
     described->table = table;
+    described->reply = reply;
     buf_init(&described->rest, host_call_alloc(call), SIZE_MAX); /* about as long as the request */
     host_call_stream(call, &described_stream, described);
-    return has_rest ? encode_rest(table, descriptor, &described->rest, error) : FKV_OK;
+    if (reply == REPLY_SCHEMA)
+        return FKV_OK;
+    return encode_rest(cache, table, descriptor, &described->rest, error);
 }
 
 static void answer_described(struct cache *cache, struct host_call *call,
-                             const struct flight_descriptor *descriptor, bool has_rest)
+                             const struct flight_descriptor *descriptor, enum reply reply)
 {
     struct store_table *table = NULL;
     struct fkv_error error;
     enum fkv_status status = find_described(cache, call, descriptor, &table, &error);
     if (status == FKV_OK)
-        status = describe(table, call, descriptor, has_rest, &error);
+        status = describe(cache, table, call, descriptor, reply, &error);
     if (status != FKV_OK)
         host_call_fail(call, status, &error);
 }
@@ -110,13 +126,20 @@ static void answer_described(struct cache *cache, struct host_call *call,
 void rpc_get_flight_info(void *context, struct host_call *call,
                          const struct flight_descriptor *descriptor)
 {
-    answer_described(context, call, descriptor, true);
+    answer_described(context, call, descriptor, REPLY_INFO);
+}
+
+/* There is nothing to wait for: what is known is known at once. */
+void rpc_poll_flight_info(void *context, struct host_call *call,
+                          const struct flight_descriptor *descriptor)
+{
+    answer_described(context, call, descriptor, REPLY_POLL);
 }
 
 void rpc_get_schema(void *context, struct host_call *call,
                     const struct flight_descriptor *descriptor)
 {
-    answer_described(context, call, descriptor, false);
+    answer_described(context, call, descriptor, REPLY_SCHEMA);
 }
 
 /* ---- ListFlights ---- */
@@ -163,8 +186,9 @@ static enum fkv_status descriptor_of(const struct store_table *table, struct fli
     return flight_descriptor_decode(memory, table->descriptor, ret, error);
 }
 
-static enum fkv_status write_info(struct store_table *table, struct host_call *call,
-                                  struct wire_out *out, struct fkv_error *error)
+static enum fkv_status write_info(const struct cache *cache, struct store_table *table,
+                                  struct host_call *call, struct wire_out *out,
+                                  struct fkv_error *error)
 {
     struct flight_memory memory;
     struct buf rest;
@@ -173,7 +197,7 @@ static enum fkv_status write_info(struct store_table *table, struct host_call *c
     struct flight_descriptor descriptor;
     enum fkv_status status = descriptor_of(table, &memory, &descriptor, error);
     if (status == FKV_OK)
-        status = encode_rest(table, &descriptor, &rest, error);
+        status = encode_rest(cache, table, &descriptor, &rest, error);
     if (status == FKV_OK)
         write_with_schema(table, buf_slice(&rest), out);
     buf_done(&rest);
@@ -236,7 +260,7 @@ static enum wire_pull next_listed(void *context, struct host_call *call, struct 
         host_call_yield(call);
         return WIRE_PULL_WAIT;
     }
-    enum fkv_status status = write_info(table, call, out, error);
+    enum fkv_status status = write_info(listing->cache, table, call, out, error);
     store_table_unref(table);
     return status == FKV_OK ? WIRE_PULL_MESSAGE : WIRE_PULL_FAIL;
 }

@@ -61,20 +61,21 @@ static const char *file_or_none(const char *path)
 }
 
 /* Options that would have no effect are refused: who gives them believes that there is TLS. */
-static enum fkv_status init_tls(struct fkv_server *server, struct fkv_error *error)
+enum fkv_status server_config_tls(const struct fkv_server_config *config, const struct alloc *alloc,
+                                  struct net_tls **ret, struct fkv_error *error)
 {
-    const struct fkv_server_config *config = &server->config;
     const struct net_tls_server_options options = {file_or_none(config->tls_cert_file),
                                                    file_or_none(config->tls_key_file),
                                                    file_or_none(config->tls_client_ca_file)};
     bool has_options =
         options.cert_file != NULL || options.key_file != NULL || options.client_ca_file != NULL;
     if (has_tls_listener(config))
-        return net_tls_new_server(server->cache.alloc, &options, &server->tls, error);
+        return net_tls_new_server(alloc, &options, ret, error);
     if (has_options)
         return status_set(error, FKV_INVALID_ARGUMENT,
                           "TLS options are given, but nothing listens with TLS, expected --listen "
                           "grpc+tls://HOST:PORT");
+    *ret = NULL;
     return FKV_OK;
 }
 
@@ -91,7 +92,7 @@ static void check_memory(const struct fkv_server *server)
 }
 
 /* Puts what depends on the machine in place of the zeros. */
-static enum fkv_status complete_config(struct fkv_server_config *config, struct fkv_error *error)
+enum fkv_status server_config_complete(struct fkv_server_config *config, struct fkv_error *error)
 {
     if (config->workers == 0)
         config->workers = default_workers();
@@ -108,18 +109,11 @@ static void upkeep(void *context)
     arena_trim(cache->arena, clock_now_ns(cache->clock));
 }
 
-struct host_options server_host_options(struct fkv_server *server)
+struct host_options server_config_host(const struct fkv_server_config *config)
 {
-    const struct fkv_server_config *config = &server->config;
     struct host_options options = {
-        .alloc = server->cache.alloc,
-        .message_alloc = store_charging_alloc(server->cache.store),
-        .clock = server->cache.clock,
-        .log = &server->log,
-        .service = cache_service(&server->cache),
         .listen_count = config->listen_count,
         .unix_mode = (mode_t)config->unix_mode,
-        .tls = server->tls,
         .workers = (unsigned)config->workers,
         .connections_max = (uint32_t)config->connections_max,
         .request_bytes_max = config->request_bytes_max,
@@ -132,13 +126,25 @@ struct host_options server_host_options(struct fkv_server *server)
                      .stall_ns = config->stall_timeout_ns,
                      .idle_ns = config->idle_timeout_ns,
                      .drain_ns = config->drain_timeout_ns},
-        .upkeep = upkeep,
-        .upkeep_context = &server->cache,
     };
     memcpy(options.listen, config->listen, sizeof options.listen);
     options.wire.streams_max = (uint32_t)config->streams_max;
     options.wire.header_bytes_max = (uint32_t)config->header_bytes_max;
     options.wire.message_bytes_max = config->message_bytes_max;
+    return options;
+}
+
+struct host_options server_host_options(struct fkv_server *server)
+{
+    struct host_options options = server_config_host(&server->config);
+    options.alloc = server->cache.alloc;
+    options.message_alloc = store_charging_alloc(server->cache.store);
+    options.clock = server->cache.clock;
+    options.log = &server->log;
+    options.tls = server->tls;
+    options.service = cache_service(&server->cache);
+    options.upkeep = upkeep;
+    options.upkeep_context = &server->cache;
     return options;
 }
 
@@ -154,7 +160,7 @@ static enum fkv_status server_new(const struct fkv_server_config *config, const 
     else
         server_config_init(&server->config);
     server->log = (struct log){STDERR_FILENO, (enum log_level)server->config.log_level};
-    enum fkv_status status = complete_config(&server->config, error);
+    enum fkv_status status = server_config_complete(&server->config, error);
     if (status == FKV_OK)
         status = cache_init(&server->cache, alloc, clock, &server->config, error);
     if (status != FKV_OK) {
@@ -178,7 +184,7 @@ static enum fkv_status server_start(const struct fkv_server_config *config,
     enum fkv_status status = server_new(config, alloc, clock, &server, error);
     if (status != FKV_OK)
         return status;
-    status = init_tls(server, error);
+    status = server_config_tls(&server->config, alloc, &server->tls, error);
     if (status == FKV_OK) {
         const struct host_options options = server_host_options(server);
         status = start(&options, &server->host, error);

@@ -14,7 +14,20 @@ struct fkv_server {
     char uris[host_listeners_max][net_uri_max];
 };
 
-/* What the configuration means to the host. */
+/* Puts what depends on the machine in place of what was left open. FAILED_PRECONDITION for a
+ * listener that others reach without leave. */
+enum fkv_status server_config_complete(struct fkv_server_config *config, struct fkv_error *error);
+
+/* The TLS of its listeners; NULL when none has it. INVALID_ARGUMENT for files that can't be used.
+ */
+enum fkv_status server_config_tls(const struct fkv_server_config *config, const struct alloc *alloc,
+                                  struct net_tls **ret, struct fkv_error *error);
+
+/* What a complete configuration means to a host, whatever it serves; beside it are to be set
+ * allocators, clock, log, TLS and service. */
+struct host_options server_config_host(const struct fkv_server_config *config);
+
+/* The same for the cache. */
 struct host_options server_host_options(struct fkv_server *server);
 
 /* The same server without threads and listeners, for tests that bring transport and clock; also

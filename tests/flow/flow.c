@@ -46,7 +46,7 @@ static enum fkv_status connect_pipe(void *context, const struct alloc *alloc,
     if (flow->server_tls != NULL)
         status = net_tls_accept(alloc, flow->server_tls, server_end, &server_end, error);
     if (status == FKV_OK)
-        status = host_adopt(flow->server->host, server_end, error);
+        status = host_adopt(flow->host, server_end, error);
     if (status != FKV_OK)
         net_close(client_end);
     else if (flow->client_tls != NULL)
@@ -71,7 +71,29 @@ enum fkv_status flow_try_init(struct flow *flow, const struct alloc *alloc,
         status = fkv_server_config_set(&config, settings[0], settings[1], error);
     if (status == FKV_OK)
         status = server_start_stepped(&config, alloc, &flow->clock, &flow->server, error);
+    if (status == FKV_OK)
+        flow->host = flow->server->host;
     return status;
+}
+
+enum fkv_status flow_try_init_service(struct flow *flow, const struct alloc *alloc,
+                                      const struct fkv_flight_service *service,
+                                      struct fkv_error *error)
+{
+    *flow = (struct flow){.alloc = alloc, .now_ns = NS_PER_S, .step_ns = 1000};
+    flow->clock = (struct clock){flow_now, flow};
+    enum fkv_status status =
+        service_start_stepped(service, alloc, &flow->clock, &flow->service, error);
+    if (status == FKV_OK)
+        flow->host = flow->service->host;
+    return status;
+}
+
+void flow_init_service(struct flow *flow, const struct alloc *alloc,
+                       const struct fkv_flight_service *service)
+{
+    struct fkv_error error;
+    assert_ok(flow_try_init_service(flow, alloc, service, &error));
 }
 
 void flow_init(struct flow *flow, const struct alloc *alloc, const char *const *settings)
@@ -85,10 +107,13 @@ void flow_done(struct flow *flow)
     for (size_t i = 0; i < flow->link_count; i++)
         fkv_client_close(flow->links[i].client);
     fkv_server_stop(flow->server);
+    fkv_flight_server_stop(flow->service);
     for (size_t i = 0; i < flow_clients_max; i++)
         forget_connection(&flow->links[i]);
     flow->link_count = 0;
     flow->server = NULL;
+    flow->service = NULL;
+    flow->host = NULL;
 }
 
 enum fkv_status flow_try_client(struct flow *flow, struct fkv_client **ret, struct fkv_error *error)
@@ -141,7 +166,7 @@ bool flow_step(struct flow *flow)
     for (size_t i = 0; i < flow_clients_max; i++)
         if (flow->links[i].server_end != NULL)
             did_something = net_pipe_step(flow->links[i].server_end) || did_something;
-    host_tick(flow->server->host, flow->now_ns);
+    host_tick(flow->host, flow->now_ns);
     return did_something;
 }
 
@@ -156,7 +181,7 @@ void flow_wind(struct flow *flow, uint64_t ns)
     uint64_t until = flow->now_ns + ns;
     for (;;) {
         flow_settle(flow);
-        uint64_t due = host_tick(flow->server->host, flow->now_ns);
+        uint64_t due = host_tick(flow->host, flow->now_ns);
         if (flow->now_ns >= until)
             break;
         flow->now_ns = due < until && due > flow->now_ns ? due : until;

@@ -11,6 +11,7 @@
 #include "harness/test.h"
 #include "net/pipe.h"
 #include "server/server.h"
+#include "service/server.h"
 
 enum { flow_clients_max = 16 };
 
@@ -24,11 +25,13 @@ struct flow {
     const struct alloc *alloc;
     struct clock clock;
     uint64_t now_ns;
-    uint64_t step_ns;             /* by which each step of the server winds the clock on */
-    struct net_pipe_options pipe; /* the shape of connections made from now on */
-    struct net_tls *server_tls;   /* NULL: connections are without */
+    uint64_t step_ns;                  /* by which each step of the server winds the clock on */
+    struct net_pipe_options pipe;      /* the shape of connections made from now on */
+    struct net_tls *server_tls;        /* NULL: connections are without */
     struct net_tls *client_tls;
-    struct fkv_server *server;
+    struct fkv_server *server;         /* the cache, or */
+    struct fkv_flight_server *service; /* a service of the test's */
+    struct host *host;                 /* of either */
     struct flow_link links[flow_clients_max];
     size_t link_count;
     bool is_frozen; /* the server takes no steps */
@@ -38,6 +41,11 @@ struct flow {
 void flow_init(struct flow *flow, const struct alloc *alloc, const char *const *settings);
 enum fkv_status flow_try_init(struct flow *flow, const struct alloc *alloc,
                               const char *const *settings, struct fkv_error *error);
+void flow_init_service(struct flow *flow, const struct alloc *alloc,
+                       const struct fkv_flight_service *service);
+enum fkv_status flow_try_init_service(struct flow *flow, const struct alloc *alloc,
+                                      const struct fkv_flight_service *service,
+                                      struct fkv_error *error);
 void flow_done(struct flow *flow); /* clients too */
 
 struct fkv_client *flow_client(struct flow *flow);

@@ -6,6 +6,11 @@ import pytest
 from server_process import PROGRAM, ROOT, ServerProcess
 
 
+def pytest_addoption(parser):
+    parser.addoption("--write-conformance", action="store_true",
+                     help="write what test_conformance.py finds into docs/PROTOCOL.md")
+
+
 def pytest_configure(config):
     if not (ROOT / PROGRAM).exists():
         raise pytest.UsageError(f"{PROGRAM} isn't built; `make` builds it")

@@ -47,8 +47,9 @@ def test_exactly_what_the_headers_declare_is_exported(prefix, library, kind):
 def test_what_is_installed(prefix):
     files = {str(path.relative_to(prefix)) for path in prefix.rglob("*") if not path.is_dir()}
     for name in ("bin/flightkv", "include/flightkv/flightkv.h", "include/flightkv/status.h",
-                 "include/flightkv/arrow_abi.h", "lib/libflightkv.a", "lib/libflightkv.so",
-                 "lib/libflightkv.so.0", "lib/flightkv/flightkv_formats.so",
+                 "include/flightkv/flight.h", "include/flightkv/arrow_abi.h",
+                 "lib/libflightkv.a", "lib/libflightkv.so", "lib/libflightkv.so.0",
+                 "lib/flightkv/flightkv_formats.so",
                  "lib/pkgconfig/flightkv.pc"):
         assert name in files
     version = run(str(prefix / "bin/flightkv"), "--version", env={})
@@ -62,7 +63,7 @@ def test_no_path_of_this_machine_is_installed(prefix):
             assert str(ROOT) not in dynamic, file
 
 
-@pytest.mark.parametrize("header", ["flightkv.h", "status.h", "arrow_abi.h"])
+@pytest.mark.parametrize("header", ["flightkv.h", "flight.h", "status.h", "arrow_abi.h"])
 @pytest.mark.parametrize("compiler", [["gcc", *WARNINGS, "-xc"], ["g++", "-std=c++17", "-xc++"]],
                          ids=["C", "C++"])
 def test_each_header_stands_alone(prefix, compiler, header):

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one side of a call receives: FlightData to record batches, each body in a block of its own,
+ * of which the arrays are views. Values are checked (ipc/check.h), since whoever gets the arrays
+ * follows them. Fed from what flight_data.h hands on; used in one thread. */
+#ifndef EXCHANGE_INCOMING_H
+#define EXCHANGE_INCOMING_H
+
+#include "flight/flight_data.h"
+#include "ipc/reader.h"
+
+struct exchange_incoming {
+    const struct alloc *alloc;
+    struct ipc_reader *reader;
+    struct block *body; /* of the current message; NULL: none */
+    size_t filled;
+    bool has_schema;
+};
+
+enum exchange_kind {
+    EXCHANGE_SCHEMA, /* exchange_incoming_schema has it from now on */
+    EXCHANGE_BATCH,
+    EXCHANGE_METADATA, /* only app_metadata */
+    EXCHANGE_NOTHING,  /* a dictionary; a descriptor */
+};
+
+/* False when out of memory; to be given to done all the same. */
+bool exchange_incoming_init(struct exchange_incoming *incoming, const struct alloc *alloc);
+void exchange_incoming_done(struct exchange_incoming *incoming);
+
+enum fkv_status exchange_incoming_body(struct exchange_incoming *incoming, uint64_t size,
+                                       struct fkv_error *error);
+void exchange_incoming_bytes(struct exchange_incoming *incoming, struct slice bytes);
+
+/* The message is complete. For EXCHANGE_BATCH *ret_array is filled, and the caller's to release. */
+enum fkv_status exchange_incoming_message(struct exchange_incoming *incoming,
+                                          const struct flight_data_reader *data,
+                                          enum exchange_kind *ret, struct ArrowArray *ret_array,
+                                          struct fkv_error *error);
+
+enum fkv_status exchange_incoming_schema(const struct exchange_incoming *incoming,
+                                         struct ArrowSchema *ret, struct fkv_error *error);
+
+/* All messages have come: whether something was missing. */
+enum fkv_status exchange_incoming_end(struct exchange_incoming *incoming, struct fkv_error *error);
+
+#endif

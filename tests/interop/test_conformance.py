@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arrow's Flight integration tests: our conformance programs, built against the installed package
+as a stranger builds them, with those of arrow-go, and with pyarrow where arrow-go lacks a scenario.
+
+arrow-go's programs are made by `go install` when Go is here and its modules can be had; else those
+tests are skipped, and say so. FLIGHTKV_GO_CONFORMANCE names a folder that has them already.
+
+JSON mode runs with the JSON files of Arrow's own test data (FKV_GOLDEN), and with tables that
+arrow_json.py writes. Of a table our client reads the IPC stream that lies beside the JSON: it has
+no JSON reader. Our server needs neither.
+
+    pytest tests/interop/test_conformance.py --write-conformance     writes docs/PROTOCOL.md's table
+"""
+
+import gzip
+import os
+import re
+import select
+import shutil
+import subprocess
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.flight as fl
+import pytest
+
+import arrow_json
+from server_process import CALL_TIMEOUT_S, PROGRAM, ROOT, START_TIMEOUT_S
+
+BUILD = (ROOT / PROGRAM).parent
+GOLDEN = Path(os.environ.get("FKV_GOLDEN", ROOT.parent / "shared/golden"))
+GO_PACKAGE = "github.com/apache/arrow-go/v18/arrow/internal/flight_integration/cmd"
+GO_VERSION = "v18.8.0"
+GO_TIMEOUT_S = 600
+WARNINGS = ["-std=c17", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+
+SCENARIOS = [
+    "auth:basic_proto", "middleware", "ordered", "expiration_time:do_get",
+    "expiration_time:list_actions", "expiration_time:cancel_flight_info",
+    "expiration_time:renew_flight_endpoint", "location:reuse_connection", "session_options",
+    "poll_flight_info", "app_metadata_flight_info_endpoint",
+]
+# arrow-go writes these types' JSON otherwise than Arrow C++ does, or not at all.
+GO_LACKS = {"decimal32", "decimal64"}
+
+
+def run(*command, **options):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=CALL_TIMEOUT_S,
+                          **options)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+# ---- programs ----
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory):
+    """Builds conformance_NAME against the installed package; gives its command."""
+    prefix = tmp_path_factory.mktemp("installed")
+    run("cmake", "--install", str(BUILD), "--prefix", str(prefix))
+    env = {**os.environ, "PKG_CONFIG_PATH": str(prefix / "lib/pkgconfig")}
+    flags = run("pkg-config", "--cflags", "--libs", "flightkv", env=env).split()
+    library = run("objdump", "-p", str(prefix / "lib/libflightkv.so"))
+    sanitizers = ["-fsanitize=address,undefined"] if "libasan" in library else []
+    sources = ROOT / "tests/interop"
+    built = {}
+
+    def program(name):
+        if name not in built:
+            built[name] = str(prefix / f"conformance_{name}")
+            run("gcc", *WARNINGS, *sanitizers, str(sources / f"conformance_{name}.c"),
+                str(sources / "conformance.c"), "-o", built[name], *flags,
+                f"-Wl,-rpath,{prefix}/lib")
+        return built[name]
+    return program
+
+
+def go_install(name, folder):
+    """What went wrong, as a list of no or one text."""
+    try:
+        done = subprocess.run(["go", "install", f"{GO_PACKAGE}/{name}@{GO_VERSION}"],
+                              env={**os.environ, "GOBIN": str(folder)}, capture_output=True,
+                              text=True, timeout=GO_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return [f"go install took longer than {GO_TIMEOUT_S} s"]
+    return [done.stderr.strip().splitlines()[-1]] if done.returncode != 0 else []
+
+
+@pytest.fixture(scope="session")
+def arrow_go():
+    """arrow-go's program NAME; skips where it can't be had."""
+    folder = Path(os.environ.get("FLIGHTKV_GO_CONFORMANCE", ROOT / "build/conformance-go"))
+    failed = []
+
+    def program(name):
+        path = folder / f"arrow-flight-integration-{name}"
+        if path.exists():
+            return str(path)
+        if shutil.which("go") is None:
+            pytest.skip("Go isn't here: arrow-go's conformance programs can't be built")
+        if not failed:
+            failed.extend(go_install(f"arrow-flight-integration-{name}", folder))
+        if failed:
+            pytest.skip(f"arrow-go's conformance programs can't be built: {failed[0]}")
+        return str(path)
+    return program
+
+
+class Server:
+    """A server program of the integration protocol, for one test."""
+
+    def __init__(self, program, scenario=None):
+        command = [program, "-port=0"] + ([f"-scenario={scenario}"] if scenario else [])
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        text=True)
+
+    def __enter__(self):
+        if not select.select([self.process.stdout], [], [], START_TIMEOUT_S)[0]:
+            self.process.kill()
+            raise AssertionError("the server didn't say where it listens")
+        line = self.process.stdout.readline()
+        listening = re.fullmatch(r"Server listening on localhost:(\d+)\n", line)
+        assert listening, f"{line!r} {self.process.communicate()[1]}"
+        self.port = listening.group(1)
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        _, errors = self.process.communicate(timeout=START_TIMEOUT_S)
+        assert "Sanitizer" not in errors and "runtime error" not in errors, errors
+
+
+def run_client(program, port, *arguments):
+    run(program, "-host=localhost", f"-port={port}", *arguments)
+
+
+# ---- scenarios ----
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_our_server_with_arrow_go(ours, arrow_go, scenario, conformance):
+    client = arrow_go("client")
+    with Server(ours("server"), scenario) as server:
+        run_client(client, server.port, f"-scenario={scenario}")
+    conformance(scenario, "server", "arrow-go")
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_our_client_with_arrow_go(ours, arrow_go, scenario, conformance):
+    with Server(arrow_go("server"), scenario) as server:
+        run_client(ours("client"), server.port, f"-scenario={scenario}")
+    conformance(scenario, "client", "arrow-go")
+
+
+@pytest.mark.parametrize("scenario", [*SCENARIOS, "do_exchange:echo"])
+def test_our_own_two_halves(ours, scenario):
+    with Server(ours("server"), scenario) as server:
+        run_client(ours("client"), server.port, f"-scenario={scenario}")
+
+
+# ---- do_exchange:echo, which arrow-go hasn't, with pyarrow ----
+
+def test_echo_with_pyarrow_client(ours, conformance):
+    with Server(ours("server"), "do_exchange:echo") as server, \
+            fl.connect(f"grpc+tcp://localhost:{server.port}") as client:
+        descriptor = fl.FlightDescriptor.for_command(b"echo")
+        writer, reader = client.do_exchange(descriptor)
+        schema = pa.schema([pa.field("x", pa.int32(), nullable=False)])
+        writer.begin(schema)
+        for i in range(4):
+            batch = pa.record_batch([pa.array([i, i + 1, i + 2], pa.int32())], schema=schema)
+            if i % 2 == 0:
+                writer.write_with_metadata(batch, str(i).encode())
+            else:
+                writer.write_batch(batch)
+            back = reader.read_chunk()
+            assert back.data.equals(batch)
+            expected = str(i).encode() if i % 2 == 0 else None
+            assert (back.app_metadata and back.app_metadata.to_pybytes()) == expected
+        writer.done_writing()
+        with pytest.raises(StopIteration):
+            reader.read_chunk()
+        writer.close()
+    conformance("do_exchange:echo", "server", "pyarrow")
+
+
+class EchoServer(fl.FlightServerBase):
+    def do_exchange(self, context, descriptor, reader, writer):
+        assert descriptor.command == b"echo"
+        begun = False
+        for chunk in reader:
+            if not begun:
+                writer.begin(chunk.data.schema)
+                begun = True
+            if chunk.app_metadata is not None:
+                writer.write_with_metadata(chunk.data, chunk.app_metadata)
+            else:
+                writer.write_batch(chunk.data)
+
+
+def test_echo_with_pyarrow_server(ours, conformance):
+    with EchoServer("grpc://localhost:0") as server:
+        run_client(ours("client"), server.port, "-scenario=do_exchange:echo")
+    conformance("do_exchange:echo", "client", "pyarrow")
+
+
+# ---- JSON mode ----
+
+def golden_tables():
+    """(name, JSON file, IPC stream) of Arrow's own test data, where it is."""
+    for file in sorted(GOLDEN.glob("cpp-21.0.0/generated_*.json.gz")):
+        name = file.name.removeprefix("generated_").removesuffix(".json.gz")
+        if name not in GO_LACKS:
+            yield name, file, file.with_name(f"generated_{name}.stream")
+
+
+TABLES = [*golden_tables(),
+          *((name, None, None) for name in arrow_json.TABLES)]
+
+
+@pytest.fixture
+def json_table(request, tmp_path):
+    """TABLE.json, with TABLE.stream beside it."""
+    name, file, stream = request.param
+    path = tmp_path / f"{name}.json"
+    if file is None:
+        arrow_json.write(arrow_json.TABLES[name], path)
+    else:
+        path.write_bytes(gzip.decompress(file.read_bytes()))
+        shutil.copy(stream, path.with_suffix(".stream"))
+    return path
+
+
+def every_table(test):
+    ids = [("golden-" if file else "own-") + name for name, file, _ in TABLES]
+    return pytest.mark.parametrize("json_table", TABLES, indirect=True, ids=ids)(test)
+
+
+@every_table
+def test_json_our_server_with_arrow_go(ours, arrow_go, json_table, conformance):
+    client = arrow_go("client")
+    with Server(ours("server")) as server:
+        run_client(client, server.port, f"-path={json_table}")
+    conformance("JSON mode", "server", "arrow-go")
+
+
+@every_table
+def test_json_our_client_with_arrow_go(ours, arrow_go, json_table, conformance):
+    with Server(arrow_go("server")) as server:
+        run_client(ours("client"), server.port, f"-path={json_table}")
+    conformance("JSON mode", "client", "arrow-go")
+
+
+@every_table
+def test_json_our_own_two_halves(ours, json_table):
+    with Server(ours("server")) as server:
+        run_client(ours("client"), server.port, f"-path={json_table}")
+
+
+# ---- the table in docs/PROTOCOL.md ----
+
+@pytest.fixture(scope="session")
+def conformance(request):
+    """Notes what has passed; with --write-conformance the table is written at the end."""
+    passed = {}
+
+    def note(scenario, half, peer):
+        passed.setdefault((scenario, half), {}).setdefault(peer, 0)
+        passed[scenario, half][peer] += 1
+    yield note
+    if request.config.getoption("--write-conformance"):
+        write_table(passed)
+
+
+def cell(passed, scenario, half):
+    peers = passed.get((scenario, half), {})
+    shown = [f"{peer}, {count} tables" if count > 1 else peer for peer, count in peers.items()]
+    return "; ".join(shown) or "not run"
+
+
+def write_table(passed):
+    path = ROOT / "docs/PROTOCOL.md"
+    rows = [f"| `{name}` | {cell(passed, name, 'server')} | {cell(passed, name, 'client')} |"
+            for name in [*SCENARIOS, "do_exchange:echo"]]
+    rows.append(f"| JSON mode | {cell(passed, 'JSON mode', 'server')} "
+                f"| {cell(passed, 'JSON mode', 'client')} |")
+    head = "| scenario | our server, with the client of | our client, with the server of |"
+    table = "\n".join([head, "|---|---|---|", *rows])
+    text = re.sub(r"(<!-- conformance -->\n).*?(<!-- end -->)", lambda m: f"{m[1]}{table}\n{m[2]}",
+                  path.read_text(), flags=re.S)
+    path.write_text(text)
