@@ -26,6 +26,7 @@ struct ipc_message {
     enum ipc_version version;
     int64_t body_length;
     struct slice header; /* the whole flatbuffer */
+    uint32_t metadata_count; /* pairs of custom_metadata */
 
     /* IPC_KIND_BATCH and IPC_KIND_DICTIONARY */
     int64_t rows;
@@ -67,6 +68,7 @@ struct ipc_message_parts {
     uint32_t variadic_count;
     int64_t dictionary_id;
     bool is_delta;
+    struct ipc_metadata metadata;
 };
 
 /* Writes the Message flatbuffer (size a multiple of 8) behind what is in `header`. */

@@ -66,15 +66,24 @@ enum fkv_status key_from_descriptor(const struct flight_descriptor *descriptor, 
     return buf->failed ? status_no_memory(error, size) : store_key_check(buf_slice(buf), error);
 }
 
-enum fkv_status check_call_options(const struct host_call *call, struct fkv_error *error)
+static bool is_known(const char *const *known, struct slice name)
+{
+    for (size_t i = 0; known != NULL && known[i] != NULL; i++)
+        if (slice_is(name, known[i]))
+            return true;
+    return false;
+}
+
+enum fkv_status check_call_options(const struct host_call *call, const char *const *known,
+                                   struct fkv_error *error)
 {
     struct wire_metadata metadata = host_call_all_metadata(call);
     for (size_t i = 0; i < metadata.count; i++) {
         struct slice name = metadata.pairs[i].name;
         char shown[key_shown_size];
-        if (slice_starts(name, "flightkv-"))
+        if (slice_starts(name, "flightkv-") && !is_known(known, name))
             return status_set(error, FKV_UNIMPLEMENTED,
-                              "call option '%s' is not one that this server has",
+                              "call option '%s' is not one that this call has",
                               key_shown(shown, name));
     }
     return FKV_OK;

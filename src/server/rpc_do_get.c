@@ -58,7 +58,7 @@ void rpc_do_get(void *context, struct host_call *call, struct slice ticket)
 {
     struct store_table *table = NULL;
     struct fkv_error error;
-    enum fkv_status status = check_call_options(call, &error);
+    enum fkv_status status = check_call_options(call, NULL, &error);
     if (status == FKV_OK)
         status = find_table(context, ticket, &table, &error);
     struct get *get = NULL;

@@ -38,7 +38,7 @@ static enum fkv_status find_described(struct cache *cache, const struct host_cal
 {
     struct buf key;
     buf_init(&key, host_call_alloc(call), store_key_bytes_max);
-    enum fkv_status status = check_call_options(call, error);
+    enum fkv_status status = check_call_options(call, NULL, error);
     if (status == FKV_OK)
         status = key_from_descriptor(descriptor, &key, error);
     if (status == FKV_OK) {
@@ -247,7 +247,7 @@ void rpc_list_flights(void *context, struct host_call *call, struct slice expres
 {
     const struct alloc *alloc = host_call_alloc(call);
     struct fkv_error error;
-    enum fkv_status status = check_call_options(call, &error);
+    enum fkv_status status = check_call_options(call, NULL, &error);
     struct listing *listing = NULL;
     if (status == FKV_OK && (listing = alloc_zero(alloc, sizeof *listing)) == NULL)
         status = status_no_memory(&error, sizeof *listing);
