@@ -163,12 +163,27 @@ enum fkv_status fkv_client_open(const char *uri, const struct fkv_client_options
     return client_open(alloc_system(), clock_system(), &connector, uri, options, ret, error);
 }
 
+enum fkv_status client_open_like(const struct fkv_client *client, struct fkv_client **ret,
+                                 struct fkv_error *error)
+{
+    const struct fkv_client_options options = {
+        .size = sizeof options,
+        .connect_timeout_ms = client->connect_timeout_ns / NS_PER_MS,
+        .call_timeout_ms = client->call_timeout_ns / NS_PER_MS,
+    };
+    char uri[net_uri_max];
+    net_uri_text(&client->uri, uri);
+    return client_open(client->alloc, client->clock, &client->connector, uri, &options, ret, error);
+}
+
 void fkv_client_close(struct fkv_client *client)
 {
     if (client == NULL)
         return;
     if (client->stream != NULL)
         client_stream_detach(client->stream);
+    if (client->streams != NULL)
+        client_streams_detach(client->streams);
     wire_pump_free(client->pump);
     client_pool_close(client->pool);
     alloc_free(client->alloc, client->scratch);
@@ -185,7 +200,7 @@ void fkv_client_cancel(struct fkv_client *client)
 enum fkv_status client_call_open(struct fkv_client *client, struct client_call *call,
                                  const struct client_call_options *options, struct fkv_error *error)
 {
-    if (client->stream != NULL)
+    if (client->stream != NULL || client->streams != NULL)
         return status_set(error, FKV_FAILED_PRECONDITION,
                           "the client still has a get in progress: read its stream to the end or "
                           "release it first");
@@ -206,10 +221,11 @@ enum fkv_status client_call_open(struct fkv_client *client, struct client_call *
 
     char agent[64];
     snprintf(agent, sizeof agent, "flightkv/%s", fkv_version());
-    const struct wire_pair pairs[] = {{slice_text("user-agent"), slice_text(agent)}};
+    const struct wire_pair pairs[] = {{slice_text("user-agent"), slice_text(agent)},
+                                      options->option};
     const struct wire_request request = {
         .path = options->path,
-        .metadata = {pairs, 1},
+        .metadata = {pairs, options->option.name.size > 0 ? 2 : 1},
         .timeout_ns = timeout_ns != 0 ? timeout_ns : UINT64_MAX,
         .receiver = options->receiver,
         .context = options->context,
