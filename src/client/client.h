@@ -97,9 +97,9 @@ enum fkv_status client_ask(struct fkv_client *client, const char *path, struct s
                            client_on_reply *on_reply, void *context, struct fkv_error *error);
 
 /* The same with a path, an option and a time-out of `options`. */
-enum fkv_status client_ask_with(struct fkv_client *client, const struct client_call_options *options,
-                                struct slice request, client_on_reply *on_reply, void *context,
-                                struct fkv_error *error);
+enum fkv_status client_ask_with(struct fkv_client *client,
+                                const struct client_call_options *options, struct slice request,
+                                client_on_reply *on_reply, void *context, struct fkv_error *error);
 
 #define CLIENT_PATH(method) "/arrow.flight.protocol.FlightService/" method
 

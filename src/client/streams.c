@@ -46,7 +46,7 @@ struct runner {
 
 struct streams {
     const struct alloc *alloc;
-    struct fkv_client *client; /* whose get it is; NULL once that is closed */
+    struct fkv_client *client;      /* whose get it is; NULL once that is closed */
     struct fkv_get_options options; /* of one part's get */
     struct flight_memory memory;
     struct buf reply; /* the info; schema and tickets point into both */
@@ -117,8 +117,8 @@ static enum fkv_status read_part(struct streams *streams, struct fkv_client *cli
 {
     struct ArrowArrayStream stream;
     struct ArrowArray array;
-    enum fkv_status status = fkv_get(client, part->ticket.data, part->ticket.size,
-                                     &streams->options, &stream, error);
+    enum fkv_status status =
+        fkv_get(client, part->ticket.data, part->ticket.size, &streams->options, &stream, error);
     if (status != FKV_OK)
         return status;
     while (status == FKV_OK && stream.get_next(&stream, &array) == 0 && array.release != NULL)

@@ -57,8 +57,8 @@ static enum fkv_status FKV_PRINTF(3, 4)
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
     write_path(&path, m->table, index);
-    enum fkv_status status = status_set(m->error, FKV_FAILED_PRECONDITION,
-                                        "field '%s' differs: %s", buf_c_text(&path), what);
+    enum fkv_status status = status_set(m->error, FKV_FAILED_PRECONDITION, "field '%s' differs: %s",
+                                        buf_c_text(&path), what);
     buf_done(&path);
     return status;
 }
@@ -68,8 +68,8 @@ static enum fkv_status differ_in_type(const struct matcher *m, uint32_t index)
     struct buf have, got;
     write_cut(&have, m->table->fields + index);
     write_cut(&got, m->put->fields + index);
-    enum fkv_status status = differ(m, index, "the table has %s, the put %s", buf_c_text(&have),
-                                    buf_c_text(&got));
+    enum fkv_status status =
+        differ(m, index, "the table has %s, the put %s", buf_c_text(&have), buf_c_text(&got));
     buf_done(&have);
     buf_done(&got);
     return status;
@@ -83,9 +83,8 @@ static enum fkv_status differ_in_columns(const struct matcher *m)
     struct slice name = more->fields[less->field_count].name;
     return status_set(m->error, FKV_FAILED_PRECONDITION,
                       "column '%.*s' is only in the %s: the table has %u columns, the put %u",
-                      ipc_name_shown(name), (const char *)name.data,
-                      put_has_more ? "put" : "table", (unsigned)m->table->column_count,
-                      (unsigned)m->put->column_count);
+                      ipc_name_shown(name), (const char *)name.data, put_has_more ? "put" : "table",
+                      (unsigned)m->table->column_count, (unsigned)m->put->column_count);
 }
 
 /* ---- metadata ---- */
@@ -200,8 +199,9 @@ static enum fkv_status match_field(const struct matcher *m, uint32_t index)
     if (!ipc_type_same_but_children(have, got) || !same_encoding(have, got))
         return differ_in_type(m, index);
     if (have->nullable != got->nullable)
-        return differ(m, index, "the table has it %s null, the put %s",
-                      have->nullable ? "may be" : "not", got->nullable ? "may be" : "not");
+        return differ(m, index, "in the table it is %s, in the put %s",
+                      have->nullable ? "nullable" : "not null",
+                      got->nullable ? "nullable" : "not null");
     return match_metadata(m, index);
 }
 

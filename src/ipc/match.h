@@ -8,8 +8,8 @@
 
 /* Compares what a schema means: metadata version, endianness, fields with their names, types,
  * nullability, dictionary encoding and metadata (in any order), the schema's own metadata.
- * Dictionary ids may differ. FAILED_PRECONDITION names the first difference, with its path, what the
- * table has and what was put. */
+ * Dictionary ids may differ. FAILED_PRECONDITION names the first difference, with its path, what
+ * the table has and what was put. */
 enum fkv_status ipc_schema_match(const struct ipc_schema *table, const struct ipc_schema *put,
                                  struct fkv_error *error);
 

@@ -297,7 +297,8 @@ static enum fkv_status rename_in(uint8_t *memory, const struct ipc_message *mess
     struct ipc_node *nodes = (struct ipc_node *)(void *)memory;
     struct ipc_buffer *buffers = (struct ipc_buffer *)(void *)(nodes + message->node_count);
     int64_t *counts = (int64_t *)(void *)(buffers + message->buffer_count);
-    struct ipc_key_value *pairs = (struct ipc_key_value *)(void *)(counts + message->variadic_count);
+    struct ipc_key_value *pairs =
+        (struct ipc_key_value *)(void *)(counts + message->variadic_count);
     struct ipc_fb fb;
     struct ipc_fb_table root = ipc_fb_begin(&fb, message->header, error);
     struct ipc_fb_vector metadata = ipc_fb_vector(&fb, root, MESSAGE_METADATA, 4);

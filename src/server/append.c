@@ -83,13 +83,14 @@ enum fkv_status append_header(struct append *append, const struct ipc_message *m
     return status;
 }
 
-/* The only message that makes the dictionary of this id; NULL when there is none or several do. */
+/* The only message that makes the dictionary of this id; NULL when there is none or several do. One
+ * that wasn't found within the bound counts as none: it is stored again, and found from then on. */
 static const struct table_dictionary *alone_in_force(const struct buf *in_force, int64_t id)
 {
     const struct table_dictionary *found = NULL;
     for (size_t i = 0; i < dictionaries_count(in_force); i++) {
         const struct table_dictionary *one = dictionaries_at(in_force, i);
-        if (one->id == id && found != NULL)
+        if (one->id == id && (found != NULL || one->is_delta))
             return NULL;
         if (one->id == id)
             found = one;
@@ -103,7 +104,7 @@ static enum fkv_status find_in_force(struct append *append, const struct store_t
     if (append->has_in_force)
         return FKV_OK;
     append->has_in_force = true;
-    return dictionaries_in_force(base, append->table_schema, base->messages, append->alloc,
+    return dictionaries_in_force(base, append->table_schema, base->messages, true, append->alloc,
                                  append->limits, &append->in_force, error);
 }
 
@@ -179,7 +180,8 @@ enum fkv_status append_settle(struct append *append, struct store_put *put,
 
 /* ---- another version at the commit ---- */
 
-/* The message of `current` with the same values as what was dropped; *ret NULL: none is in force. */
+/* The message of `current` with the same values as what was dropped; *ret NULL: none is in force.
+ */
 static enum fkv_status find_again(const struct append *append, const struct store_table *base,
                                   const struct table_dictionary *dropped,
                                   const struct store_table *current, const struct buf *in_force,
@@ -211,7 +213,7 @@ static enum fkv_status find_dropped(struct append *append, const struct store_ta
     const struct table_dictionary *now = NULL;
     enum fkv_status status = FKV_OK;
     if (count > 0)
-        status = dictionaries_in_force(current, schema, current->messages, append->alloc,
+        status = dictionaries_in_force(current, schema, current->messages, true, append->alloc,
                                        append->limits, &in_force, error);
     *ret_all = true;
     for (size_t i = 0; i < count && status == FKV_OK && *ret_all; i++) {

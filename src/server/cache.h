@@ -52,8 +52,8 @@ const char *key_shown(char ret[key_shown_size], struct slice key);
 
 enum fkv_status key_not_found(struct slice key, struct fkv_error *error);
 
-/* Refuses request metadata named flightkv-* that the call hasn't: UNIMPLEMENTED names it. `known` are
- * the names that it has, ended by NULL; NULL: none. */
+/* Refuses request metadata named flightkv-* that the call hasn't: UNIMPLEMENTED names it. `known`
+ * are the names that it has, ended by NULL; NULL: none. */
 enum fkv_status check_call_options(const struct host_call *call, const char *const *known,
                                    struct fkv_error *error);
 

@@ -22,8 +22,10 @@ static enum fkv_status look_at(struct search *s, uint64_t index, struct fkv_erro
         return status;
     const struct ipc_id_pair *pair = ipc_id_map_find(&s->ids, message.dictionary_id);
     if (pair == NULL)
-        return status_set(error, FKV_INTERNAL, "a stored dictionary has id %lld, which the schema "
-                          "doesn't have", (long long)message.dictionary_id);
+        return status_set(error, FKV_INTERNAL,
+                          "a stored dictionary has id %lld, which the schema "
+                          "doesn't have",
+                          (long long)message.dictionary_id);
     bool *is_whole = &s->is_whole[pair - s->ids.pairs];
     if (*is_whole)
         return FKV_OK;
@@ -45,8 +47,9 @@ static void reverse(struct buf *found, size_t from)
 
 enum fkv_status dictionaries_in_force(const struct store_table *table,
                                       const struct ipc_schema *schema, uint64_t end,
-                                      const struct alloc *alloc, const struct ipc_limits *limits,
-                                      struct buf *ret, struct fkv_error *error)
+                                      bool is_bounded, const struct alloc *alloc,
+                                      const struct ipc_limits *limits, struct buf *ret,
+                                      struct fkv_error *error)
 {
     struct search s = {.table = table, .limits = limits, .found = ret};
     size_t before = dictionaries_count(ret);
@@ -56,7 +59,8 @@ enum fkv_status dictionaries_in_force(const struct store_table *table,
     s.is_whole = alloc_array(alloc, s.ids.count, sizeof *s.is_whole);
     if (s.is_whole == NULL)
         status = status_no_memory(error, s.ids.count);
-    while (status == FKV_OK && s.whole_count < s.ids.count) {
+    uint64_t steps_left = is_bounded ? 256 + 4 * (uint64_t)s.ids.count : UINT64_MAX;
+    while (status == FKV_OK && s.whole_count < s.ids.count && steps_left-- > 0) {
         end = store_table_last_dictionary(table, end);
         if (end == 0)
             break;

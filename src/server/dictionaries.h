@@ -15,12 +15,14 @@ struct table_dictionary {
 
 /* The messages that make the dictionaries in force before message `end`: of each id the last whole
  * one and the deltas behind it. Appends struct table_dictionary to `ret`, in the table's order.
- * `schema` is the table's. Looks at dictionary messages only, backwards, until it has all ids.
+ * `schema` is the table's. Looks at dictionary messages only, backwards, until it has all ids; with
+ * `is_bounded` at 256 and 4 an id at most, and then ids may be missing, or have deltas only.
  * RESOURCE_EXHAUSTED. */
 enum fkv_status dictionaries_in_force(const struct store_table *table,
                                       const struct ipc_schema *schema, uint64_t end,
-                                      const struct alloc *alloc, const struct ipc_limits *limits,
-                                      struct buf *ret, struct fkv_error *error);
+                                      bool is_bounded, const struct alloc *alloc,
+                                      const struct ipc_limits *limits, struct buf *ret,
+                                      struct fkv_error *error);
 
 static inline size_t dictionaries_count(const struct buf *found)
 {

@@ -9,7 +9,7 @@
 /* Sent are the schema, the dictionaries in force before a part, and messages [next, end). */
 struct get {
     struct store_table *table;
-    bool is_begun; /* the schema is sent */
+    bool is_begun;           /* the schema is sent */
     struct buf dictionaries; /* of struct table_dictionary */
     size_t next_dictionary;
     uint64_t next;
@@ -96,8 +96,8 @@ static enum fkv_status begin_part(struct get *get, struct cache *cache, struct s
         return FKV_OK;
     status = ipc_schema_decode(alloc, get->table->schema, &cache->ipc_limits, &schema, error);
     if (status == FKV_OK)
-        status = dictionaries_in_force(get->table, schema, part.first, alloc, &cache->ipc_limits,
-                                       &get->dictionaries, error);
+        status = dictionaries_in_force(get->table, schema, part.first, false, alloc,
+                                       &cache->ipc_limits, &get->dictionaries, error);
     ipc_schema_free(schema);
     return status;
 }

@@ -82,9 +82,8 @@ static enum fkv_status put_metadata(struct put *put, const struct flight_data_re
 static enum fkv_status begin_append(struct put *put, const struct flight_data_reader *data,
                                     bool *ret_done, struct fkv_error *error)
 {
-    enum fkv_status status =
-        append_begin(&put->append, put->cache->store, buf_slice(&put->key), put->store,
-                     ipc_verifier_schema(put->verifier), error);
+    enum fkv_status status = append_begin(&put->append, put->cache->store, buf_slice(&put->key),
+                                          put->store, ipc_verifier_schema(put->verifier), error);
     *ret_done = store_put_base(put->store) != NULL;
     if (status != FKV_OK || !*ret_done || !data->has_app_metadata)
         return status;

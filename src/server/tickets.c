@@ -45,10 +45,11 @@ enum fkv_status ticket_check(const struct ticket_part *part, const struct store_
                           "the table under key '%s' has changed, call GetFlightInfo again",
                           key_shown(shown, part->key));
     if (part->first < 1 || part->first > part->end || part->end > table->messages)
-        return status_set(error, FKV_INVALID_ARGUMENT,
-                          "the ticket is for messages %llu to %llu of key '%s', which has 1 to %llu",
-                          (unsigned long long)part->first, (unsigned long long)part->end,
-                          key_shown(shown, part->key), (unsigned long long)table->messages);
+        return status_set(
+            error, FKV_INVALID_ARGUMENT,
+            "the ticket is for messages %llu to %llu of key '%s', which has 1 to %llu",
+            (unsigned long long)part->first, (unsigned long long)part->end,
+            key_shown(shown, part->key), (unsigned long long)table->messages);
     return FKV_OK;
 }
 

@@ -123,8 +123,8 @@ void store_put_abort(struct store_put *put); /* NULL is allowed */
 
 /* ---- appending ---- */
 
-/* The put appends to `base`, a table under its key, on which it takes a reference: its messages come
- * behind those, without a schema of their own. Before the first message. */
+/* The put appends to `base`, a table under its key, on which it takes a reference: its messages
+ * come behind those, without a schema of their own. Before the first message. */
 void store_put_extend(struct store_put *put, struct store_table *base);
 
 /* What the put appends to; NULL: nothing. */
@@ -134,9 +134,9 @@ struct store_table *store_put_base(const struct store_put *put);
  * a store_put_message. */
 void store_put_undo(struct store_put *put);
 
-/* What is under the put's key at its commit isn't its base: `current` (NULL: nothing). Answers FKV_OK
- * when the put's messages may be appended to that, or whatever store_put_append is to fail with.
- * May use the three functions below, and no others on the put. */
+/* What is under the put's key at its commit isn't its base: `current` (NULL: nothing). Answers
+ * FKV_OK when the put's messages may be appended to that, or whatever store_put_append is to fail
+ * with. May use the three functions below, and no others on the put. */
 typedef enum fkv_status store_rebase(void *context, struct store_put *put,
                                      struct store_table *current, struct fkv_error *error);
 
@@ -162,8 +162,8 @@ struct store_table *store_peek(struct store *store,
                                struct slice key); /* counts neither hit nor miss */
 void store_table_unref(struct store_table *table);
 
-/* index < table->messages. The slices are valid as long as the table is held. Takes as many steps as
- * the number of appends has binary digits. */
+/* index < table->messages. The slices are valid as long as the table is held. Takes as many steps
+ * as the number of appends has binary digits. */
 struct store_message store_table_message(const struct store_table *table, uint64_t index);
 
 /* The index of the last message of STORE_DICTIONARY before the one at `end` (at most

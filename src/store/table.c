@@ -64,8 +64,8 @@ static void fill(struct table *table, const struct store_put *put, struct part *
     public->descriptor = copy(bytes + put->key.size, put->descriptor);
     public->memory_bytes = own_bytes > 0 ? heap_cost(own_bytes) : 0;
     for (size_t i = 0; i < root_count; i++) {
-    public->messages += roots[i]->messages;
-    public->memory_bytes += roots[i]->memory_bytes;
+        public->messages += roots[i]->messages;
+        public->memory_bytes += roots[i]->memory_bytes;
     }
     if (put->base != NULL)
         add_totals(public, &put->base->public);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Appends and parts over the in-memory transport. */
 #include "flow/flow.h"
+#include "flow/streams.h"
 #include "flow/tables.h"
+#include "ipc/match.h"
+#include "ipc/verify.h"
 
 static struct fkv_error error;
 
@@ -106,13 +109,21 @@ static void what_happens_meanwhile_comes_first(void **state)
         struct table_rule meanwhile;
         struct table_rule expected;
     } rows[] = {
-        {true, MEANWHILE_APPEND, {.seed = 10, .batches = 1, .rows = 10},
+        {true,
+         MEANWHILE_APPEND,
+         {.seed = 10, .batches = 1, .rows = 10},
          {.seed = 0, .batches = 4, .rows = 10}},
-        {false, MEANWHILE_APPEND, {.seed = 10, .batches = 1, .rows = 10},
+        {false,
+         MEANWHILE_APPEND,
+         {.seed = 10, .batches = 1, .rows = 10},
          {.seed = 10, .batches = 3, .rows = 10}},
-        {true, MEANWHILE_REPLACE, {.seed = 10, .batches = 1, .rows = 10},
+        {true,
+         MEANWHILE_REPLACE,
+         {.seed = 10, .batches = 1, .rows = 10},
          {.seed = 10, .batches = 3, .rows = 10}},
-        {false, MEANWHILE_REPLACE, {.seed = 10, .batches = 1, .rows = 10},
+        {false,
+         MEANWHILE_REPLACE,
+         {.seed = 10, .batches = 1, .rows = 10},
          {.seed = 10, .batches = 3, .rows = 10}},
         {true, MEANWHILE_DELETE, {0}, {.seed = 20, .batches = 2, .rows = 10}},
     };
@@ -217,9 +228,104 @@ static void each_allocation_fails_once(void **state)
     assert_true(n > 50);
 }
 
+/* ---- streams of official writers, under other ids ---- */
+
+static const struct ipc_limits limits = {.depth_max = 64,
+                                         .fields_max = 1000,
+                                         .header_bytes_max = 1 << 24,
+                                         .decompressed_bytes_max = 1 << 30};
+
+/* Each id plus 1,000. */
+static void rename_message(struct raw_message *message, struct buf *header)
+{
+    struct ipc_message decoded;
+    struct ipc_schema *schema;
+    buf_init(header, alloc_system(), 1 << 24);
+    assert_ok(ipc_message_decode(message->header, &limits, &decoded, &error));
+    if (decoded.kind == IPC_KIND_SCHEMA) {
+        assert_ok(ipc_schema_decode(alloc_system(), message->header, &limits, &schema, &error));
+        for (uint32_t i = 0; i < schema->field_count; i++)
+            schema->fields[i].dictionary.id += 1000;
+        assert_ok(ipc_schema_encode(schema, header, &error));
+        ipc_schema_free(schema);
+    } else if (decoded.kind == IPC_KIND_DICTIONARY) {
+        assert_ok(ipc_message_rename(alloc_system(), &decoded, decoded.dictionary_id + 1000, header,
+                                     &error));
+    }
+    if (header->size > 0)
+        message->header = buf_slice(header);
+}
+
+/* Cuts the next message off what raw_get gave. */
+static struct raw_message next_raw(struct slice *rest)
+{
+    struct slice head = slice_take(rest, 25);
+    struct raw_message message;
+    message.header = slice_take(rest, load_le64(head.data));
+    message.app_metadata = slice_take(rest, load_le64(head.data + 8));
+    message.body = slice_take(rest, load_le64(head.data + 16));
+    message.has_app_metadata = head.data[24] != 0;
+    return message;
+}
+
+/* Every message of `renamed` fits the schema before it, and has the body of its like in `same`. */
+static void assert_alike(struct slice renamed, struct slice same)
+{
+    struct ipc_verifier *verifier = ipc_verifier_new(alloc_system(), &limits);
+    while (renamed.size > 0) {
+        struct ipc_message message;
+        struct raw_message one = next_raw(&renamed), other = next_raw(&same);
+        assert_ok(ipc_verifier_header(verifier, one.header, &message, &error));
+        assert_ok(ipc_verifier_body(verifier, &message, one.body, &error));
+        assert_true(slice_equal(one.body, other.body));
+    }
+    assert_int_equal(same.size, 0);
+    assert_ok(ipc_verifier_end(verifier, &error));
+    ipc_verifier_free(verifier);
+}
+
+static void append_renamed(void *context, const char *path, struct slice stream)
+{
+    (void)path;
+    struct fkv_client *client = context;
+    static struct cut_stream cut;
+    static struct buf headers[stream_messages_max];
+    stream_cut(stream, &cut);
+    if (cut.has_rest || raw_put(client, "renamed", cut.messages, cut.count, &error) != FKV_OK)
+        return;
+    struct buf renamed, same;
+    buf_init(&renamed, alloc_system(), SIZE_MAX);
+    buf_init(&same, alloc_system(), SIZE_MAX);
+    assert_ok(raw_put(client, "same", cut.messages, cut.count, &error));
+    assert_ok(raw_append(client, "same", cut.messages, cut.count, &error));
+    for (size_t i = 0; i < cut.count; i++)
+        rename_message(&cut.messages[i], &headers[i]);
+    assert_ok(raw_append(client, "renamed", cut.messages, cut.count, &error));
+    assert_ok(raw_get(client, "renamed", &renamed, &error));
+    assert_ok(raw_get(client, "same", &same, &error));
+    assert_alike(buf_slice(&renamed), buf_slice(&same));
+    for (size_t i = 0; i < cut.count; i++)
+        buf_done(&headers[i]);
+    buf_done(&renamed);
+    buf_done(&same);
+}
+
+static void other_ids_become_those_of_the_table(void **state)
+{
+    (void)state;
+    struct flow flow;
+    flow_init(&flow, alloc_system(), NULL);
+    struct fkv_client *client = flow_client(&flow);
+    assert_true(streams_each(streams_own, append_renamed, client) > 0);
+    if (streams_further() != NULL)
+        streams_each(streams_further(), append_renamed, client);
+    flow_done(&flow);
+}
+
 int main(void)
 {
-    RUN_TESTS(cmocka_unit_test(appended_tables_come_back_in_any_pieces),
+    RUN_TESTS(cmocka_unit_test(other_ids_become_those_of_the_table),
+              cmocka_unit_test(appended_tables_come_back_in_any_pieces),
               cmocka_unit_test(a_reader_keeps_the_version_it_began_with),
               cmocka_unit_test(what_happens_meanwhile_comes_first),
               cmocka_unit_test(a_killed_append_leaves_nothing),

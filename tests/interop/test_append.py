@@ -129,7 +129,7 @@ def test_schemas_of_other_bytes_and_the_same_meaning_match(client):
     (pa.field("a", pa.struct([("x", pa.list_(pa.int16()))])),
      r"field 'a\.x\.item' differs: the table has int8, the put int16"),
     (pa.field("a", pa.struct([("x", pa.list_(pa.int8()))]), nullable=False),
-     r"field 'a' differs: the table has it may be null, the put not"),
+     r"field 'a' differs: in the table it is nullable, in the put not null"),
     (pa.field("a", pa.struct([("x", pa.list_(pa.int8()))]), metadata={"k": "v"}),
      r"field 'a' differs: the put has other metadata under 'k'"),
 ])

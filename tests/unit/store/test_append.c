@@ -79,7 +79,7 @@ static void appends_make_the_same_table_as_one_put(void **state)
 {
     (void)state;
     struct fixture f = fixture_open(alloc_system(), 64 * MIB);
-    for (size_t appends = 0; appends < 40; appends++) {
+    for (size_t appends = 0; appends < 18; appends++) {
         struct store_table *whole, *table = NULL;
         assert_ok(put_table(f.store, "whole", 1, 1 + 3 * appends, 70000, &whole, &error));
         assert_ok(put_table(f.store, "grown", 1, 1, 70000, &table, &error));
@@ -350,9 +350,9 @@ static void *append_often(void *context)
         const struct store_message batch = {
             .kind = STORE_BATCH, .rows = 1, .header = slice_text("header of a batch")};
         struct store_table *base = store_peek(appender->store, slice_text("k"));
-        assert_int_equal(store_put_begin(appender->store, slice_text("k"), slice_of(NULL, 0), &put,
-                                         &mine),
-                         FKV_OK);
+        assert_int_equal(
+            store_put_begin(appender->store, slice_text("k"), slice_of(NULL, 0), &put, &mine),
+            FKV_OK);
         store_put_extend(put, base);
         store_table_unref(base);
         assert_int_equal(put_message(put, &batch, appender->seed, 200, 100, &mine), FKV_OK);
@@ -384,8 +384,8 @@ static void appends_at_once_all_land(void **state)
     assert_ok(put_table(f.store, "k", 0, 1, 200, NULL, &error));
     for (size_t i = 0; i <= appenders; i++) {
         actors[i] = (struct appender){.store = f.store, .seed = i};
-        assert_int_equal(pthread_create(&threads[i], NULL, i < appenders ? append_often : read_often,
-                                        &actors[i]),
+        assert_int_equal(pthread_create(&threads[i], NULL,
+                                        i < appenders ? append_often : read_often, &actors[i]),
                          0);
     }
     for (size_t i = 0; i <= appenders; i++)
@@ -450,8 +450,7 @@ static void a_failed_allocation_leaves_nothing(void **state)
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(appends_make_the_same_table_as_one_put),
-              cmocka_unit_test(a_missing_key_is_made),
-              cmocka_unit_test(readers_keep_their_version),
+              cmocka_unit_test(a_missing_key_is_made), cmocka_unit_test(readers_keep_their_version),
               cmocka_unit_test(memory_is_counted_once),
               cmocka_unit_test(an_aborted_append_leaves_nothing),
               cmocka_unit_test(a_put_of_nothing_gives_the_table),
