@@ -61,8 +61,8 @@ const struct command cmd_put = {
         "FILE is Parquet (.parquet) or Arrow IPC, file or stream (.arrow, .arrows, .feather,\n"
         ".ipc); - reads an Arrow IPC stream from standard input. The file is read piecewise.\n"
         "What was under the key is replaced when all of the table has arrived, and stays if\n"
-        "anything fails; with --append it gets longer. In KEY, %XX stands for a byte and %25 for a "
-        "percent sign.\n",
+        "anything fails; with --append it gets longer. In KEY, %XX stands for a byte and %25\n"
+        "for a percent sign.\n",
     .examples = "  flightkv put prices prices.parquet\n"
                 "  flightkv put prices prices.arrow --server grpc+tcp://db1:6666\n"
                 "  flightkv put prices today.parquet --append\n"
