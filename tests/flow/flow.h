@@ -70,6 +70,11 @@ struct raw_message {
 enum fkv_status raw_put(struct fkv_client *client, const char *key,
                         const struct raw_message *messages, size_t count, struct fkv_error *error);
 
+/* The same, behind what is there. */
+enum fkv_status raw_append(struct fkv_client *client, const char *key,
+                           const struct raw_message *messages, size_t count,
+                           struct fkv_error *error);
+
 /* Gets what is stored, byte for byte: FlightData messages without descriptors, each as its header,
  * app_metadata and body behind their lengths (three little-endian uint64 and a flag byte). */
 enum fkv_status raw_get(struct fkv_client *client, const char *key, struct buf *ret,
