@@ -84,18 +84,26 @@ struct fkv_progress {
 };
 typedef bool (*fkv_progress_callback)(void *context, const struct fkv_progress *progress);
 
+enum fkv_put_mode {
+    FKV_PUT_REPLACE = 0, /* in place of what was there */
+    FKV_PUT_APPEND = 1,  /* behind what is there, if anything is */
+};
+
 struct fkv_put_options {
     size_t size;
     uint64_t timeout_ms;  /* 0: the client's */
     bool path_descriptor; /* name the table by a PATH descriptor of one segment, not by a CMD */
     fkv_progress_callback progress;
     void *progress_context;
+    enum fkv_put_mode mode;
 };
 
-/* Stores the stream's table under the key, in place of what was there: whole or not at all. Takes
+/* Stores the stream's table under the key: whole or not at all. Takes
  * the stream over and releases it, also on failure. `ret` may be NULL. Buffers are sent from where
  * they are; batches keep their boundaries.
- * INVALID_ARGUMENT for a bad key or table, RESOURCE_EXHAUSTED when the server has no room. */
+ * INVALID_ARGUMENT for a bad key or table, RESOURCE_EXHAUSTED when the server has no room,
+ * FAILED_PRECONDITION when a table is to be appended to that has another schema: the message names
+ * the first difference. */
 FKV_API enum fkv_status fkv_put(struct fkv_client *client, const void *key, size_t key_size,
                                 struct ArrowArrayStream *stream,
                                 const struct fkv_put_options *options, struct fkv_progress *ret,
@@ -110,8 +118,8 @@ enum {
 
 struct fkv_get_options {
     size_t size;
-    uint64_t timeout_ms;
-    unsigned flags; /* FKV_GET_... */
+    uint64_t timeout_ms; /* with `streams`, of each call */
+    unsigned flags;      /* FKV_GET_... */
     /* Only these columns, in this order: names separated by commas, fields of structs by dots
      * ("a,b.c"). In a name, %2C is a comma, %2E a dot, %25 a percent sign. NULL: all.
      * INVALID_ARGUMENT for one that isn't there. */
@@ -121,6 +129,12 @@ struct fkv_get_options {
     const char *rows;
     /* No message from the server is larger: batches come in parts. 0: no limit. */
     uint64_t max_message_bytes;
+    /* Over how many connections at once, each with a thread of the library's, at most 64; 0 and 1:
+     * over the client's own, without a thread. Batches keep their order; about 64 MiB are received
+     * ahead of the consumer, or a 256th of the table for each connection where that is more. A
+     * table that changes meanwhile ends the stream with NOT_FOUND. Not together with `rows`:
+     * INVALID_ARGUMENT. */
+    uint64_t streams;
 };
 
 /* Gives the table under the key as a stream. Batches are received as they are asked for; their

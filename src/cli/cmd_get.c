@@ -8,10 +8,11 @@
 #include "cli/preview.h"
 #include "cli/transfer.h"
 
-enum { rows_shown = 5, rows_shown_max = 1000 };
+enum { rows_shown = 5, rows_shown_max = 1000, streams_max = 64 };
 
 struct get {
     struct cli *cli;
+    size_t streams;
     struct transfer transfer;
     const char *columns; /* NULL: all */
     const char *rows;    /* NULL: all */
@@ -37,13 +38,14 @@ static enum fkv_status open_stream(struct get *get, struct ArrowArrayStream *ret
                                    struct fkv_error *error)
 {
     struct ArrowArrayStream stream;
-    struct fkv_get_options options = {.size = sizeof options,
-                                      .flags = FKV_GET_CHECK_VALUES,
-                                      .columns = get->columns,
-                                      .rows = get->rows};
+    struct fkv_get_options get_options = {.size = sizeof get_options,
+                                          .flags = FKV_GET_CHECK_VALUES,
+                                          .columns = get->columns,
+                                          .rows = get->rows,
+                                          .streams = get->streams};
     const struct buf *key = &get->cli->key;
     enum fkv_status status =
-        fkv_get(get->cli->client, key->data, key->size, &options, &stream, error);
+        fkv_get(get->cli->client, key->data, key->size, &get_options, &stream, error);
     if (status == FKV_OK)
         *ret = transfer_stream(&get->transfer, &stream);
     return status;
@@ -92,15 +94,18 @@ static int get_to_preview(struct get *get, const struct preview_options *options
     return CLI_DONE;
 }
 
-static int parse_rows(const struct cli *cli, const char *text, size_t *ret)
+/* The value of an option, or `fallback` where it wasn't said. */
+static int parse_count(const struct cli *cli, const struct parsed *parsed, const char *name,
+                       size_t fallback, size_t most, size_t *ret)
 {
+    const char *text = parsed_value(parsed, name);
     char *end;
     errno = 0;
-    unsigned long value = text != NULL ? strtoul(text, &end, 10) : rows_shown;
+    unsigned long value = text != NULL ? strtoul(text, &end, 10) : fallback;
     if (text != NULL &&
-        (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value > rows_shown_max))
-        return cli_error(cli, CLI_USAGE, "--show: '%s' isn't a whole number from 0 to %d", text,
-                         rows_shown_max);
+        (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value > most))
+        return cli_error(cli, CLI_USAGE, "--%s: '%s' isn't a whole number from 0 to %zu", name,
+                         text, most);
     *ret = value;
     return CLI_DONE;
 }
@@ -118,7 +123,7 @@ static int preview(struct get *get, const struct parsed *parsed)
     const struct cli *cli = get->cli;
     struct preview_options options = {.width = terminal_width(cli->out, 0),
                                       .has_color = cli->has_color};
-    int exit_code = parse_rows(cli, parsed_value(parsed, "show"), &options.rows);
+    int exit_code = parse_count(cli, parsed, "show", rows_shown, rows_shown_max, &options.rows);
     if (exit_code == CLI_DONE)
         exit_code = cli_connect(get->cli);
     if (exit_code == CLI_DONE)
@@ -155,9 +160,11 @@ static int run(struct cli *cli, const struct parsed *parsed)
         return cli_error(cli, CLI_USAGE, "--rows: '%s' isn't START:STOP, as in 10:20, 10: or :20",
                          rows);
     int exit_code = cli_key(cli, parsed->arguments[0]);
+    struct get get = {.cli = cli, .columns = parsed_value(parsed, "columns"), .rows = rows};
+    if (exit_code == CLI_DONE)
+        exit_code = parse_count(cli, parsed, "streams", 1, streams_max, &get.streams);
     if (exit_code != CLI_DONE)
         return exit_code;
-    struct get get = {.cli = cli, .columns = parsed_value(parsed, "columns"), .rows = rows};
     return is_preview ? preview(&get, parsed) : transfer(&get, parsed);
 }
 
@@ -183,6 +190,10 @@ static const struct option options[] = {
      .argument = "N",
      .default_value = "5",
      .help = "Show the first N and the last N rows, also into a pipe"},
+    {.name = "streams",
+     .argument = "N",
+     .default_value = "1",
+     .help = "Fetch over N connections at once, for networks where one isn't fast enough"},
     {0},
 };
 

@@ -5,7 +5,8 @@
 
 #include "cli/transfer.h"
 
-static int put(const struct cli *cli, const char *path, struct table_source *source)
+static int put(const struct cli *cli, const char *path, struct table_source *source,
+               enum fkv_put_mode mode)
 {
     struct fkv_error error;
     struct fkv_progress result;
@@ -13,16 +14,19 @@ static int put(const struct cli *cli, const char *path, struct table_source *sou
     transfer_begin(&transfer, cli, "Putting");
     transfer.source = source;
     struct ArrowArrayStream stream = transfer_stream(&transfer, &source->stream);
-    struct fkv_put_options options = {
-        .size = sizeof options, .progress = transfer_progress, .progress_context = &transfer};
+    struct fkv_put_options put_options = {.size = sizeof put_options,
+                                          .progress = transfer_progress,
+                                          .progress_context = &transfer,
+                                          .mode = mode};
     enum fkv_status status =
-        fkv_put(cli->client, cli->key.data, cli->key.size, &stream, &options, &result, &error);
+        fkv_put(cli->client, cli->key.data, cli->key.size, &stream, &put_options, &result, &error);
     transfer_end(&transfer);
     if (transfer.tap.failure.status != FKV_OK)
         table_source_blame(path, transfer.tap.failure.status, &transfer.tap.failure);
     if (status != FKV_OK)
         return transfer_fail(&transfer, cli, &error, cli_fail);
-    return transfer_report(&transfer, cli, "Put", path, &result);
+    return transfer_report(&transfer, cli, mode == FKV_PUT_APPEND ? "Appended to" : "Put", path,
+                           &result);
 }
 
 /* "put FILE KEY" is what other programs' copying commands look like. */
@@ -49,10 +53,18 @@ static int run(struct cli *cli, const struct parsed *parsed)
         return fail_open(cli, parsed, &error);
     exit_code = cli_connect(cli);
     if (exit_code == CLI_DONE)
-        exit_code = put(cli, path, &source);
+        exit_code = put(cli, path, &source,
+                        parsed_has(parsed, "append") ? FKV_PUT_APPEND : FKV_PUT_REPLACE);
     table_source_done(&source);
     return exit_code;
 }
+
+static const struct option options[] = {
+    {.name = "append",
+     .letter = 'a',
+     .help = "Put the rows behind those of the key's table, whose schema must be the same"},
+    {0},
+};
 
 const struct command cmd_put = {
     .name = "put",
@@ -62,10 +74,13 @@ const struct command cmd_put = {
         "FILE is Parquet or Arrow IPC, file or stream, whatever its name; - reads an Arrow IPC\n"
         "stream from standard input. The file is read piecewise.\n"
         "What was under the key is replaced when all of the table has arrived, and stays if\n"
-        "anything fails. In KEY, %XX stands for a byte and %25 for a percent sign.\n",
+        "anything fails; with --append it gets longer. In KEY, %XX stands for a byte and %25\n"
+        "for a percent sign.\n",
     .examples = "  flightkv put prices prices.parquet\n"
                 "  flightkv put prices prices.arrow --server grpc+tcp://db1:6666\n"
+                "  flightkv put prices today.parquet --append\n"
                 "  flightkv get prices | flightkv put prices/copy -\n",
+    .options = options,
     .arguments_least = 2,
     .arguments_most = 2,
     .flags = COMMAND_CALLS_SERVER | COMMAND_HAS_JSON,

@@ -26,8 +26,8 @@ static enum fkv_status info_key(const struct flight_info *info, struct buf *ret,
     return ret->failed ? status_no_memory(error, ret->size) : FKV_OK;
 }
 
-static enum fkv_status info_schema(const struct alloc *alloc, struct slice encapsulated,
-                                   struct ArrowSchema *ret, struct fkv_error *error)
+enum fkv_status client_export_schema(const struct alloc *alloc, struct slice encapsulated,
+                                     struct ArrowSchema *ret, struct fkv_error *error)
 {
     const struct ipc_limits limits = IPC_LIMITS_DEFAULT;
     struct slice header;
@@ -53,7 +53,7 @@ static enum fkv_status table_info(const struct alloc *alloc, struct slice messag
     if (status == FKV_OK)
         status = info_key(&info, key, error);
     if (status == FKV_OK)
-        status = info_schema(alloc, info.schema, &filled.schema, error);
+        status = client_export_schema(alloc, info.schema, &filled.schema, error);
     if (status == FKV_OK) {
         filled.key = key->data;
         filled.key_size = key->size;

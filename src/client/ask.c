@@ -93,26 +93,16 @@ static bool has_enough(const void *context)
     return ((const struct ask *)context)->is_enough;
 }
 
-enum fkv_status client_ask(struct fkv_client *client, const char *path, struct slice request,
-                           client_on_reply *on_reply, void *context, struct fkv_error *error)
-{
-    return client_ask_with(client, path, request, NULL, on_reply, context, error);
-}
-
-enum fkv_status client_ask_with(struct fkv_client *client, const char *path, struct slice request,
-                                const struct fkv_flight_call_options *flight,
-                                client_on_reply *on_reply, void *context, struct fkv_error *error)
+enum fkv_status client_ask_with(struct fkv_client *client, const struct client_call_options *given,
+                                struct slice request, client_on_reply *on_reply, void *context,
+                                struct fkv_error *error)
 {
     struct ask ask = {.request = request, .on_reply = on_reply, .context = context};
     buf_init(&ask.reply, client->alloc, reply_bytes_max);
-    const struct client_call_options options = {
-        .path = path,
-        .timeout_ms = flight != NULL ? flight->timeout_ms : 0,
-        .flight = flight,
-        .receiver = &ask_receiver,
-        .context = &ask,
-        .source = {next_request, &ask},
-    };
+    struct client_call_options options = *given;
+    options.receiver = &ask_receiver;
+    options.context = &ask;
+    options.source = (struct wire_source){next_request, &ask};
     enum fkv_status status = client_call_open(client, &ask.call, &options, error);
     if (status == FKV_OK) {
         client_call_run(&ask.call, has_enough, &ask);
@@ -123,6 +113,13 @@ enum fkv_status client_ask_with(struct fkv_client *client, const char *path, str
     }
     buf_done(&ask.reply);
     return status;
+}
+
+enum fkv_status client_ask(struct fkv_client *client, const char *path, struct slice request,
+                           client_on_reply *on_reply, void *context, struct fkv_error *error)
+{
+    const struct client_call_options options = {.path = path};
+    return client_ask_with(client, &options, request, on_reply, context, error);
 }
 
 enum fkv_status client_encode_key(const void *key, size_t key_size, bool as_path, struct buf *ret,

@@ -126,6 +126,15 @@ static enum fkv_status init_tls(struct fkv_client *client, const struct fkv_clie
     return FKV_OK;
 }
 
+static enum fkv_status start_client(struct fkv_client *client, struct fkv_error *error)
+{
+    client->scratch = alloc_get(client->alloc, scratch_bytes);
+    client->pool = client_pool_new(client->alloc);
+    if (client->scratch == NULL || client->pool == NULL)
+        return status_no_memory(error, scratch_bytes);
+    return connect_client(client, error);
+}
+
 static enum fkv_status init_client(struct fkv_client *client, const char *uri,
                                    const struct fkv_client_options *options,
                                    struct fkv_error *error)
@@ -150,13 +159,20 @@ static enum fkv_status init_client(struct fkv_client *client, const char *uri,
     set_names(client);
     client_fields_init(&client->fields, client->alloc);
     status = init_tls(client, &given, error);
-    if (status != FKV_OK)
-        return status;
-    client->scratch = alloc_get(client->alloc, scratch_bytes);
-    client->pool = client_pool_new(client->alloc);
-    if (client->scratch == NULL || client->pool == NULL)
-        return status_no_memory(error, scratch_bytes);
-    return connect_client(client, error);
+    return status == FKV_OK ? start_client(client, error) : status;
+}
+
+static struct fkv_client *new_client(const struct alloc *alloc, const struct clock *clock,
+                                     const struct client_connector *connector)
+{
+    struct fkv_client *client = alloc_zero(alloc, sizeof *client);
+    if (client == NULL)
+        return NULL;
+    client->alloc = alloc;
+    client->clock = clock;
+    client->connector = *connector;
+    atomic_init(&client->is_cancelled, false);
+    return client;
 }
 
 enum fkv_status client_open(const struct alloc *alloc, const struct clock *clock,
@@ -164,14 +180,31 @@ enum fkv_status client_open(const struct alloc *alloc, const struct clock *clock
                             const struct fkv_client_options *options, struct fkv_client **ret,
                             struct fkv_error *error)
 {
-    struct fkv_client *client = alloc_zero(alloc, sizeof *client);
+    struct fkv_client *client = new_client(alloc, clock, connector);
     if (client == NULL)
         return status_no_memory(error, sizeof *client);
-    client->alloc = alloc;
-    client->clock = clock;
-    client->connector = *connector;
-    atomic_init(&client->is_cancelled, false);
     enum fkv_status status = init_client(client, uri, options, error);
+    if (status != FKV_OK) {
+        fkv_client_close(client);
+        return status;
+    }
+    *ret = client;
+    return FKV_OK;
+}
+
+enum fkv_status client_open_like(const struct fkv_client *other, struct fkv_client **ret,
+                                 struct fkv_error *error)
+{
+    struct fkv_client *client = new_client(other->alloc, other->clock, &other->connector);
+    if (client == NULL)
+        return status_no_memory(error, sizeof *client);
+    client->uri = other->uri;
+    client->connect = other->connect;
+    client->has_others_tls = true;
+    client->call_timeout_ns = other->call_timeout_ns;
+    set_names(client);
+    client_fields_init(&client->fields, client->alloc);
+    enum fkv_status status = start_client(client, error);
     if (status != FKV_OK) {
         fkv_client_close(client);
         return status;
@@ -195,8 +228,11 @@ void fkv_client_close(struct fkv_client *client)
         client_stream_detach(client->stream);
     if (client->flight_stream != NULL)
         client_flight_detach(client->flight_stream);
+    if (client->streams != NULL)
+        client_streams_detach(client->streams);
     wire_pump_free(client->pump);
-    net_tls_free(client->connect.tls);
+    if (!client->has_others_tls)
+        net_tls_free(client->connect.tls);
     client_pool_close(client->pool);
     client_fields_done(&client->fields);
     alloc_free(client->alloc, client->scratch);
@@ -219,7 +255,7 @@ static uint64_t deadline_in(const struct fkv_client *client, uint64_t timeout_ns
 
 static enum fkv_status check_free(const struct fkv_client *client, struct fkv_error *error)
 {
-    if (client->stream != NULL)
+    if (client->stream != NULL || client->streams != NULL)
         return status_set(error, FKV_FAILED_PRECONDITION,
                           "the client still has a get in progress: read its stream to the end or "
                           "release it first");

@@ -26,6 +26,7 @@ struct client_connector {
 };
 
 struct client_stream;
+struct streams;
 
 struct fkv_client {
     const struct alloc *alloc;
@@ -35,6 +36,7 @@ struct fkv_client {
     char authority[net_host_max + 16]; /* what HTTP/2 calls the server */
     const char *name;                  /* what messages call it */
     struct net_connect_options connect;
+    bool has_others_tls;      /* connect.tls is another client's (client_open_like) */
     uint64_t call_timeout_ns; /* 0: none */
 
     struct wire_pump *pump; /* NULL when there is no connection */
@@ -44,6 +46,7 @@ struct fkv_client {
     struct client_fields fields;             /* that go with every call */
     struct client_stream *stream;            /* the get in progress */
     struct fkv_flight_stream *flight_stream; /* or another call of batches */
+    struct streams *streams;                 /* a get over several connections */
     atomic_bool is_cancelled;
 };
 
@@ -51,6 +54,10 @@ enum fkv_status client_open(const struct alloc *alloc, const struct clock *clock
                             const struct client_connector *connector, const char *uri,
                             const struct fkv_client_options *options, struct fkv_client **ret,
                             struct fkv_error *error);
+
+/* Another client of the same server, for another thread; `other` must outlive it. */
+enum fkv_status client_open_like(const struct fkv_client *other, struct fkv_client **ret,
+                                 struct fkv_error *error);
 
 /* ---- one call ---- */
 
@@ -101,9 +108,9 @@ typedef enum fkv_status client_on_reply(void *context, struct slice message, boo
 enum fkv_status client_ask(struct fkv_client *client, const char *path, struct slice request,
                            client_on_reply *on_reply, void *context, struct fkv_error *error);
 
-/* The same with headers and a deadline of the caller's; `flight` NULL: none. */
-enum fkv_status client_ask_with(struct fkv_client *client, const char *path, struct slice request,
-                                const struct fkv_flight_call_options *flight,
+/* The same with path, metadata and time-out of `options`. */
+enum fkv_status client_ask_with(struct fkv_client *client,
+                                const struct client_call_options *options, struct slice request,
                                 client_on_reply *on_reply, void *context, struct fkv_error *error);
 
 #define CLIENT_PATH(method) "/arrow.flight.protocol.FlightService/" method
@@ -111,6 +118,10 @@ enum fkv_status client_ask_with(struct fkv_client *client, const char *path, str
 /* Flight requests that name a table. */
 enum fkv_status client_encode_key(const void *key, size_t key_size, bool as_path, struct buf *ret,
                                   struct fkv_error *error);
+
+/* What FlightInfo carries as its schema, as the C Data interface has it. */
+enum fkv_status client_export_schema(const struct alloc *alloc, struct slice encapsulated,
+                                     struct ArrowSchema *ret, struct fkv_error *error);
 
 /* The errno that an ArrowArrayStream answers for a status. */
 int client_errno(enum fkv_status status);
@@ -124,5 +135,13 @@ void client_flight_detach(struct fkv_flight_stream *stream);
 /* get.c: the error of a stream from fkv_get; says whether it is one. */
 enum fkv_status client_stream_error(struct ArrowArrayStream *stream, bool *ret_is_ours,
                                     struct fkv_error *error);
+
+/* streams.c: fkv_get over several connections; `options` is complete. */
+enum fkv_status client_get_streams(struct fkv_client *client, struct slice key,
+                                   const struct fkv_get_options *options,
+                                   struct ArrowArrayStream *ret, struct fkv_error *error);
+void client_streams_detach(struct streams *streams);
+enum fkv_status client_streams_error(struct ArrowArrayStream *stream, bool *ret_is_ours,
+                                     struct fkv_error *error);
 
 #endif

@@ -64,6 +64,8 @@ enum fkv_status fkv_stream_error(struct ArrowArrayStream *stream, struct fkv_err
 {
     bool is_ours;
     enum fkv_status status = client_stream_error(stream, &is_ours, error);
+    if (!is_ours)
+        status = client_streams_error(stream, &is_ours, error);
     if (is_ours)
         return status;
     const struct fkv_error *of_file = ipc_stream_error(stream);

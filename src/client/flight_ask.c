@@ -225,8 +225,10 @@ enum fkv_status client_request_all(struct client_request *request, const char *p
                                    struct client_answers *answers, struct fkv_error *error)
 {
     answers->alloc = request->client->alloc;
-    return client_ask_with(request->client, path, buf_slice(&request->bytes), &request->options,
-                           on_answer, answers, error);
+    const struct client_call_options options = {
+        .path = path, .timeout_ms = request->options.timeout_ms, .flight = &request->options};
+    return client_ask_with(request->client, &options, buf_slice(&request->bytes), on_answer,
+                           answers, error);
 }
 
 enum fkv_status client_request_one(struct client_request *request, const char *path,

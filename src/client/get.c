@@ -318,18 +318,14 @@ static enum fkv_status open_call(struct client_stream *stream, struct fkv_client
 }
 
 static enum fkv_status open_get(struct client_stream *stream, struct fkv_client *client,
-                                const struct fkv_get_options *options, struct fkv_error *error)
+                                const struct fkv_get_options *given, struct fkv_error *error)
 {
-    struct fkv_get_options given;
-    enum fkv_status status = options_read(options, "fkv_get_options", &given, sizeof given, error);
-    if (status != FKV_OK)
-        return status;
-    unsigned flags = (given.flags & FKV_GET_CHECK_VALUES) != 0 ? IPC_READER_CHECK_VALUES : 0;
+    unsigned flags = (given->flags & FKV_GET_CHECK_VALUES) != 0 ? IPC_READER_CHECK_VALUES : 0;
     const struct ipc_limits limits = IPC_LIMITS_DEFAULT;
     stream->reader = ipc_reader_new(client->alloc, &limits, flags);
     if (stream->reader == NULL)
         return status_no_memory(error, sizeof(void *));
-    status = open_call(stream, client, &given, error);
+    enum fkv_status status = open_call(stream, client, given, error);
     if (status != FKV_OK)
         return status;
     client->stream = stream;
@@ -345,6 +341,12 @@ enum fkv_status fkv_get(struct fkv_client *client, const void *key, size_t key_s
                         const struct fkv_get_options *options, struct ArrowArrayStream *ret,
                         struct fkv_error *error)
 {
+    struct fkv_get_options given;
+    enum fkv_status status = options_read(options, "fkv_get_options", &given, sizeof given, error);
+    if (status != FKV_OK)
+        return status;
+    if (given.streams > 1)
+        return client_get_streams(client, slice_of(key, key_size), &given, ret, error);
     struct client_stream *stream = alloc_zero(client->alloc, sizeof *stream);
     if (stream == NULL)
         return status_no_memory(error, sizeof *stream);
@@ -353,7 +355,7 @@ enum fkv_status fkv_get(struct fkv_client *client, const void *key, size_t key_s
     stream->pool = client->pool;
     list_init(&stream->ready);
     flight_data_reader_init(&stream->data, client->alloc, &data_limits, &data_handler, stream);
-    enum fkv_status status = open_get(stream, client, options, error);
+    status = open_get(stream, client, &given, error);
     if (status != FKV_OK) {
         stream_free(stream);
         return status;

@@ -118,6 +118,16 @@ static enum fkv_status make_writer(struct put *put, struct fkv_client *client,
     return status;
 }
 
+/* A server that has no modes knows how to replace. */
+static enum fkv_status check_mode(enum fkv_put_mode mode, struct fkv_error *error)
+{
+    if (mode == FKV_PUT_REPLACE || mode == FKV_PUT_APPEND)
+        return FKV_OK;
+    return status_set(error, FKV_INVALID_ARGUMENT,
+                      "fkv_put_options has mode %d, expected FKV_PUT_REPLACE or FKV_PUT_APPEND",
+                      (int)mode);
+}
+
 static enum fkv_status run_put(struct put *put, struct fkv_client *client, const void *key,
                                size_t key_size, struct fkv_error *error)
 {
@@ -127,12 +137,14 @@ static enum fkv_status run_put(struct put *put, struct fkv_client *client, const
         status = make_writer(put, client, error);
     if (status != FKV_OK)
         return status;
+    const struct wire_pair append = {slice_text("flightkv-mode"), slice_text("append")};
     const struct client_call_options options = {
         .path = CLIENT_PATH("DoPut"),
         .timeout_ms = put->options.timeout_ms,
         .receiver = &put_receiver,
         .context = put,
         .source = {next_message, put},
+        .metadata = {&append, put->options.mode == FKV_PUT_APPEND},
     };
     status = client_call_open(client, &put->call, &options, error);
     if (status != FKV_OK)
@@ -151,6 +163,8 @@ enum fkv_status fkv_put(struct fkv_client *client, const void *key, size_t key_s
     buf_init(&put.descriptor, client->alloc, SIZE_MAX);
     enum fkv_status status =
         options_read(options, "fkv_put_options", &put.options, sizeof put.options, error);
+    if (status == FKV_OK)
+        status = check_mode(put.options.mode, error);
     if (status == FKV_OK)
         status = run_put(&put, client, key, key_size, error);
     if (status == FKV_OK && ret != NULL)

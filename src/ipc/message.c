@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ipc/message.h"
+#include "ipc/match.h"
 
 #include <assert.h>
 
@@ -127,9 +127,11 @@ static void decode_body_length(struct ipc_fb *fb, struct ipc_fb_table root,
 
 /* Arrow 0.17 named the codec here, before Message.fbs had a place for it. Such a batch looks
  * uncompressed to everyone else, so it is refused rather than misread. */
-static void check_metadata(struct ipc_fb *fb, struct ipc_fb_table root)
+static void decode_metadata(struct ipc_fb *fb, struct ipc_fb_table root,
+                            struct ipc_message *message)
 {
     struct ipc_fb_vector pairs = ipc_fb_vector(fb, root, MESSAGE_METADATA, 4);
+    message->metadata_count = pairs.count;
     for (uint32_t i = 0; i < pairs.count && fb->status == FKV_OK; i++)
         if (slice_is(ipc_metadata_decode(fb, pairs, i).key, "ARROW:experimental_compression"))
             ipc_fb_fail(fb, FKV_INVALID_ARGUMENT,
@@ -150,7 +152,7 @@ enum fkv_status ipc_message_decode(struct slice header, const struct ipc_limits 
     decode_version(&fb, root, &message);
     decode_header(&fb, root, &message);
     decode_body_length(&fb, root, &message);
-    check_metadata(&fb, root);
+    decode_metadata(&fb, root, &message);
     if (fb.status == FKV_OK)
         *ret = message;
     return fb.status;
@@ -176,6 +178,26 @@ int64_t ipc_message_variadic(const struct ipc_message *message, uint32_t index)
 {
     assert(index < message->variadic_count);
     return (int64_t)load_le64(message->variadic_counts + (size_t)index * count_bytes);
+}
+
+/* --- comparing --- */
+
+static bool same_bytes(const uint8_t *a, uint32_t a_count, const uint8_t *b, uint32_t b_count,
+                       size_t size)
+{
+    return slice_equal(slice_of(a, a_count * size), slice_of(b, b_count * size));
+}
+
+bool ipc_message_same_values(const struct ipc_message *a, struct slice a_body,
+                             const struct ipc_message *b, struct slice b_body)
+{
+    return a->rows == b->rows && a->codec == b->codec && a->metadata_count == 0 &&
+           b->metadata_count == 0 &&
+           same_bytes(a->nodes, a->node_count, b->nodes, b->node_count, struct_bytes) &&
+           same_bytes(a->buffers, a->buffer_count, b->buffers, b->buffer_count, struct_bytes) &&
+           same_bytes(a->variadic_counts, a->variadic_count, b->variadic_counts, b->variadic_count,
+                      count_bytes) &&
+           slice_equal(a_body, b_body);
 }
 
 /* --- encoding --- */
@@ -286,4 +308,49 @@ enum fkv_status ipc_message_encode(const struct ipc_message_parts *parts, struct
     if (pairs.count > 0)
         encode_metadata(&builder, slots[MESSAGE_METADATA].at, &metadata, pairs);
     return metadata.status == FKV_OK ? ipc_fb_end(&builder, error) : metadata.status;
+}
+
+/* What the arrays of a message are copied to: nodes, buffers, variadic counts. */
+static enum fkv_status rename_in(uint8_t *memory, const struct ipc_message *message, int64_t id,
+                                 struct buf *ret, struct fkv_error *error)
+{
+    struct ipc_node *nodes = (struct ipc_node *)(void *)memory;
+    struct ipc_buffer *buffers = (struct ipc_buffer *)(void *)(nodes + message->node_count);
+    int64_t *counts = (int64_t *)(void *)(buffers + message->buffer_count);
+    for (uint32_t i = 0; i < message->node_count; i++)
+        nodes[i] = ipc_message_node(message, i);
+    for (uint32_t i = 0; i < message->buffer_count; i++)
+        buffers[i] = ipc_message_buffer(message, i);
+    for (uint32_t i = 0; i < message->variadic_count; i++)
+        counts[i] = ipc_message_variadic(message, i);
+    const struct ipc_message_parts parts = {
+        .kind = message->kind,
+        .version = message->version,
+        .body_length = message->body_length,
+        .rows = message->rows,
+        .codec = message->codec,
+        .nodes = nodes,
+        .node_count = message->node_count,
+        .buffers = buffers,
+        .buffer_count = message->buffer_count,
+        .variadic_counts = counts,
+        .variadic_count = message->variadic_count,
+        .dictionary_id = id,
+        .is_delta = message->is_delta,
+        .metadata_of = message->header,
+    };
+    return ipc_message_encode(&parts, ret, error);
+}
+
+enum fkv_status ipc_message_rename(const struct alloc *alloc, const struct ipc_message *message,
+                                   int64_t id, struct buf *ret, struct fkv_error *error)
+{
+    size_t size = ((size_t)message->node_count + message->buffer_count) * struct_bytes +
+                  (size_t)message->variadic_count * count_bytes;
+    uint8_t *memory = alloc_get(alloc, size + 1);
+    if (memory == NULL)
+        return status_no_memory(error, size);
+    enum fkv_status status = rename_in(memory, message, id, ret, error);
+    alloc_free(alloc, memory);
+    return status;
 }

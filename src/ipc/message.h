@@ -25,7 +25,8 @@ struct ipc_message {
     enum ipc_kind kind;
     enum ipc_version version;
     int64_t body_length;
-    struct slice header; /* the whole flatbuffer */
+    struct slice header;     /* the whole flatbuffer */
+    uint32_t metadata_count; /* pairs of custom_metadata */
 
     /* IPC_KIND_BATCH and IPC_KIND_DICTIONARY */
     int64_t rows;

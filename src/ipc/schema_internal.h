@@ -74,6 +74,9 @@ void ipc_type_decode(struct ipc_fb *fb, struct ipc_fb_table table, struct ipc_fi
 void ipc_type_check_children(struct ipc_fb *fb, const struct ipc_field *field);
 void ipc_type_encode(struct ipc_fb_builder *builder, size_t at, const struct ipc_field *field);
 
+/* Whether two fields have the same type, but for what their children are. */
+bool ipc_type_same_but_children(const struct ipc_field *a, const struct ipc_field *b);
+
 /* Whether two fields with a dictionary have values of the same type, children included; names and
  * metadata may differ. */
 bool ipc_type_same_values(const struct ipc_field *a, const struct ipc_field *b);

@@ -276,7 +276,7 @@ static bool same_dictionary(const struct ipc_field *a, const struct ipc_field *b
                                   a->dictionary.index_is_signed == b->dictionary.index_is_signed));
 }
 
-static bool same_but_children(const struct ipc_field *a, const struct ipc_field *b)
+bool ipc_type_same_but_children(const struct ipc_field *a, const struct ipc_field *b)
 {
     if (a->type != b->type || a->child_count != b->child_count)
         return false;
@@ -292,10 +292,10 @@ static bool same_but_children(const struct ipc_field *a, const struct ipc_field 
 
 bool ipc_type_same_values(const struct ipc_field *a, const struct ipc_field *b)
 {
-    if (a->subtree != b->subtree || !same_but_children(a, b))
+    if (a->subtree != b->subtree || !ipc_type_same_but_children(a, b))
         return false;
     for (uint32_t i = 1; i < a->subtree; i++)
-        if (!same_but_children(a + i, b + i) || !same_dictionary(a + i, b + i))
+        if (!ipc_type_same_but_children(a + i, b + i) || !same_dictionary(a + i, b + i))
             return false;
     return true;
 }

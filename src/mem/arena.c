@@ -477,10 +477,14 @@ void arena_note_table(struct arena *arena, uint64_t bytes, uint64_t now_ns)
         arena->recent_until_ns = now_ns + arena->options.warm_idle_ns;
     }
     pthread_mutex_unlock(&arena->lock);
+}
+
+void arena_note_stored(struct arena *arena, uint64_t bytes)
+{
     atomic_fetch_add(&arena->stored_bytes, bytes);
 }
 
-void arena_forget_table(struct arena *arena, uint64_t bytes)
+void arena_forget_stored(struct arena *arena, uint64_t bytes)
 {
     atomic_fetch_sub(&arena->stored_bytes, bytes);
 }

@@ -77,10 +77,13 @@ void arena_give(struct arena *arena, struct arena_extent *extent);
 enum fkv_status arena_charge(struct arena *arena, size_t bytes, struct fkv_error *error);
 void arena_discharge(struct arena *arena, size_t bytes);
 
-/* Tells the size of a table just stored, of what is charged already; raises what may be kept warm
- * for `warm_idle_ns`. Refusals tell tables from uploads by it. */
+/* Tells the size of a table just stored; raises what may be kept warm for `warm_idle_ns`. */
 void arena_note_table(struct arena *arena, uint64_t bytes, uint64_t now_ns);
-void arena_forget_table(struct arena *arena, uint64_t bytes); /* before its memory is given back */
+
+/* How much of what is charged is of tables: refusals tell them from uploads by it. Forgotten before
+ * the memory is given back. */
+void arena_note_stored(struct arena *arena, uint64_t bytes);
+void arena_forget_stored(struct arena *arena, uint64_t bytes);
 
 /* Gives back warm memory over the bound, and all that was idle too long. Slow (0.2 s a GiB), so for
  * a helper thread; the lock is open while it punches. */

@@ -54,9 +54,10 @@ const char *key_shown(char ret[key_shown_size], struct slice key);
 
 enum fkv_status key_not_found(struct slice key, struct fkv_error *error);
 
-/* Refuses request metadata named flightkv-* that isn't built: UNIMPLEMENTED names it. */
-enum fkv_status refuse_call_option(struct slice name, struct fkv_error *error);
-enum fkv_status check_call_options(const struct host_call *call, struct fkv_error *error);
+/* Refuses request metadata named flightkv-* that the call hasn't: UNIMPLEMENTED names it. `known`
+ * are the names that it has, ended by NULL; NULL: none. */
+enum fkv_status check_call_options(const struct host_call *call, const char *const *known,
+                                   struct fkv_error *error);
 
 /* Whether the client is known to fail on messages that carry only app_metadata (Go, Rust). */
 bool client_needs_headers(const struct host_call *call);

@@ -3,6 +3,10 @@
 
 #include "base/status.h"
 
+#define COLUMNS "flightkv-columns"
+#define ROWS "flightkv-rows"
+#define MESSAGE_BYTES "flightkv-max-message-bytes"
+
 /* What stock clients in these languages take before they are told otherwise; pyarrow, C++ and Java
  * (Arrow's) take any size. */
 enum { stock_message_bytes_max = 4 << 20 };
@@ -75,12 +79,14 @@ static const struct {
     enum fkv_status (*read)(struct slice value, struct get_options *options,
                             struct fkv_error *error);
 } readers[] = {
-    {"flightkv-columns", read_columns},
-    {"flightkv-rows", read_rows},
-    {"flightkv-max-message-bytes", read_message_bytes},
+    {COLUMNS, read_columns},
+    {ROWS, read_rows},
+    {MESSAGE_BYTES, read_message_bytes},
 };
 
 enum { reader_count = sizeof readers / sizeof *readers };
+
+static const char *const known[] = {COLUMNS, ROWS, MESSAGE_BYTES, NULL};
 
 static size_t find_reader(struct slice name)
 {
@@ -106,13 +112,11 @@ enum fkv_status get_options_read(const struct host_call *call, struct get_option
                                       stock_limit(host_call_metadata(call, "user-agent"))};
     struct wire_metadata metadata = host_call_all_metadata(call);
     bool is_given[reader_count] = {false};
-    enum fkv_status status = FKV_OK;
+    enum fkv_status status = check_call_options(call, known, error);
     for (size_t i = 0; i < metadata.count && status == FKV_OK; i++) {
         if (!slice_starts(metadata.pairs[i].name, "flightkv-"))
             continue;
         size_t r = find_reader(metadata.pairs[i].name);
-        if (r == reader_count)
-            return refuse_call_option(metadata.pairs[i].name, error);
         if (is_given[r])
             return status_set(error, FKV_INVALID_ARGUMENT, "%s is given twice, expected once",
                               readers[r].name);

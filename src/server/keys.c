@@ -66,19 +66,26 @@ enum fkv_status key_from_descriptor(const struct flight_descriptor *descriptor, 
     return buf->failed ? status_no_memory(error, size) : store_key_check(buf_slice(buf), error);
 }
 
-enum fkv_status refuse_call_option(struct slice name, struct fkv_error *error)
+static bool is_known(const char *const *known, struct slice name)
 {
-    char shown[key_shown_size];
-    return status_set(error, FKV_UNIMPLEMENTED, "call option '%s' is not one that this server has",
-                      key_shown(shown, name));
+    for (size_t i = 0; known != NULL && known[i] != NULL; i++)
+        if (slice_is(name, known[i]))
+            return true;
+    return false;
 }
 
-enum fkv_status check_call_options(const struct host_call *call, struct fkv_error *error)
+enum fkv_status check_call_options(const struct host_call *call, const char *const *known,
+                                   struct fkv_error *error)
 {
     struct wire_metadata metadata = host_call_all_metadata(call);
-    for (size_t i = 0; i < metadata.count; i++)
-        if (slice_starts(metadata.pairs[i].name, "flightkv-"))
-            return refuse_call_option(metadata.pairs[i].name, error);
+    for (size_t i = 0; i < metadata.count; i++) {
+        struct slice name = metadata.pairs[i].name;
+        char shown[key_shown_size];
+        if (slice_starts(name, "flightkv-") && !is_known(known, name))
+            return status_set(error, FKV_UNIMPLEMENTED,
+                              "call option '%s' is not one that this call has",
+                              key_shown(shown, name));
+    }
     return FKV_OK;
 }
 

@@ -6,13 +6,14 @@
  *                   batch sent, only what is in force there: the last replacement and its deltas
  *     batches       by reference where all of it is asked for and it fits, else by the cutter
  *
- * For the dictionaries in force, the messages before the first row asked for are looked through
- * once before (survey). A get without options comes by here too, and never makes a cutter unless
- * the client's messages are limited and one is larger. */
+ * Before, the first row asked for is looked for from the front, and from there backwards the
+ * dictionaries in force (dictionaries.h). A get without options comes by here too, and never makes
+ * a cutter unless the client's messages are limited and one is larger. */
 #include "server/replay.h"
 
 #include "base/status.h"
 #include "ipc/cutter.h"
+#include "server/dictionaries.h"
 
 enum {
     /* Messages looked at in one pull: each is a look into an index, or a small header decoded. */
@@ -30,19 +31,22 @@ struct replay {
     struct store_table *table;
     struct get_options options;
     bool skips_bare; /* messages that carry only app_metadata */
+    bool is_part;    /* of which batches are counted from its first */
 
-    uint64_t next;  /* message */
+    bool is_begun;             /* the schema is sent */
+    bool is_first_found;       /* range.first has the first row asked for */
+    bool is_prepared;          /* ... and the dictionaries in force before are found */
+    struct replay_range range; /* what is left */
+    struct ipc_schema *schema; /* the table's, for the search */
+    struct dictionary_search in_force;
+    size_t in_force_left;
+
     uint64_t row;   /* the first of the next batch */
     uint64_t batch; /* the next one's number, for errors */
 
     struct ipc_cutter *cutter; /* NULL until it is needed */
     bool is_cutting;
     struct store_message cut; /* the batch in the cutter */
-
-    /* The survey: for each dictionary, the message from which on it counts. */
-    bool is_surveyed;
-    uint64_t survey_next, survey_row;
-    uint64_t *bases;
 };
 
 static enum fkv_status need_cutter(struct replay *replay, struct fkv_error *error)
@@ -57,8 +61,8 @@ static enum fkv_status need_cutter(struct replay *replay, struct fkv_error *erro
 
 enum fkv_status replay_new(const struct alloc *alloc, const struct alloc *message_alloc,
                            const struct ipc_limits *limits, struct store_table *table,
-                           const struct get_options *options, bool skips_bare, struct replay **ret,
-                           struct fkv_error *error)
+                           struct replay_range range, const struct get_options *options,
+                           bool skips_bare, struct replay **ret, struct fkv_error *error)
 {
     struct replay *replay = alloc_zero(alloc, sizeof *replay);
     if (replay == NULL) {
@@ -71,16 +75,12 @@ enum fkv_status replay_new(const struct alloc *alloc, const struct alloc *messag
     replay->table = table;
     replay->options = *options;
     replay->skips_bare = skips_bare || options->has_rows;
-    replay->is_surveyed = options->rows_start == 0;
+    replay->range = range;
+    replay->is_part = range.first > 1;
+    replay->is_first_found = options->rows_start == 0;
     enum fkv_status status = FKV_OK;
     if (options->columns.data != NULL || options->has_rows)
         status = need_cutter(replay, error);
-    if (status == FKV_OK && !replay->is_surveyed) {
-        uint32_t count = ipc_cutter_dictionary_count(replay->cutter);
-        replay->bases = alloc_array(alloc, count, sizeof *replay->bases);
-        if (replay->bases == NULL)
-            status = status_no_memory(error, count * sizeof *replay->bases);
-    }
     if (status == FKV_OK)
         *ret = replay;
     else
@@ -93,7 +93,8 @@ void replay_free(struct replay *replay)
     if (replay == NULL)
         return;
     ipc_cutter_free(replay->cutter);
-    alloc_free(replay->alloc, replay->bases);
+    dictionary_search_done(&replay->in_force);
+    ipc_schema_free(replay->schema);
     store_table_unref(replay->table);
     alloc_free(replay->alloc, replay);
 }
@@ -169,12 +170,9 @@ static enum wire_pull send_dictionary(const struct replay *replay,
 {
     uint32_t index;
     bool is_delta;
-    if (replay->options.columns.data != NULL || replay->bases != NULL) {
-        if (!ipc_cutter_dictionary(replay->cutter, message->header, &index, &is_delta))
-            return WIRE_PULL_WAIT;
-        if (replay->bases != NULL && replay->next - 1 < replay->bases[index])
-            return WIRE_PULL_WAIT;
-    }
+    if (replay->options.columns.data != NULL &&
+        !ipc_cutter_dictionary(replay->cutter, message->header, &index, &is_delta))
+        return WIRE_PULL_WAIT;
     return send_whole(replay, message, "a dictionary", out, error);
 }
 
@@ -182,14 +180,15 @@ static enum wire_pull send_dictionary(const struct replay *replay,
 
 static enum wire_pull fail_batch(const struct replay *replay, struct fkv_error *error)
 {
+    const char *of = replay->is_part ? "part" : "table";
     if (error->status == FKV_RESOURCE_EXHAUSTED && replay->options.message_bytes_max != UINT64_MAX)
         status_prefix(error, error->status,
-                      "record batch %llu of the table: raise the client's limit and say so by "
+                      "record batch %llu of the %s: raise the client's limit and say so by "
                       "flightkv-max-message-bytes (0: none)",
-                      (unsigned long long)(replay->batch - 1));
+                      (unsigned long long)(replay->batch - 1), of);
     else
-        status_prefix(error, error->status, "record batch %llu of the table",
-                      (unsigned long long)(replay->batch - 1));
+        status_prefix(error, error->status, "record batch %llu of the %s",
+                      (unsigned long long)(replay->batch - 1), of);
     return WIRE_PULL_FAIL;
 }
 
@@ -255,43 +254,79 @@ static enum wire_pull send_batch(struct replay *replay, const struct store_messa
 
 /* --- the table --- */
 
-/* Looks through some messages before the first row asked for; true when there are no more. */
-static bool survey(struct replay *replay)
+/* Passes over some messages before the first row asked for; true when it, or the end, is there. */
+static bool find_first(struct replay *replay)
 {
-    uint64_t start = replay->options.rows_start;
     for (int i = 0; i < messages_a_turn; i++) {
-        if (replay->survey_next == replay->table->messages || replay->survey_row > start)
+        if (replay->range.first == replay->range.end)
             return true;
-        struct store_message message = store_table_message(replay->table, replay->survey_next);
-        uint32_t index;
-        bool is_delta;
-        if (message.kind == STORE_BATCH) {
-            replay->survey_row += (uint64_t)message.rows;
-        } else if (message.kind == STORE_DICTIONARY &&
-                   ipc_cutter_dictionary(replay->cutter, message.header, &index, &is_delta) &&
-                   !is_delta) {
-            replay->bases[index] = replay->survey_next;
-        }
-        replay->survey_next++;
+        struct store_message message = store_table_message(replay->table, replay->range.first);
+        uint64_t rows = message.kind == STORE_BATCH ? (uint64_t)message.rows : 0;
+        if (replay->row + rows > replay->options.rows_start)
+            return true;
+        replay->row += rows;
+        replay->batch += message.kind == STORE_BATCH;
+        replay->range.first++;
     }
     return false;
 }
 
+/* Without a search there is nothing in force before range.first. */
+static enum fkv_status begin_search(struct replay *replay, struct fkv_error *error)
+{
+    uint64_t first = replay->range.first;
+    if (replay->schema != NULL || store_table_last_dictionary(replay->table, first) == 0)
+        return FKV_OK;
+    enum fkv_status status = ipc_schema_decode(replay->message_alloc, replay->table->schema,
+                                               &replay->limits, &replay->schema, error);
+    if (status == FKV_OK)
+        status = dictionary_search_begin(&replay->in_force, replay->table, replay->schema, first,
+                                         replay->message_alloc, &replay->limits, error);
+    return status;
+}
+
+/* Some of what must be known before the first message is sent. */
+static enum fkv_status prepare(struct replay *replay, struct fkv_error *error)
+{
+    if (!replay->is_first_found) {
+        replay->is_first_found = find_first(replay);
+        return FKV_OK;
+    }
+    enum fkv_status status = begin_search(replay, error);
+    bool is_over = replay->schema == NULL;
+    if (status == FKV_OK && !is_over)
+        status = dictionary_search_run(&replay->in_force, messages_a_turn, &is_over, error);
+    replay->is_prepared = is_over;
+    replay->in_force_left = dictionaries_count(&replay->in_force.found);
+    return status;
+}
+
+/* Whether nothing is to be sent behind the schema. */
 static bool is_over(const struct replay *replay)
 {
-    if (replay->next == replay->table->messages)
-        return true;
     const struct get_options *options = &replay->options;
     uint64_t rows = replay->table->rows;
     uint64_t stop = options->rows_stop < rows ? options->rows_stop : rows;
-    return options->has_rows && replay->next > 0 &&
-           (replay->row >= stop || options->rows_start >= stop);
+    if (options->has_rows && (replay->row >= stop || options->rows_start >= stop))
+        return true;
+    return replay->in_force_left == 0 && replay->range.first == replay->range.end;
+}
+
+static uint64_t next_index(struct replay *replay)
+{
+    if (!replay->is_begun) {
+        replay->is_begun = true;
+        return 0;
+    }
+    if (replay->in_force_left > 0)
+        return dictionaries_at(&replay->in_force.found, --replay->in_force_left)->index;
+    return replay->range.first++;
 }
 
 static enum wire_pull send_next(struct replay *replay, struct wire_out *out,
                                 struct fkv_error *error)
 {
-    struct store_message message = store_table_message(replay->table, replay->next++);
+    struct store_message message = store_table_message(replay->table, next_index(replay));
     switch (message.kind) {
     case STORE_SCHEMA:
         return send_schema(replay, &message, out, error);
@@ -307,15 +342,15 @@ static enum wire_pull send_next(struct replay *replay, struct wire_out *out,
 enum wire_pull replay_next(struct replay *replay, struct host_call *call, struct wire_out *out,
                            struct fkv_error *error)
 {
-    bool is_ready = replay->is_surveyed || survey(replay);
-    replay->is_surveyed = is_ready;
-    for (int i = 0; i < messages_a_turn && is_ready; i++) {
+    if (!replay->is_prepared && prepare(replay, error) != FKV_OK)
+        return WIRE_PULL_FAIL;
+    for (int i = 0; i < messages_a_turn && replay->is_prepared; i++) {
         enum wire_pull pull = WIRE_PULL_END;
         if (replay->is_cutting)
             pull = send_part(replay, call, out, error);
         if (pull != WIRE_PULL_END)
             return pull;
-        if (is_over(replay))
+        if (replay->is_begun && is_over(replay))
             return WIRE_PULL_END;
         pull = send_next(replay, out, error);
         if (pull != WIRE_PULL_WAIT)

@@ -9,12 +9,18 @@
 
 struct replay;
 
+/* The messages [first, end), behind the schema and the dictionaries in force before the first. All
+ * of a table: 1, table->messages. */
+struct replay_range {
+    uint64_t first, end;
+};
+
 /* Takes the reference on `table` over, also on failure. Memory that grows with the table is asked
  * from `message_alloc`. INVALID_ARGUMENT for columns that aren't there; RESOURCE_EXHAUSTED. */
 enum fkv_status replay_new(const struct alloc *alloc, const struct alloc *message_alloc,
                            const struct ipc_limits *limits, struct store_table *table,
-                           const struct get_options *options, bool skips_bare, struct replay **ret,
-                           struct fkv_error *error);
+                           struct replay_range range, const struct get_options *options,
+                           bool skips_bare, struct replay **ret, struct fkv_error *error);
 void replay_free(struct replay *replay); /* NULL is allowed */
 
 /* As `next` of a host_stream. */

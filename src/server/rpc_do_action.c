@@ -296,7 +296,7 @@ void rpc_do_action(void *context, struct host_call *call, const struct flight_ac
     struct fkv_error error;
     buf_init(&action.result, host_call_alloc(call), result_bytes_max);
     buf_init(&reply, host_call_alloc(call), result_bytes_max + 16);
-    enum fkv_status status = check_call_options(call, &error);
+    enum fkv_status status = check_call_options(call, NULL, &error);
     if (status == FKV_OK)
         status = run_action(context, request, &action, &error);
     if (status == FKV_OK && action.has_result)
@@ -338,7 +338,7 @@ void rpc_list_actions(void *context, struct host_call *call)
 {
     (void)context;
     struct fkv_error error;
-    enum fkv_status status = check_call_options(call, &error);
+    enum fkv_status status = check_call_options(call, NULL, &error);
     size_t *next = host_call_memory(call, sizeof *next);
     if (status == FKV_OK && next == NULL)
         status = status_no_memory(&error, sizeof *next);

@@ -6,6 +6,7 @@
  * costs nothing and is never waited for. */
 #include "base/status.h"
 #include "ipc/verify.h"
+#include "server/append.h"
 #include "server/cache.h"
 
 struct put {
@@ -18,6 +19,9 @@ struct put {
     uint8_t *body;
     uint64_t messages;
     uint64_t next_ack; /* index of the next message that may want a PutResult */
+    uint64_t first;    /* once committed: index in the table of the put's first message */
+    bool is_append;
+    struct append append;
 };
 
 static void put_free(void *context, struct host_call *call)
@@ -26,6 +30,7 @@ static void put_free(void *context, struct host_call *call)
     store_put_abort(put->store);
     if (put->table != NULL)
         store_table_unref(put->table);
+    append_done(&put->append);
     ipc_verifier_free(put->verifier);
     buf_done(&put->key);
     alloc_free(host_call_alloc(call), put);
@@ -64,6 +69,27 @@ static enum fkv_status begin_table(struct put *put, struct host_call *call,
     return status;
 }
 
+static enum fkv_status put_metadata(struct put *put, const struct flight_data_reader *data,
+                                    struct fkv_error *error)
+{
+    const struct store_message message = {.kind = STORE_METADATA,
+                                          .app_metadata = buf_slice(&data->app_metadata),
+                                          .has_app_metadata = true};
+    return store_put_message(put->store, &message, 0, &put->body, error);
+}
+
+/* Where there is a table, *ret_done: of the schema message, only app_metadata is left to put. */
+static enum fkv_status begin_append(struct put *put, const struct flight_data_reader *data,
+                                    bool *ret_done, struct fkv_error *error)
+{
+    enum fkv_status status = append_begin(&put->append, put->cache->store, buf_slice(&put->key),
+                                          put->store, ipc_verifier_schema(put->verifier), error);
+    *ret_done = store_put_base(put->store) != NULL;
+    if (status != FKV_OK || !*ret_done || !data->has_app_metadata)
+        return status;
+    return put_metadata(put, data, error);
+}
+
 /* A message without data_header: only app_metadata, or only the descriptor. */
 static enum fkv_status take_bare_message(struct put *put, const struct flight_data_reader *data,
                                          uint64_t size, struct fkv_error *error)
@@ -77,10 +103,7 @@ static enum fkv_status take_bare_message(struct put *put, const struct flight_da
     if (ipc_verifier_schema(put->verifier) == NULL)
         return status_set(error, FKV_INVALID_ARGUMENT,
                           "app_metadata came before the schema, expected the schema first");
-    const struct store_message message = {.kind = STORE_METADATA,
-                                          .app_metadata = buf_slice(&data->app_metadata),
-                                          .has_app_metadata = true};
-    return store_put_message(put->store, &message, 0, &put->body, error);
+    return put_metadata(put, data, error);
 }
 
 static enum fkv_status take_header(struct put *put, const struct flight_data_reader *data,
@@ -94,6 +117,13 @@ static enum fkv_status take_header(struct put *put, const struct flight_data_rea
         return status_set(error, FKV_INVALID_ARGUMENT,
                           "data_body has %llu bytes, but the message's bodyLength is %lld",
                           (unsigned long long)size, (long long)put->message.body_length);
+    bool is_appended = false;
+    if (put->is_append)
+        status = put->message.kind == IPC_KIND_SCHEMA
+                     ? begin_append(put, data, &is_appended, error)
+                     : append_header(&put->append, &put->message, &header, error);
+    if (status != FKV_OK || is_appended)
+        return status;
     const struct store_message message = {
         .kind = (uint8_t)put->message.kind,
         .rows = put->message.kind == IPC_KIND_BATCH ? put->message.rows : 0,
@@ -133,6 +163,15 @@ static enum fkv_status on_body_bytes(void *context, struct host_call *call, stru
     return FKV_OK;
 }
 
+/* A message that is taken back leaves its index to the next one. */
+static enum fkv_status settle_append(struct put *put, struct fkv_error *error)
+{
+    enum fkv_status status = append_settle(&put->append, put->store, &put->message, error);
+    if (put->next_ack > store_put_count(put->store))
+        put->next_ack = store_put_count(put->store);
+    return status;
+}
+
 static enum fkv_status on_message_end(void *context, struct host_call *call,
                                       struct fkv_error *error)
 {
@@ -140,6 +179,8 @@ static enum fkv_status on_message_end(void *context, struct host_call *call,
     enum fkv_status status = FKV_OK;
     if (put->message.kind != 0)
         status = ipc_verifier_body(put->verifier, &put->message, store_put_body(put->store), error);
+    if (status == FKV_OK && put->is_append && put->message.kind != 0)
+        status = settle_append(put, error);
     if (status == FKV_OK && put->messages == 1)
         host_call_flush_headers(call);
     host_call_resume(call);
@@ -156,10 +197,14 @@ static enum fkv_status on_end(void *context, struct host_call *call, struct fkv_
     enum fkv_status status = ipc_verifier_end(put->verifier, error);
     if (status != FKV_OK)
         return name_key(put, status, error);
-    status = name_key(put, store_put_commit(put->store, &put->table, error), error);
+    uint64_t count = store_put_count(put->store);
+    status = put->is_append ? append_commit(&put->append, put->store, &put->table, error)
+                            : store_put_commit(put->store, &put->table, error);
+    status = name_key(put, status, error);
     put->store = NULL; /* gone also when the commit failed */
     if (status != FKV_OK)
         return status;
+    put->first = put->table->messages - count;
     host_call_trailer(call, "flightkv-etag", slice_text(put->table->etag));
     host_call_resume(call);
     return FKV_OK;
@@ -169,13 +214,13 @@ static enum fkv_status on_end(void *context, struct host_call *call, struct fkv_
 static uint64_t message_count(const struct put *put)
 {
     if (put->table != NULL)
-        return put->table->messages;
+        return put->table->messages - put->first;
     return put->store != NULL ? store_put_count(put->store) : 0;
 }
 
 static struct store_message message_at(const struct put *put, uint64_t index)
 {
-    return put->table != NULL ? store_table_message(put->table, index)
+    return put->table != NULL ? store_table_message(put->table, put->first + index)
                               : store_put_at(put->store, index);
 }
 
@@ -217,12 +262,31 @@ static const struct host_stream put_stream = {
     .on_closed = put_free,
 };
 
+#define MODE "flightkv-mode"
+
+static const char *const options[] = {MODE, NULL};
+
+static enum fkv_status read_mode(const struct host_call *call, bool *ret_is_append,
+                                 struct fkv_error *error)
+{
+    struct slice mode = host_call_metadata(call, MODE);
+    char shown[key_shown_size];
+    *ret_is_append = slice_is(mode, "append");
+    if (mode.data == NULL || *ret_is_append || slice_is(mode, "replace"))
+        return FKV_OK;
+    return status_set(error, FKV_INVALID_ARGUMENT, "%s is '%s', expected 'replace' or 'append'",
+                      MODE, key_shown(shown, mode));
+}
+
 void rpc_do_put(void *context, struct host_call *call)
 {
     struct cache *cache = context;
     const struct alloc *alloc = host_call_alloc(call);
     struct fkv_error error;
-    enum fkv_status status = check_call_options(call, &error);
+    bool is_append = false;
+    enum fkv_status status = check_call_options(call, options, &error);
+    if (status == FKV_OK)
+        status = read_mode(call, &is_append, &error);
     struct put *put = NULL;
     if (status == FKV_OK && (put = alloc_zero(alloc, sizeof *put)) == NULL)
         status = status_no_memory(&error, sizeof *put);
@@ -231,6 +295,8 @@ void rpc_do_put(void *context, struct host_call *call)
         return;
     }
     put->cache = cache;
+    put->is_append = is_append;
+    append_init(&put->append, alloc, &cache->ipc_limits);
     buf_init(&put->key, alloc, store_key_bytes_max);
     put->verifier = ipc_verifier_new(alloc, &cache->ipc_limits);
     host_call_stream(call, &put_stream, put);

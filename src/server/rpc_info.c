@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "server/cache.h"
+#include "server/tickets.h"
 
 /* Schemas are sent from where they are stored, so that replies which nobody reads cost no memory
  * but their few other bytes; the table is held until they are gone. */
@@ -17,6 +18,20 @@ static void write_with_schema(struct store_table *table, struct slice rest, stru
 }
 
 /* A FlightInfo without its schema. */
+static enum fkv_status encode_info(const struct store_table *table,
+                                   const struct flight_descriptor *descriptor,
+                                   const struct flight_endpoint *endpoints, size_t count,
+                                   bool is_ordered, struct buf *ret, struct fkv_error *error)
+{
+    const struct flight_info info = {.descriptor = *descriptor,
+                                     .endpoints = endpoints,
+                                     .endpoint_count = count,
+                                     .total_records = (int64_t)table->rows,
+                                     .total_bytes = (int64_t)table->body_bytes,
+                                     .ordered = is_ordered};
+    return flight_info_encode(&info, ret, error);
+}
+
 static enum fkv_status encode_rest(const struct cache *cache, const struct store_table *table,
                                    const struct flight_descriptor *descriptor, struct buf *ret,
                                    struct fkv_error *error)
@@ -24,15 +39,64 @@ static enum fkv_status encode_rest(const struct cache *cache, const struct store
     const struct slice location = slice_text(cache->config->advertise);
     const struct flight_endpoint endpoint = {
         .ticket = table->key, .locations = &location, .location_count = location.size > 0};
-    const struct flight_info info = {.descriptor = *descriptor,
-                                     .endpoints = &endpoint,
-                                     .endpoint_count = 1,
-                                     .total_records = (int64_t)table->rows,
-                                     .total_bytes = (int64_t)table->body_bytes};
-    return flight_info_encode(&info, ret, error);
+    return encode_info(table, descriptor, &endpoint, 1, false, ret, error);
+}
+
+/* The same with endpoints for parts of the table. */
+static enum fkv_status encode_parts(const struct cache *cache, const struct store_table *table,
+                                    const struct flight_descriptor *descriptor, size_t wanted,
+                                    const struct alloc *alloc, struct buf *ret,
+                                    struct fkv_error *error)
+{
+    const struct slice location = slice_text(cache->config->advertise);
+    struct flight_endpoint endpoints[endpoints_max];
+    uint64_t ends[endpoints_max];
+    struct buf tickets;
+    buf_init(&tickets, alloc, SIZE_MAX);
+    size_t count = ticket_cut(table, wanted, ends), ticket_bytes = 0;
+    struct ticket_part part = {table->key, slice_text(table->etag), 1, 1};
+    for (size_t i = 0; i < count; i++) {
+        part.end = ends[i];
+        ticket_encode(&part, &tickets);
+        part.first = part.end;
+        ticket_bytes = i == 0 ? tickets.size : ticket_bytes; /* all are as long */
+    }
+    enum fkv_status status =
+        tickets.failed ? status_no_memory(error, count * ticket_bytes) : FKV_OK;
+    for (size_t i = 0; i < count && status == FKV_OK; i++)
+        endpoints[i] = (struct flight_endpoint){
+            .ticket = slice_part(buf_slice(&tickets), i * ticket_bytes, ticket_bytes),
+            .locations = &location,
+            .location_count = location.size > 0};
+    if (status == FKV_OK)
+        status = encode_info(table, descriptor, endpoints, count, true, ret, error);
+    buf_done(&tickets);
+    return status;
 }
 
 /* ---- GetFlightInfo, PollFlightInfo, GetSchema ---- */
+
+#define ENDPOINTS "flightkv-endpoints"
+
+static const char *const info_options[] = {ENDPOINTS, NULL};
+
+/* *ret is 0 where the option isn't given. */
+static enum fkv_status read_endpoints(const struct host_call *call, size_t *ret,
+                                      struct fkv_error *error)
+{
+    struct slice text = host_call_metadata(call, ENDPOINTS);
+    size_t value = 0;
+    for (size_t i = 0; i < text.size && value <= endpoints_max; i++) {
+        bool is_digit = text.data[i] >= '0' && text.data[i] <= '9';
+        value = is_digit ? 10 * value + (size_t)(text.data[i] - '0') : endpoints_max + 1;
+    }
+    *ret = value;
+    char shown[key_shown_size];
+    if (text.data == NULL || (value >= 1 && value <= endpoints_max))
+        return FKV_OK;
+    return status_set(error, FKV_INVALID_ARGUMENT, "%s is '%s', expected a number from 1 to %d",
+                      ENDPOINTS, key_shown(shown, text), endpoints_max);
+}
 
 /* The table that a descriptor names; a peek, since nothing of it is read. */
 static enum fkv_status find_described(struct cache *cache, const struct host_call *call,
@@ -41,9 +105,7 @@ static enum fkv_status find_described(struct cache *cache, const struct host_cal
 {
     struct buf key;
     buf_init(&key, host_call_alloc(call), store_key_bytes_max);
-    enum fkv_status status = check_call_options(call, error);
-    if (status == FKV_OK)
-        status = key_from_descriptor(descriptor, &key, error);
+    enum fkv_status status = key_from_descriptor(descriptor, &key, error);
     if (status == FKV_OK) {
         *ret = store_peek(cache->store, buf_slice(&key));
         status = *ret != NULL ? FKV_OK : key_not_found(buf_slice(&key), error);
@@ -92,54 +154,93 @@ static enum wire_pull next_described(void *context, struct host_call *call, stru
 static const struct host_stream described_stream = {.next = next_described,
                                                     .on_closed = described_free};
 
+/* What is asked of the table beside its schema. */
+struct question {
+    struct cache *cache;
+    const struct flight_descriptor *descriptor;
+    enum reply reply;
+    size_t endpoints; /* 0: one, for the key */
+};
+
+static enum fkv_status answer(const struct question *question, const struct store_table *table,
+                              const struct alloc *alloc, struct buf *ret, struct fkv_error *error)
+{
+    if (question->reply == REPLY_SCHEMA)
+        return FKV_OK;
+    if (question->endpoints == 0)
+        return encode_rest(question->cache, table, question->descriptor, ret, error);
+    return encode_parts(question->cache, table, question->descriptor, question->endpoints, alloc,
+                        ret, error);
+}
+
 /* Takes the table over. */
-static enum fkv_status describe(const struct cache *cache, struct store_table *table,
-                                struct host_call *call, const struct flight_descriptor *descriptor,
-                                enum reply reply, struct fkv_error *error)
+static enum fkv_status describe(struct store_table *table, struct host_call *call,
+                                const struct question *question, struct fkv_error *error)
 {
     struct described *described = alloc_zero(host_call_alloc(call), sizeof *described);
     if (described == NULL) {
         store_table_unref(table);
         return status_no_memory(error, sizeof *described);
     }
+    /* About as long as the request, or a key for each endpoint. */
+    const struct alloc *alloc = store_charging_alloc(question->cache->store);
     described->table = table;
-    described->reply = reply;
-    buf_init(&described->rest, host_call_alloc(call), SIZE_MAX); /* about as long as the request */
+    described->reply = question->reply;
+    buf_init(&described->rest, alloc, SIZE_MAX);
     host_call_stream(call, &described_stream, described);
-    if (reply == REPLY_SCHEMA)
-        return FKV_OK;
-    return encode_rest(cache, table, descriptor, &described->rest, error);
+    return answer(question, table, alloc, &described->rest, error);
 }
 
-static void answer_described(struct cache *cache, struct host_call *call,
-                             const struct flight_descriptor *descriptor, enum reply reply)
+static void answer_described(struct host_call *call, const struct question *question)
 {
     struct store_table *table = NULL;
     struct fkv_error error;
-    enum fkv_status status = find_described(cache, call, descriptor, &table, &error);
+    enum fkv_status status =
+        find_described(question->cache, call, question->descriptor, &table, &error);
     if (status == FKV_OK)
-        status = describe(cache, table, call, descriptor, reply, &error);
+        status = describe(table, call, question, &error);
     if (status != FKV_OK)
+        host_call_fail(call, status, &error);
+}
+
+static void answer_info(struct cache *cache, struct host_call *call,
+                        const struct flight_descriptor *descriptor, enum reply reply)
+{
+    struct question question = {.cache = cache, .descriptor = descriptor, .reply = reply};
+    struct fkv_error error;
+    enum fkv_status status = check_call_options(call, info_options, &error);
+    if (status == FKV_OK)
+        status = read_endpoints(call, &question.endpoints, &error);
+    if (status == FKV_OK)
+        answer_described(call, &question);
+    else
         host_call_fail(call, status, &error);
 }
 
 void rpc_get_flight_info(void *context, struct host_call *call,
                          const struct flight_descriptor *descriptor)
 {
-    answer_described(context, call, descriptor, REPLY_INFO);
+    answer_info(context, call, descriptor, REPLY_INFO);
 }
 
 /* There is nothing to wait for: what is known is known at once. */
 void rpc_poll_flight_info(void *context, struct host_call *call,
                           const struct flight_descriptor *descriptor)
 {
-    answer_described(context, call, descriptor, REPLY_POLL);
+    answer_info(context, call, descriptor, REPLY_POLL);
 }
 
 void rpc_get_schema(void *context, struct host_call *call,
                     const struct flight_descriptor *descriptor)
 {
-    answer_described(context, call, descriptor, REPLY_SCHEMA);
+    const struct question question = {
+        .cache = context, .descriptor = descriptor, .reply = REPLY_SCHEMA};
+    struct fkv_error error;
+    enum fkv_status status = check_call_options(call, NULL, &error);
+    if (status == FKV_OK)
+        answer_described(call, &question);
+    else
+        host_call_fail(call, status, &error);
 }
 
 /* ---- ListFlights ---- */
@@ -271,7 +372,7 @@ void rpc_list_flights(void *context, struct host_call *call, struct slice expres
 {
     const struct alloc *alloc = host_call_alloc(call);
     struct fkv_error error;
-    enum fkv_status status = check_call_options(call, &error);
+    enum fkv_status status = check_call_options(call, NULL, &error);
     struct listing *listing = NULL;
     if (status == FKV_OK && (listing = alloc_zero(alloc, sizeof *listing)) == NULL)
         status = status_no_memory(&error, sizeof *listing);

@@ -64,6 +64,17 @@ void digest_end(struct digest *digest)
     memcpy(digest->value, canonical.digest, sizeof digest->value);
 }
 
+static uint8_t digit_value(char digit)
+{
+    return (uint8_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+}
+
+void digest_resume(struct digest *digest, const char etag[store_etag_size + 1])
+{
+    for (size_t i = 0; i < digest_size; i++)
+        digest->value[i] = (uint8_t)(digit_value(etag[2 * i]) << 4 | digit_value(etag[2 * i + 1]));
+}
+
 void digest_text(const struct digest *digest, char ret[store_etag_size + 1])
 {
     static const char digits[] = "0123456789abcdef";

@@ -22,6 +22,9 @@ void digest_begin(struct digest *digest, const struct store_message *message, si
 void digest_body(struct digest *digest, struct slice bytes);
 void digest_end(struct digest *digest);
 
+/* Goes on behind the messages that have this etag. */
+void digest_resume(struct digest *digest, const char etag[store_etag_size + 1]);
+
 void digest_text(const struct digest *digest, char ret[store_etag_size + 1]);
 
 uint64_t digest_key(struct slice key, uint64_t seed);

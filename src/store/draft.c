@@ -240,6 +240,18 @@ static void add_entry(struct draft *draft, const struct store_message *message,
                        .has_app = message->has_app_metadata};
     draft->body_extent = body->extent;
     draft->body_offset = body->offset;
+    if (message->kind == STORE_DICTIONARY)
+        draft->dictionary_end = draft->entry_count;
+}
+
+static struct draft_mark mark_of(const struct draft *draft)
+{
+    return (struct draft_mark){.extent_count = draft->extent_count,
+                               .open = draft->open,
+                               .open_used = draft->open_used,
+                               .packed_used = draft->packed_used,
+                               .stored_bytes = draft->stored_bytes,
+                               .dictionary_end = draft->dictionary_end};
 }
 
 enum fkv_status draft_append(struct draft *draft, const struct store_message *message,
@@ -252,6 +264,7 @@ enum fkv_status draft_append(struct draft *draft, const struct store_message *me
         metadata = 0;
     size_t small_body = body_bytes < store_extent_bytes_least ? body_bytes + block_alignment : 0;
     struct place header = {.data = NULL}, body = {.data = NULL, .extent = draft_in_packed};
+    const struct draft_mark before = mark_of(draft);
     enum fkv_status status = reserve_entry(draft, error);
     if (status == FKV_OK) /* once for both: `packed` must not move between the two */
         status = reserve_packed(draft, header_alignment + metadata + small_body, error);
@@ -265,7 +278,64 @@ enum fkv_status draft_append(struct draft *draft, const struct store_message *me
         return status;
     const uint8_t *kept = is_same ? draft->entries[draft->entry_count - 1].header : shared_header;
     add_entry(draft, message, kept != NULL ? kept : header.data, &body, body_bytes);
+    draft->last = before;
     *ret_body = body.data;
+    return FKV_OK;
+}
+
+/* The extent that was open before may have been cut to what was used of it; not below. */
+void draft_undo(struct draft *draft)
+{
+    const struct draft_mark before = draft->last;
+    while (draft->extent_count > before.extent_count)
+        arena_give(draft->heap->arena, &draft->extents[--draft->extent_count]);
+    draft->open = before.open;
+    draft->open_used = before.open_used;
+    draft->packed_used = before.packed_used;
+    draft->stored_bytes = before.stored_bytes;
+    draft->dictionary_end = before.dictionary_end;
+    draft->entry_count--;
+}
+
+static void find_dictionary_end(struct draft *draft)
+{
+    size_t end = draft->entry_count;
+    while (end > 0 && draft->entries[end - 1].kind != STORE_DICTIONARY)
+        end--;
+    draft->dictionary_end = end;
+}
+
+void draft_move_last(struct draft *draft, size_t index)
+{
+    struct entry *entries = draft->entries, last = entries[draft->entry_count - 1];
+    memmove(&entries[index + 1], &entries[index],
+            (draft->entry_count - 1 - index) * sizeof *entries);
+    entries[index] = last;
+    find_dictionary_end(draft);
+}
+
+void draft_drop_first(struct draft *draft)
+{
+    draft->entry_count--;
+    memmove(&draft->entries[0], &draft->entries[1], draft->entry_count * sizeof *draft->entries);
+    find_dictionary_end(draft);
+}
+
+enum fkv_status draft_set_header(struct draft *draft, size_t index, struct slice header,
+                                 struct fkv_error *error)
+{
+    struct store_message message = draft_message(&draft->entries[index]);
+    struct place place = {.data = NULL};
+    message.header = header;
+    size_t size = header.size + message.app_metadata.size;
+    enum fkv_status status = reserve_packed(draft, header_alignment + size, error);
+    message.app_metadata = draft_message(&draft->entries[index]).app_metadata; /* may have moved */
+    if (status == FKV_OK && size > 0)
+        status = place_metadata(draft, &message, &place, error);
+    if (status != FKV_OK)
+        return status;
+    draft->entries[index].header = place.data;
+    draft->entries[index].header_size = (uint32_t)header.size;
     return FKV_OK;
 }
 

@@ -41,6 +41,15 @@ enum {
     draft_kind_most = 7,
 };
 
+/* How far a draft was, for taking the message back that came after. */
+struct draft_mark {
+    size_t extent_count;
+    size_t open, open_used;
+    size_t packed_used;
+    uint64_t stored_bytes;
+    uint64_t dictionary_end;
+};
+
 struct draft {
     struct heap *heap;
     struct entry *entries;
@@ -51,7 +60,9 @@ struct draft {
     size_t open_used;
     uint8_t *packed;
     size_t packed_used, packed_size;
-    uint64_t stored_bytes; /* all that has been placed */
+    uint64_t stored_bytes;   /* all that has been placed */
+    uint64_t dictionary_end; /* behind the last message of STORE_DICTIONARY; 0: there is none */
+    struct draft_mark last;  /* before the last message */
     /* Where the last message's body is: an extent's index, draft_in_packed for none. */
     size_t body_extent;
     size_t body_offset;
@@ -67,6 +78,19 @@ void draft_done(struct draft *draft); /* gives back all that is still the draft'
 enum fkv_status draft_append(struct draft *draft, const struct store_message *message,
                              const uint8_t *shared_header, size_t body_bytes, uint8_t **ret_body,
                              struct fkv_error *error);
+
+/* Takes the last message back, and what memory it had; once after each append. */
+void draft_undo(struct draft *draft);
+
+/* Moves the last message before the one at `index`. */
+void draft_move_last(struct draft *draft, size_t index);
+
+/* Takes the first message out of the index; its bytes stay. */
+void draft_drop_first(struct draft *draft);
+
+/* Gives a message another header; its app_metadata stays. RESOURCE_EXHAUSTED. */
+enum fkv_status draft_set_header(struct draft *draft, size_t index, struct slice header,
+                                 struct fkv_error *error);
 
 /* Makes the first `bytes` bytes of the last body writable. */
 enum fkv_status draft_room(struct draft *draft, size_t bytes, struct fkv_error *error);

@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A put: the messages of a table one after the other, digested as they come, placed by draft.c. */
+/* A put: the messages of a table one after the other, digested as they come, placed by draft.c.
+ * append.c has what only puts that append do. */
 #include <assert.h>
 
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "store/internal.h"
-
-struct store_put {
-    struct store *store;
-    struct slice key; /* behind the struct, the descriptor too */
-    struct slice descriptor;
-    size_t size; /* of this allocation */
-    struct draft draft;
-    struct schema *schema;
-    struct store_table totals; /* only rows, batches, body_bytes and, in the end, the etag */
-    size_t body_filled;
-    struct digest digest;
-};
 
 /* ---- begin and end ---- */
 
@@ -60,11 +49,13 @@ enum fkv_status store_put_begin(struct store *store, struct slice key, struct sl
     return FKV_OK;
 }
 
-static void put_free(struct store_put *put)
+void put_free(struct store_put *put)
 {
     struct store *store = put->store;
     draft_done(&put->draft);
     schemas_unref(&store->schemas, put->schema);
+    if (put->base != NULL)
+        store_table_unref(&put->base->public);
     heap_free_aligned(&store->heap, put, put->size);
     atomic_fetch_sub(&store->puts_open, 1);
 }
@@ -85,7 +76,7 @@ static const struct entry *last_entry(const struct store_put *put)
     return draft->entry_count > 0 ? &draft->entries[draft->entry_count - 1] : NULL;
 }
 
-static enum fkv_status check_filled(struct store_put *put, struct fkv_error *error)
+enum fkv_status put_check_filled(const struct store_put *put, struct fkv_error *error)
 {
     const struct entry *last = last_entry(put);
     if (last != NULL && put->body_filled < last->body_size)
@@ -98,7 +89,7 @@ static enum fkv_status check_filled(struct store_put *put, struct fkv_error *err
 static enum fkv_status check_message(const struct store_put *put,
                                      const struct store_message *message, struct fkv_error *error)
 {
-    if (put->draft.entry_count == 0 && message->kind != STORE_SCHEMA)
+    if (put->draft.entry_count == 0 && put->base == NULL && message->kind != STORE_SCHEMA)
         return status_set(error, FKV_INVALID_ARGUMENT,
                           "the first message is of kind %d, expected a schema", message->kind);
     char most[text_figure_size];
@@ -119,7 +110,7 @@ static enum fkv_status share_schema(struct store_put *put, const struct store_me
                                     const uint8_t **ret, struct fkv_error *error)
 {
     *ret = NULL;
-    if (put->draft.entry_count > 0 || message->app_metadata.size > 0)
+    if (put->draft.entry_count > 0 || put->base != NULL || message->app_metadata.size > 0)
         return FKV_OK;
     if (put->schema != NULL) { /* a failed attempt to append was repeated */
         schemas_unref(&put->store->schemas, put->schema);
@@ -133,18 +124,26 @@ static enum fkv_status share_schema(struct store_put *put, const struct store_me
 }
 
 /* The schema's app_metadata, which few clients send, counts as a message of its own. */
-static void begin_digest(struct store_put *put, const struct store_message *message,
-                         size_t body_bytes)
+void put_begin_digest(struct store_put *put, uint64_t index, size_t body_bytes)
 {
-    struct store_message rest = *message;
-    if (put->draft.entry_count == 1) {
-        digest_schema(&put->digest, message->header);
-        if (!message->has_app_metadata && body_bytes == 0)
+    struct store_message message = draft_message(&put->draft.entries[index]);
+    put_end_digest(put);
+    put->is_digesting = true;
+    if (index == 0 && put->base == NULL) {
+        digest_schema(&put->digest, message.header);
+        if (!message.has_app_metadata && body_bytes == 0)
             return;
-        rest.header = slice_of(NULL, 0);
+        message.header = slice_of(NULL, 0);
+        digest_end(&put->digest);
     }
-    digest_end(&put->digest);
-    digest_begin(&put->digest, &rest, body_bytes);
+    digest_begin(&put->digest, &message, body_bytes);
+}
+
+void put_end_digest(struct store_put *put)
+{
+    if (put->is_digesting)
+        digest_end(&put->digest);
+    put->is_digesting = false;
 }
 
 static void count_message(struct store_table *totals, const struct store_message *message,
@@ -163,7 +162,7 @@ enum fkv_status store_put_message(struct store_put *put, const struct store_mess
                                   size_t body_bytes, uint8_t **ret_body, struct fkv_error *error)
 {
     const uint8_t *shared = NULL;
-    enum fkv_status status = check_filled(put, error);
+    enum fkv_status status = put_check_filled(put, error);
     if (status == FKV_OK)
         status = check_message(put, message, error);
     if (status == FKV_OK)
@@ -173,7 +172,7 @@ enum fkv_status store_put_message(struct store_put *put, const struct store_mess
     if (status != FKV_OK)
         return status;
     put->body_filled = 0;
-    begin_digest(put, message, body_bytes);
+    put_begin_digest(put, put->draft.entry_count - 1, body_bytes);
     count_message(&put->totals, message, body_bytes);
     return FKV_OK;
 }
@@ -213,28 +212,34 @@ struct store_message store_put_at(const struct store_put *put, uint64_t index)
     return draft_message(&put->draft.entries[index]);
 }
 
+void store_put_undo(struct store_put *put)
+{
+    const struct entry *last = last_entry(put);
+    assert(last != NULL && last->kind != STORE_SCHEMA && last->kind != STORE_BATCH);
+    put->totals.body_bytes -= last->body_size;
+    put->is_digesting = false;
+    draft_undo(&put->draft);
+    last = last_entry(put);
+    put->body_filled = last != NULL ? last->body_size : 0;
+}
+
 /* ---- commit ---- */
 
 static enum fkv_status make_table(struct store_put *put, struct table **ret,
                                   struct fkv_error *error)
 {
-    enum fkv_status status = check_filled(put, error);
+    enum fkv_status status = put_check_filled(put, error);
     if (status != FKV_OK)
         return status;
     if (put->draft.entry_count == 0)
         return status_set(error, FKV_FAILED_PRECONDITION,
                           "the put has no message, expected a schema at least");
     draft_close(&put->draft);
-    digest_end(&put->digest);
+    put_end_digest(put);
     digest_text(&put->digest, put->totals.etag);
-    const struct table_parts parts = {.key = put->key,
-                                      .descriptor = put->descriptor,
-                                      .draft = &put->draft,
-                                      .schema = put->schema,
-                                      .totals = &put->totals};
-    status = table_new(put->store, &parts, ret, error);
+    status = table_new(put, ret, error);
     if (status == FKV_OK)
-        put->schema = NULL;
+        table_own(*ret, put);
     return status;
 }
 
@@ -243,6 +248,7 @@ enum fkv_status store_put_commit(struct store_put *put, struct store_table **ret
 {
     struct store *store = put->store;
     struct table *table = NULL;
+    assert(put->base == NULL); /* else: store_put_append */
     enum fkv_status status = make_table(put, &table, error);
     if (status != FKV_OK) {
         store_put_abort(put);

@@ -17,6 +17,7 @@
 static bool init_shard(struct shard *shard, const struct alloc *alloc)
 {
     pthread_mutex_init(&shard->lock, NULL);
+    pthread_mutex_init(&shard->append_lock, NULL);
     return map_init(&shard->map, alloc);
 }
 
@@ -75,6 +76,7 @@ void store_free(struct store *store)
     for (size_t i = 0; i < store_shard_count; i++) {
         map_done(&store->shards[i].map);
         pthread_mutex_destroy(&store->shards[i].lock);
+        pthread_mutex_destroy(&store->shards[i].append_lock);
     }
     schemas_done(&store->schemas);
     alloc_free(store->heap.alloc, store);
@@ -113,19 +115,47 @@ static struct table *take_out(struct shard *shard, uint64_t hash, struct slice k
     return table;
 }
 
-void store_publish(struct store *store, struct table *table)
+/* Puts the table in the place of `old`, which it gives (NULL: there was none). With `is_behind`
+ * only if that is `base`; else nothing changes, and *ret_is_done is false. */
+static struct table *publish(struct store *store, struct table *table, bool is_behind,
+                             const struct table *base, bool *ret_is_done)
 {
     uint64_t hash = digest_key(table->public.key, store->seed);
     struct shard *shard = shard_of(store, hash);
+    struct table *old = NULL;
     pthread_mutex_lock(&shard->lock);
-    struct table *old = take_out(shard, hash, table->public.key);
-    table->public.version = atomic_fetch_add(&store->version, 1) + 1;
-    map_insert(&shard->map, &table->node, hash);
-    shard->table_bytes += table->public.body_bytes;
-    shard->puts++;
+    *ret_is_done = !is_behind || find(shard, hash, table->public.key) == base;
+    if (*ret_is_done) {
+        old = take_out(shard, hash, table->public.key);
+        table->public.version = atomic_fetch_add(&store->version, 1) + 1;
+        map_insert(&shard->map, &table->node, hash);
+        shard->table_bytes += table->public.body_bytes;
+        shard->puts++;
+    }
     pthread_mutex_unlock(&shard->lock);
+    return old;
+}
+
+void store_publish(struct store *store, struct table *table)
+{
+    bool is_done;
+    struct table *old = publish(store, table, false, NULL, &is_done);
     if (old != NULL)
         store_table_unref(&old->public);
+}
+
+bool store_publish_behind(struct store *store, struct table *table, const struct table *base)
+{
+    bool is_done;
+    struct table *old = publish(store, table, true, base, &is_done);
+    if (old != NULL)
+        store_table_unref(&old->public);
+    return is_done;
+}
+
+pthread_mutex_t *store_append_lock(struct store *store, struct slice key)
+{
+    return &shard_of(store, digest_key(key, store->seed))->append_lock;
 }
 
 static struct store_table *look_up(struct store *store, struct slice key, bool is_counted)

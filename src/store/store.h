@@ -4,10 +4,12 @@
  *
  *     put      store_put_begin -> (store_put_message -> fill the body -> store_put_filled)* ->
  *              store_put_commit | store_put_abort
+ *     append   store_put_begin -> store_put_extend -> (as above)* -> store_put_append | ...abort
  *     get      store_get -> store_table_message(0..n) -> store_table_unref
  *
  * A table is visible from commit on, whole, and never changes. Readers hold a counted reference and
- * keep their version whatever happens to the key. Replacing needs room for both.
+ * keep their version whatever happens to the key. Replacing needs room for both; appending makes a
+ * new version that shares all messages with the one before, and costs what it adds (part.h).
  *
  * Where the bytes are: bodies of `store_extent_bytes_least` and more in arena extents of their own;
  * everything else (headers, app_metadata, small bodies) packed into a table's chunks, so that
@@ -119,14 +121,54 @@ enum fkv_status store_put_commit(struct store_put *put, struct store_table **ret
                                  struct fkv_error *error);
 void store_put_abort(struct store_put *put); /* NULL is allowed */
 
+/* ---- appending ---- */
+
+/* The put appends to `base`, a table under its key, on which it takes a reference: its messages
+ * come behind those, without a schema of their own. Before the first message. */
+void store_put_extend(struct store_put *put, struct store_table *base);
+
+/* What the put appends to; NULL: nothing. */
+struct store_table *store_put_base(const struct store_put *put);
+
+/* Takes the last message back, which isn't a schema or batch; its memory is free again. Once after
+ * a store_put_message. */
+void store_put_undo(struct store_put *put);
+
+/* What is under the put's key at its commit isn't its base: `current` (NULL: nothing). Answers
+ * FKV_OK when the put's messages may be appended to that, or whatever store_put_append is to fail
+ * with. May use the three functions below, and no others on the put. */
+typedef enum fkv_status store_rebase(void *context, struct store_put *put,
+                                     struct store_table *current, struct fkv_error *error);
+
+/* A copy of the message before the one at `index`; with app_metadata, that isn't shared. */
+enum fkv_status store_put_insert(struct store_put *put, uint64_t index,
+                                 const struct store_message *message, struct fkv_error *error);
+/* Takes the first message out. Its memory stays the table's. */
+void store_put_drop_first(struct store_put *put);
+enum fkv_status store_put_set_header(struct store_put *put, uint64_t index, struct slice header,
+                                     struct fkv_error *error);
+
+/* Ends a put like store_put_commit, but behind what is under the key then. Appends to one key come
+ * one after the other. Where the put's base is no longer what is there, `rebase` is asked, and the
+ * put's messages are digested another time. A put of nothing to a table gives that table. */
+enum fkv_status store_put_append(struct store_put *put, store_rebase *rebase, void *context,
+                                 struct store_table **ret, struct fkv_error *error);
+
+/* ---- tables ---- */
+
 /* A reference on the table under the key; NULL when there is none (a miss). */
 struct store_table *store_get(struct store *store, struct slice key);
 struct store_table *store_peek(struct store *store,
                                struct slice key); /* counts neither hit nor miss */
 void store_table_unref(struct store_table *table);
 
-/* index < table->messages. The slices are valid as long as the table is held. O(1). */
+/* index < table->messages. The slices are valid as long as the table is held. Takes as many steps
+ * as the number of appends has binary digits. */
 struct store_message store_table_message(const struct store_table *table, uint64_t index);
+
+/* The index of the last message of STORE_DICTIONARY before the one at `end` (at most
+ * table->messages); 0, the schema's, when there is none. */
+uint64_t store_table_last_dictionary(const struct store_table *table, uint64_t end);
 
 /* Whether there was one. Readers keep theirs. */
 bool store_delete(struct store *store, struct slice key);

@@ -1,104 +1,166 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/internal.h"
 
+static void unref_roots(struct part *const *roots, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        part_unref(roots[i]);
+}
+
+/* What the table is charged with beside its parts. */
+static uint64_t own_cost(size_t own_bytes)
+{
+    return own_bytes > 0 ? heap_cost(own_bytes) : 0;
+}
+
+/* A table that lies in its leaf goes with it. */
 static void table_free(struct block *block)
 {
     struct table *table = table_of((struct store_table *)block);
     struct store *store = table->store;
-    struct heap *heap = &store->heap;
-    arena_forget_table(heap->arena, table->public.memory_bytes);
-    for (size_t i = 0; i < table->extent_count; i++)
-        arena_give(heap->arena, &table->extents[i]);
-    schemas_unref(&store->schemas, table->schema);
-    heap_free_aligned(heap, table, table->home_size);
+    arena_forget_stored(store->heap.arena, own_cost(table->own_bytes));
+    if (table->own_bytes == 0) {
+        part_unref(table->roots[0]);
+    } else {
+        unref_roots(table->roots, table->root_count);
+        heap_free(&store->heap, table, table->own_bytes);
+    }
     atomic_fetch_sub(&store->tables, 1);
 }
 
 _Static_assert(offsetof(struct table, public) == 0 && offsetof(struct store_table, block) == 0,
                "table_free and table_of cast");
 
-/* ---- laying it out ---- */
+/* ---- making it ---- */
 
-struct layout {
-    size_t entries, extents, key, descriptor, packed; /* offsets */
-    size_t size;
-};
-
-static struct layout layout_of(const struct table_parts *parts)
+static size_t table_bytes(const struct store_put *put, size_t root_count)
 {
-    const struct draft *draft = parts->draft;
-    struct layout layout = {.entries = sizeof(struct table)};
-    layout.extents = layout.entries + draft->entry_count * sizeof *draft->entries;
-    layout.key = layout.extents + draft->extent_count * sizeof *draft->extents;
-    layout.descriptor = layout.key + parts->key.size;
-    layout.packed = layout.descriptor + parts->descriptor.size;
-    layout.packed = (layout.packed + block_alignment - 1) / block_alignment * block_alignment;
-    layout.size = layout.packed + draft->packed_used;
-    return layout;
+    return sizeof(struct table) + root_count * sizeof(struct part *) + put->key.size +
+           put->descriptor.size;
 }
 
-_Static_assert(sizeof(struct table) % 8 == 0 && sizeof(struct entry) % 8 == 0 &&
-                   alignof(struct table) <= 8,
-               "entries and extents lie aligned behind the table");
-
-static struct slice copy(uint8_t *to, const void *from, size_t size)
+static struct slice copy(uint8_t *to, struct slice from)
 {
-    if (size > 0)
-        memcpy(to, from, size);
-    return slice_of(to, size);
+    if (from.size > 0)
+        memcpy(to, from.data, from.size);
+    return slice_of(to, from.size);
 }
 
-static void fill(struct table *table, const struct table_parts *parts, struct layout layout)
+static uint64_t sum_of_rows(uint64_t a, uint64_t b)
 {
-    struct draft *draft = parts->draft;
-    uint8_t *home = (uint8_t *)table;
-    struct entry *entries = (struct entry *)(void *)(home + layout.entries);
-    copy((uint8_t *)entries, draft->entries, draft->entry_count * sizeof *entries);
-    copy(home + layout.packed, draft->packed, draft->packed_used);
-    draft_rebase(entries, draft->entry_count, draft->packed, draft->packed_used,
-                 home + layout.packed);
-    table->entries = entries;
-    table->extents = (struct arena_extent *)(void *)(home + layout.extents);
-    table->extent_count = draft->extent_count;
-    copy((uint8_t *)table->extents, draft->extents, draft->extent_count * sizeof *draft->extents);
+    return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
+static void add_totals(struct store_table *public, const struct store_table *totals)
+{
+    public->rows = sum_of_rows(public->rows, totals->rows);
+    public->batches += totals->batches;
+    public->body_bytes += totals->body_bytes;
+}
+
+/* Takes the references on the roots over. */
+static void fill(struct table *table, const struct store_put *put, struct part *const *roots,
+                 size_t root_count, size_t own_bytes)
+{
+    *table = (struct table){.store = put->store, .own_bytes = own_bytes, .root_count = root_count};
     struct store_table *public = &table->public;
-    public->key = copy(home + layout.key, parts->key.data, parts->key.size);
-    public->descriptor =
-        copy(home + layout.descriptor, parts->descriptor.data, parts->descriptor.size);
-    public->schema = draft_message(&entries[0]).header;
-    public->messages = draft->entry_count;
-    public->memory_bytes = heap_aligned_cost(layout.size);
-    for (size_t i = 0; i < table->extent_count; i++)
-    public->memory_bytes += table->extents[i].charged;
-}
-
-enum fkv_status table_new(struct store *store, const struct table_parts *parts, struct table **ret,
-                          struct fkv_error *error)
-{
-    struct layout layout = layout_of(parts);
-    struct table *table = heap_get_aligned(&store->heap, layout.size, error);
-    if (table == NULL)
-        return FKV_RESOURCE_EXHAUSTED;
-    *table = (struct table){.store = store, .schema = parts->schema, .home_size = layout.size};
-    struct store_table *public = &table->public;
-    block_init(&public->block, table, layout.size, table_free);
-    memcpy(public->etag, parts->totals->etag, sizeof public->etag);
-    public->rows = parts->totals->rows;
-    public->batches = parts->totals->batches;
-    public->body_bytes = parts->totals->body_bytes;
+    block_init(&public->block, table, own_bytes, table_free);
+    memcpy(table->roots, roots, root_count * sizeof(struct part *));
+    uint8_t *bytes = (uint8_t *)(table->roots + root_count);
+    public->key = copy(bytes, put->key);
+    public->descriptor = copy(bytes + put->key.size, put->descriptor);
+    public->memory_bytes = own_cost(own_bytes);
+    arena_note_stored(put->store->heap.arena, public->memory_bytes);
+    for (size_t i = 0; i < root_count; i++) {
+        public->messages += roots[i]->messages;
+        public->memory_bytes += roots[i]->memory_bytes;
+    }
+    if (put->base != NULL)
+        add_totals(public, &put->base->public);
+    add_totals(public, &put->totals);
+    memcpy(public->etag, put->totals.etag, sizeof public->etag);
+    public->schema = store_table_message(public, 0).header;
     public->created_us = clock_wall_us();
-    fill(table, parts, layout);
-    parts->draft->extent_count = 0;
-    atomic_fetch_add(&store->tables, 1);
+    atomic_fetch_add(&put->store->tables, 1);
+}
+
+static enum fkv_status new_whole(struct store_put *put, struct table **ret, struct fkv_error *error)
+{
+    struct part *leaf;
+    void *place;
+    enum fkv_status status =
+        part_new(put->store, &put->draft, table_bytes(put, 1), &leaf, &place, error);
+    if (status != FKV_OK)
+        return status;
+    fill(place, put, &leaf, 1, 0);
+    *ret = place;
+    return FKV_OK;
+}
+
+static enum fkv_status new_appended(struct store_put *put, struct table **ret,
+                                    struct fkv_error *error)
+{
+    struct part *roots[part_roots_max], *leaf;
+    size_t count = put->base->root_count;
+    void *nothing;
+    struct table *table = NULL;
+    enum fkv_status status = part_new(put->store, &put->draft, 0, &leaf, &nothing, error);
+    if (status != FKV_OK)
+        return status;
+    for (size_t i = 0; i < count; i++) {
+        roots[i] = put->base->roots[i];
+        block_ref(&roots[i]->block);
+    }
+    status = part_add(roots, &count, leaf, error);
+    size_t size = table_bytes(put, count);
+    if (status == FKV_OK)
+        table = heap_resize(&put->store->heap, NULL, 0, size, error);
+    if (table == NULL) {
+        unref_roots(roots, count);
+        return FKV_RESOURCE_EXHAUSTED;
+    }
+    fill(table, put, roots, count, size);
     *ret = table;
     return FKV_OK;
 }
 
+enum fkv_status table_new(struct store_put *put, struct table **ret, struct fkv_error *error)
+{
+    return put->base == NULL ? new_whole(put, ret, error) : new_appended(put, ret, error);
+}
+
+/* The newest leaf is at the end of the last root. */
+void table_own(struct table *table, struct store_put *put)
+{
+    struct part *part = table->roots[table->root_count - 1];
+    while (part->rank > 0)
+        part = part->halves[1];
+    part_own(part, &put->draft, put->schema);
+    put->schema = NULL;
+}
+
 /* ---- reading it ---- */
 
-struct store_message store_table_message(const struct store_table *table, uint64_t index)
+struct store_message store_table_message(const struct store_table *public, uint64_t index)
 {
-    return draft_message(&table_of(table)->entries[index]);
+    const struct table *table = table_of(public);
+    size_t i = 0;
+    for (; index >= table->roots[i]->messages; i++)
+        index -= table->roots[i]->messages;
+    return draft_message(part_entry(table->roots[i], index));
+}
+
+uint64_t store_table_last_dictionary(const struct store_table *public, uint64_t end)
+{
+    const struct table *table = table_of(public);
+    uint64_t first = 0, found = 0;
+    for (size_t i = 0; i < table->root_count && first < end; i++) {
+        uint64_t last = part_last_dictionary(table->roots[i], end - first);
+        if (last > 0)
+            found = first + last - 1;
+        first += table->roots[i]->messages;
+    }
+    return found;
 }
 
 void store_table_unref(struct store_table *table)

@@ -283,16 +283,32 @@ static enum fkv_status run_raw(struct fkv_client *client, struct raw_call *raw,
     return raw->call.status;
 }
 
-enum fkv_status raw_put(struct fkv_client *client, const char *key,
-                        const struct raw_message *messages, size_t count, struct fkv_error *error)
+static enum fkv_status put_raw(struct fkv_client *client, const char *key,
+                               struct wire_metadata metadata, const struct raw_message *messages,
+                               size_t count, struct fkv_error *error)
 {
     static const struct wire_receiver receiver = {.on_closed = on_raw_closed};
     struct raw_call raw = {.key = slice_text(key), .messages = messages, .count = count};
     const struct client_call_options options = {.path = CLIENT_PATH("DoPut"),
                                                 .receiver = &receiver,
                                                 .context = &raw,
-                                                .source = {next_raw, &raw}};
+                                                .source = {next_raw, &raw},
+                                                .metadata = metadata};
     return run_raw(client, &raw, &options, error);
+}
+
+enum fkv_status raw_put(struct fkv_client *client, const char *key,
+                        const struct raw_message *messages, size_t count, struct fkv_error *error)
+{
+    return put_raw(client, key, (struct wire_metadata){NULL, 0}, messages, count, error);
+}
+
+enum fkv_status raw_append(struct fkv_client *client, const char *key,
+                           const struct raw_message *messages, size_t count,
+                           struct fkv_error *error)
+{
+    const struct wire_pair option = {slice_text("flightkv-mode"), slice_text("append")};
+    return put_raw(client, key, (struct wire_metadata){&option, 1}, messages, count, error);
 }
 
 static enum wire_pull next_ticket(void *context, struct wire_call *wire, struct wire_out *out,

@@ -25,9 +25,9 @@ struct flow {
     const struct alloc *alloc;
     struct clock clock;
     uint64_t now_ns;
-    uint64_t step_ns;                  /* by which each step of the server winds the clock on */
-    struct net_pipe_options pipe;      /* the shape of connections made from now on */
-    struct net_tls *server_tls;        /* NULL: connections are without */
+    uint64_t step_ns;             /* by which each step of the server winds the clock on */
+    struct net_pipe_options pipe; /* the shape of connections made from now on */
+    struct net_tls *server_tls;   /* NULL: connections are without */
     struct net_tls *client_tls;
     struct fkv_server *server;         /* the cache, or */
     struct fkv_flight_server *service; /* a service of the test's */
@@ -77,6 +77,11 @@ struct raw_message {
 /* Puts the messages byte for byte, the first with a CMD descriptor of `key`. */
 enum fkv_status raw_put(struct fkv_client *client, const char *key,
                         const struct raw_message *messages, size_t count, struct fkv_error *error);
+
+/* The same, behind what is there. */
+enum fkv_status raw_append(struct fkv_client *client, const char *key,
+                           const struct raw_message *messages, size_t count,
+                           struct fkv_error *error);
 
 /* Gets what is stored, byte for byte: FlightData messages without descriptors, each as its header,
  * app_metadata and body behind their lengths (three little-endian uint64 and a flag byte). */

@@ -54,10 +54,10 @@ static void *act(void *context)
     return NULL;
 }
 
-static void readers_get_whole_tables(void **state)
+static struct fkv_server *start_server(void)
 {
-    (void)state;
     struct fkv_error error;
+    struct fkv_server *server;
     struct fkv_server_config *config = fkv_server_config_new();
     static const char *const settings[][2] = {{"listen", "grpc+tcp://localhost:0"},
                                               {"workers", "4"},
@@ -65,10 +65,16 @@ static void readers_get_whole_tables(void **state)
                                               {"log-level", "error"}};
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         assert_ok(fkv_server_config_set(config, settings[i][0], settings[i][1], &error));
-    struct fkv_server *server;
     assert_ok(fkv_server_start(config, &server, &error));
     fkv_server_config_free(config);
+    return server;
+}
 
+static void readers_get_whole_tables(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct fkv_server *server = start_server();
     struct fkv_client *client;
     assert_ok(fkv_client_open(fkv_server_uri(server, 0), NULL, &client, &error));
     assert_true(put_once(client, &rules[0], &error));
@@ -114,8 +120,151 @@ static void a_server_stops_under_load(void **state)
         pthread_join(threads[i], NULL);
 }
 
+/* ---- appends, and gets over several connections ---- */
+
+static enum fkv_status get_streams(struct fkv_client *client, uint64_t streams,
+                                   struct ArrowArrayStream *ret, struct fkv_error *error)
+{
+    const struct fkv_get_options options = {
+        .size = sizeof options, .flags = FKV_GET_CHECK_VALUES, .streams = streams};
+    return fkv_get(client, "k", 1, &options, ret, error);
+}
+
+/* Appends of 10 rows each: readers see whole ones only, and all are there in the end. */
+static void *append_often(void *context)
+{
+    struct actor *actor = context;
+    struct fkv_error error = {.message = "the table isn't whole appends"};
+    struct fkv_client *client = NULL;
+    bool is_good = fkv_client_open(actor->uri, NULL, &client, &error) == FKV_OK;
+    for (unsigned i = 0; i < rounds && is_good; i++) {
+        struct ArrowArrayStream stream;
+        struct ArrowArray array;
+        if (actor->rule != NULL) {
+            const struct fkv_put_options options = {.size = sizeof options, .mode = FKV_PUT_APPEND};
+            table_stream(actor->rule, &stream);
+            is_good = fkv_put(client, "k", 1, &stream, &options, NULL, &error) == FKV_OK;
+            continue;
+        }
+        is_good = fkv_get(client, "k", 1, NULL, &stream, &error) == FKV_OK;
+        uint64_t batches = 0;
+        while (is_good && stream.get_next(&stream, &array) == 0 && array.release != NULL) {
+            array.release(&array);
+            batches++;
+        }
+        is_good = is_good && batches % 2 == 0;
+        if (batches > 0)
+            stream.release(&stream);
+    }
+    if (!is_good)
+        memcpy(actor->failure, error.message, sizeof actor->failure);
+    fkv_client_close(client);
+    return NULL;
+}
+
+static void appends_at_once_all_land(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct fkv_server *server = start_server();
+    static struct actor actors[writers + readers];
+    static const struct table_rule rule = {.seed = 3, .batches = 2, .rows = 10};
+    pthread_t threads[writers + readers];
+    struct fkv_client *client;
+    assert_ok(fkv_client_open(fkv_server_uri(server, 0), NULL, &client, &error));
+    actors[0] = (struct actor){.uri = fkv_server_uri(server, 0), .rule = &rule};
+    append_often(&actors[0]);
+    for (unsigned i = 0; i < writers + readers; i++) {
+        actors[i] =
+            (struct actor){.uri = fkv_server_uri(server, 0), .rule = i < writers ? &rule : NULL};
+        assert_int_equal(pthread_create(&threads[i], NULL, append_often, &actors[i]), 0);
+    }
+    for (unsigned i = 0; i < writers + readers; i++)
+        pthread_join(threads[i], NULL);
+    for (unsigned i = 0; i < writers + readers; i++)
+        assert_string_equal(actors[i].failure, "");
+    struct fkv_table_info info;
+    assert_ok(fkv_info(client, "k", 1, &info, &error));
+    assert_int_equal(info.rows, (1 + writers) * rounds * 20);
+    fkv_table_info_done(&info);
+    fkv_client_close(client);
+    fkv_server_stop(server);
+}
+
+static const struct table_rule many = {.seed = 9, .batches = 200, .rows = 500};
+
+static void streams_keep_the_order(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct fkv_server *server = start_server();
+    struct fkv_client *client;
+    struct ArrowArrayStream stream;
+    assert_ok(fkv_client_open(fkv_server_uri(server, 0), NULL, &client, &error));
+    static const struct table_rule tables[] = {{.seed = 9, .batches = 200, .rows = 500},
+                                               {.seed = 1, .batches = 1, .rows = 1},
+                                               {.seed = 1}};
+    for (size_t t = 0; t < 3; t++) {
+        table_stream(&tables[t], &stream);
+        assert_ok(fkv_put(client, "k", 1, &stream, NULL, NULL, &error));
+        for (uint64_t streams = 0; streams <= 64; streams = streams * 2 + 1) {
+            assert_ok(get_streams(client, streams, &stream, &error));
+            assert_true(table_is(&stream, &tables[t]));
+        }
+    }
+    assert_int_equal(get_streams(client, 65, &stream, &error), FKV_INVALID_ARGUMENT);
+    assert_ok(fkv_delete(client, "k", 1, &error));
+    assert_int_equal(get_streams(client, 3, &stream, &error), FKV_NOT_FOUND);
+    fkv_client_close(client);
+    fkv_server_stop(server);
+}
+
+/* In the middle: released, cancelled, the client closed, the table replaced. */
+static void streams_end_early(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct fkv_server *server = start_server();
+    enum { RELEASED, CANCELLED, CLOSED, REPLACED, endings };
+    for (int ending = 0; ending < endings; ending++) {
+        struct fkv_client *client, *other;
+        struct ArrowArrayStream stream;
+        struct ArrowArray array, next = {0};
+        assert_ok(fkv_client_open(fkv_server_uri(server, 0), NULL, &client, &error));
+        assert_ok(fkv_client_open(fkv_server_uri(server, 0), NULL, &other, &error));
+        table_stream(&many, &stream);
+        assert_ok(fkv_put(client, "k", 1, &stream, NULL, NULL, &error));
+        assert_ok(get_streams(client, 2, &stream, &error));
+        assert_int_equal(stream.get_next(&stream, &array), 0);
+        enum fkv_status expected = FKV_OK;
+        if (ending == CANCELLED) {
+            fkv_client_cancel(client);
+            expected = FKV_CANCELLED;
+        } else if (ending == CLOSED) {
+            fkv_client_close(client);
+            client = NULL;
+            expected = FKV_UNAVAILABLE;
+        } else if (ending == REPLACED) {
+            assert_true(put_once(other, &rules[0], &error));
+            expected = FKV_NOT_FOUND;
+        }
+        while (expected != FKV_OK && stream.get_next(&stream, &next) == 0 && next.release != NULL)
+            next.release(&next);
+        enum fkv_status status = fkv_stream_error(&stream, &error);
+        assert_true(status == expected || status == FKV_OK);
+        stream.release(&stream);
+        array.release(&array);
+        if (client != NULL)
+            assert_true(get_once(client, &error) || ending != REPLACED);
+        fkv_client_close(client);
+        fkv_client_close(other);
+    }
+    fkv_server_stop(server);
+}
+
 int main(void)
 {
-    RUN_TESTS(cmocka_unit_test(readers_get_whole_tables),
+    RUN_TESTS(cmocka_unit_test(appends_at_once_all_land), cmocka_unit_test(streams_keep_the_order),
+              cmocka_unit_test(streams_end_early), cmocka_unit_test(readers_get_whole_tables),
               cmocka_unit_test(a_server_stops_under_load));
 }

@@ -164,10 +164,10 @@ static void refusals_have_the_numbers(void **state)
     assert_int_equal(arena_commit(arena, &third, 2 * MIB, &error), FKV_RESOURCE_EXHAUSTED);
     assert_non_null(strstr(error.message, "a further 1.0 MiB does not fit: stored 0 B, "));
     assert_non_null(strstr(error.message, "uploads 8.0 MiB, of 8.0 MiB; "));
-    arena_note_table(arena, 5 * MIB, 1); /* the big one's */
+    arena_note_stored(arena, 5 * MIB); /* the big one's */
     assert_int_equal(arena_commit(arena, &third, 2 * MIB, &error), FKV_RESOURCE_EXHAUSTED);
     assert_non_null(strstr(error.message, "stored 5.0 MiB, uploads 3.0 MiB, of 8.0 MiB; "));
-    arena_forget_table(arena, 5 * MIB);
+    arena_forget_stored(arena, 5 * MIB);
     assert_int_equal(third.charged, MIB);
     assert_int_equal(arena_charge(arena, 1, &error), FKV_RESOURCE_EXHAUSTED);
     arena_validate(arena);
