@@ -25,9 +25,9 @@ struct flow {
     const struct alloc *alloc;
     struct clock clock;
     uint64_t now_ns;
-    uint64_t step_ns;                  /* by which each step of the server winds the clock on */
-    struct net_pipe_options pipe;      /* the shape of connections made from now on */
-    struct net_tls *server_tls;        /* NULL: connections are without */
+    uint64_t step_ns;             /* by which each step of the server winds the clock on */
+    struct net_pipe_options pipe; /* the shape of connections made from now on */
+    struct net_tls *server_tls;   /* NULL: connections are without */
     struct net_tls *client_tls;
     struct fkv_server *server;         /* the cache, or */
     struct fkv_flight_server *service; /* a service of the test's */

@@ -13,7 +13,8 @@ static void take(struct client_fields *fields, const char *cookie)
 static void assert_cookie_is(struct client_fields *fields, const char *expected)
 {
     struct client_metadata metadata;
-    assert_ok(client_fields_collect(fields, "agent", NULL, &metadata, &error));
+    assert_ok(
+        client_fields_collect(fields, "agent", (struct wire_metadata){0}, NULL, &metadata, &error));
     struct slice cookie =
         wire_metadata_get((struct wire_metadata){metadata.pairs, metadata.count}, "cookie");
     if (expected == NULL)
@@ -82,7 +83,8 @@ static void a_field_set_again_takes_the_old_ones_place(void **state)
     assert_ok(client_fields_set(&fields, "x", slice_text("2"), &error));
     assert_ok(client_fields_set(&fields, "y", slice_text("3"), &error));
     assert_ok(client_fields_set(&fields, "y", slice_of(NULL, 0), &error));
-    assert_ok(client_fields_collect(&fields, "agent", NULL, &metadata, &error));
+    assert_ok(client_fields_collect(&fields, "agent", (struct wire_metadata){0}, NULL, &metadata,
+                                    &error));
     assert_int_equal(metadata.count, 2); /* the user-agent too */
     assert_true(slice_is(metadata.pairs[0].value, "agent"));
     assert_true(slice_is(metadata.pairs[1].value, "2"));
