@@ -96,17 +96,19 @@ bool tls_peer_is_plain(const struct tls *tls)
 
 void tls_explain_end(struct tls *tls)
 {
-    const char *during = tls->is_open ? "" : " during the TLS handshake";
     if (tls->inner_code < 0)
-        status_set(&tls->trouble, FKV_UNAVAILABLE, "%s%s", strerror((int)-tls->inner_code), during);
+        status_set(&tls->trouble, FKV_UNAVAILABLE, "%s%s", strerror((int)-tls->inner_code),
+                   tls->is_open ? "" : " during the TLS handshake");
     else if (tls->is_open)
         status_set(&tls->trouble, FKV_UNAVAILABLE,
                    "the %s cut the connection off, without TLS's "
                    "closing message",
                    tls_peer_side(tls));
     else
-        status_set(&tls->trouble, FKV_UNAVAILABLE, "the %s closed the connection%s",
-                   tls_peer_side(tls), during);
+        status_set(
+            &tls->trouble, FKV_UNAVAILABLE,
+            "the %s closed the connection during the TLS handshake; perhaps it speaks no TLS",
+            tls_peer_side(tls));
 }
 
 void tls_explain_error(struct tls *tls)

@@ -261,8 +261,12 @@ static void refuses_what_is_no_handshake(void **state)
     talk_nonsense("GET / HTTP/1.1\r\n\r\n", 18, "the client speaks no TLS");
     talk_nonsense("\0\0\0\0\0\0\0\0\0\0", 10, "the client speaks no TLS");
     talk_nonsense(broken, sizeof broken, "TLS failed: ");
-    talk_nonsense(cut, sizeof cut, "the client closed the connection during the TLS handshake");
-    talk_nonsense("", 0, "the client closed the connection during the TLS handshake");
+    talk_nonsense(
+        cut, sizeof cut,
+        "the client closed the connection during the TLS handshake; perhaps it speaks no TLS");
+    talk_nonsense(
+        "", 0,
+        "the client closed the connection during the TLS handshake; perhaps it speaks no TLS");
 }
 
 static void says_why_a_certificate_is_refused(void **state)
