@@ -24,6 +24,8 @@ libxxhash-dev         module libxxhash
 liblz4-dev            module liblz4
 libzstd-dev           module libzstd
 libjansson-dev        module jansson
+libcrypt-dev          module libcrypt
+libssl-dev            module openssl
 libcmocka-dev         module cmocka
 python3-venv          python venv, ensurepip
 ca-certificates       folder /etc/ssl/certs

@@ -57,15 +57,23 @@ struct fkv_client_options {
     const char *tls_cert_file; /* the client's own certificate, for servers that ask for one */
     const char *tls_key_file;  /* and its key, without a passphrase */
     bool tls_insecure;         /* encrypt, but don't check who the server is */
+    const char *user;          /* for servers that ask for one; NULL: none */
+    const char *password;      /* goes with `user` */
 };
 
-/* Connects. `uri` NULL: the environment's FLIGHTKV_SERVER, else FKV_DEFAULT_URI.
- * grpc+tcp://HOST:PORT, grpc+unix:///PATH or grpc+tls://HOST:PORT, whose server must show a
- * certificate for HOST. INVALID_ARGUMENT for a URI that isn't one, or a file that can't be used;
- * UNAVAILABLE when nothing listens there; UNAUTHENTICATED when the server's certificate is refused;
- * FAILED_PRECONDITION when it speaks no TLS: the message names the address. What listens and
- * doesn't answer as a Flight server makes the first call UNAVAILABLE, after connect_timeout_ms at
- * most. */
+/* Connects, and logs the user in. `uri` NULL: the environment's FLIGHTKV_SERVER, else
+ * FKV_DEFAULT_URI. grpc+tcp://HOST:PORT, grpc+unix:///PATH or grpc+tls://HOST:PORT, whose server
+ * must show a certificate for HOST. INVALID_ARGUMENT for a URI that isn't one, or a file that can't
+ * be used; UNAVAILABLE when nothing listens there; UNAUTHENTICATED when the server's certificate is
+ * refused, or the server refuses the password; FAILED_PRECONDITION when it speaks no TLS, or asks
+ * for no user where one is given: the message names the address. What listens and doesn't answer as
+ * a Flight server makes the first call UNAVAILABLE, after connect_timeout_ms at most.
+ *
+ * User and password are copied. They are exchanged for a token (Flight's Handshake, with the
+ * password in `authorization: Basic`), which goes with every call and is renewed in time; without
+ * TLS, others on the network can read both. A call that is refused with UNAUTHENTICATED all the
+ * same is made again once with a new token; but an fkv_put isn't, because its stream can be read
+ * only once, nor is a call of batches of flight.h. */
 FKV_API enum fkv_status fkv_client_open(const char *uri, const struct fkv_client_options *options,
                                         struct fkv_client **ret, struct fkv_error *error);
 
@@ -200,7 +208,7 @@ struct fkv_server_option {
     const char *argument;      /* "SIZE"; NULL for a switch */
     const char *default_value; /* as text for people */
     const char *help;          /* one sentence without its dot */
-    const char *group;         /* "Listening", "TLS", "Memory", "Limits", "Timeouts", "Logging" */
+    const char *group;         /* "Listening", "TLS", "Authentication", "Memory", "Limits", ... */
 };
 
 /* The options in the order in which to show them; NULL behind the last one. */
@@ -210,7 +218,8 @@ struct fkv_server;
 
 /* Listens and serves in threads of its own; returns when every listener is ready. The config stays
  * the caller's (NULL: all defaults). UNAVAILABLE when an address is taken; FAILED_PRECONDITION for
- * an address that isn't loopback without "insecure". */
+ * an address that isn't loopback without "insecure", or TLS and "auth-file"; INVALID_ARGUMENT for
+ * an "auth-file" that can't be read or has a bad line. */
 FKV_API enum fkv_status fkv_server_start(const struct fkv_server_config *config,
                                          struct fkv_server **ret, struct fkv_error *error);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "cli/credentials.h"
 
 int cli_error(const struct cli *cli, int exit_code, const char *format, ...)
 {
@@ -62,6 +63,9 @@ int cli_fail(const struct cli *cli, const struct fkv_error *error)
     const char *message = error->message;
     if (*message == '\0')
         message = fkv_status_text(error->status);
+    if (error->status == FKV_UNAUTHENTICATED && cli->user == NULL)
+        return cli_error(cli, exit_code, "%s; where the server has users, give --user NAME",
+                         message);
     return cli_error(cli, exit_code, "%s", message);
 }
 
@@ -72,7 +76,7 @@ int cli_fail_key(const struct cli *cli, const struct fkv_error *error)
     return cli_error(cli, CLI_NO_KEY, "%s; \"flightkv ls\" lists the keys", error->message);
 }
 
-int cli_connect(struct cli *cli)
+static int open_client(struct cli *cli, const char *password)
 {
     struct fkv_error error;
     struct fkv_client_options options = {.size = sizeof options,
@@ -81,16 +85,32 @@ int cli_connect(struct cli *cli)
                                          .tls_ca_file = cli->tls_ca,
                                          .tls_cert_file = cli->tls_cert,
                                          .tls_key_file = cli->tls_key,
-                                         .tls_insecure = cli->tls_insecure};
+                                         .tls_insecure = cli->tls_insecure,
+                                         .user = cli->user,
+                                         .password = password};
     enum fkv_status status = fkv_client_open(cli->server, &options, &cli->client, &error);
     if (status == FKV_INVALID_ARGUMENT)
         return cli_error(cli, CLI_USAGE, "%s", error.message);
+    if (status == FKV_UNAUTHENTICATED) /* a certificate, or this very password */
+        return cli_error(cli, CLI_FAILED, "%s", error.message);
     if (status == FKV_UNAVAILABLE)
         return cli_error(cli, CLI_FAILED,
                          "%s; start a server with \"flightkv serve\", or name another by --server "
                          "URI or FLIGHTKV_SERVER",
                          error.message);
     return status == FKV_OK ? CLI_DONE : cli_fail(cli, &error);
+}
+
+int cli_connect(struct cli *cli)
+{
+    char password[password_size];
+    if (cli->user == NULL)
+        return open_client(cli, NULL);
+    int exit_code = credentials_find(cli, password);
+    if (exit_code == CLI_DONE)
+        exit_code = open_client(cli, password);
+    explicit_bzero(password, sizeof password);
+    return exit_code;
 }
 
 static int unescape(struct cli *cli, const char *what, size_t bytes_max, const char *text)

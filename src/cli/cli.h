@@ -31,6 +31,8 @@ struct cli {
     const char *tls_cert;
     const char *tls_key;
     bool tls_insecure;
+    const char *user; /* NULL: none */
+    const char *password_file;
     struct fkv_client *client; /* of cli_connect; main closes it */
     struct buf key;            /* of cli_key or cli_pattern; main frees it */
 };

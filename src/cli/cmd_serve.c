@@ -70,10 +70,19 @@ const struct command cmd_serve = {
     .summary = "Run a server until Ctrl-C or SIGTERM",
     .details =
         "Prints one line for each address when it is ready. Sizes are written like \"512MiB\" or\n"
-        "\"4GiB\", times like \"500ms\", \"30s\" or \"5m\". Logs go to standard error.\n",
+        "\"4GiB\", times like \"500ms\", \"30s\" or \"5m\". Logs go to standard error.\n"
+        "\n"
+        "With --auth-file, only the users in it are served. A line is \"USER:HASH\", with a hash "
+        "of\n"
+        "yescrypt, scrypt, bcrypt or sha512crypt: \"flightkv passwd\", mkpasswd and \"openssl "
+        "passwd\n"
+        "-6\" make such; lines that begin with '#' are comments. It is read at the start. Clients "
+        "send\n"
+        "name and password once and get a token, which holds for --token-lifetime.\n",
     .examples = "  flightkv serve\n"
                 "  flightkv serve --memory 8GiB --workers 4\n"
                 "  flightkv serve --listen grpc+tcp://localhost:7777\n"
+                "  flightkv serve --auth-file users --token-lifetime 8h\n"
                 "  flightkv serve --listen grpc+unix:///run/flightkv/socket --unix-mode 0660\n"
                 "  flightkv serve --listen grpc+tcp://0.0.0.0:6666 --insecure\n"
                 "  flightkv serve --listen grpc+tls://0.0.0.0:6666 --tls-cert server.pem \\\n"

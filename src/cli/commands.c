@@ -4,8 +4,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &cmd_serve, &cmd_put,  &cmd_get,      &cmd_ls,   &cmd_info,       &cmd_rm,
-    &cmd_stats, &cmd_ping, &cmd_generate, &cmd_demo, &cmd_completion, &cmd_help,
+    &cmd_serve, &cmd_put,      &cmd_get,  &cmd_ls,     &cmd_info,       &cmd_rm,   &cmd_stats,
+    &cmd_ping,  &cmd_generate, &cmd_demo, &cmd_passwd, &cmd_completion, &cmd_help,
 };
 
 static const struct option server_options[] = {
@@ -18,6 +18,13 @@ static const struct option server_options[] = {
      .argument = "TIME",
      .default_value = "none; 10s to connect",
      .help = "Give every call at most TIME (\"500ms\", \"30s\", \"5m\")"},
+    {.name = "user",
+     .letter = 'u',
+     .argument = "NAME",
+     .help = "Log in as NAME, with the password in FLIGHTKV_PASSWORD or --password-file"},
+    {.name = "password-file",
+     .argument = "FILE",
+     .help = "Take the password from FILE's first line"},
     {0},
 };
 

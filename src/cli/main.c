@@ -67,6 +67,10 @@ static int apply_common(struct cli *cli, const struct parsed *parsed)
     cli->tls_cert = parsed_value(parsed, "tls-cert");
     cli->tls_key = parsed_value(parsed, "tls-key");
     cli->tls_insecure = parsed_has(parsed, "tls-insecure");
+    cli->user = parsed_value(parsed, "user");
+    cli->password_file = parsed_value(parsed, "password-file");
+    if (cli->password_file != NULL && cli->user == NULL)
+        return cli_error(cli, CLI_USAGE, "--password-file needs --user NAME");
     const char *timeout =
         cli->command->flags & COMMAND_CALLS_SERVER ? parsed_value(parsed, "timeout") : NULL;
     if (timeout == NULL)

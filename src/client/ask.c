@@ -10,6 +10,7 @@ struct ask {
     struct client_call call;
     struct slice request;
     bool is_asked;
+    bool has_reply;
     bool is_enough; /* on_reply wanted no more */
     struct buf reply;
     client_on_reply *on_reply;
@@ -36,6 +37,7 @@ static enum fkv_status on_message(void *context, struct wire_call *wire, uint64_
 {
     (void)wire;
     struct ask *ask = context;
+    ask->has_reply = true;
     buf_clear(&ask->reply);
     if (size > ask->reply.limit_bytes)
         return status_set(error, FKV_RESOURCE_EXHAUSTED,
@@ -93,9 +95,9 @@ static bool has_enough(const void *context)
     return ((const struct ask *)context)->is_enough;
 }
 
-enum fkv_status client_ask_with(struct fkv_client *client, const struct client_call_options *given,
+static enum fkv_status ask_once(struct fkv_client *client, const struct client_call_options *given,
                                 struct slice request, client_on_reply *on_reply, void *context,
-                                struct fkv_error *error)
+                                bool *ret_has_reply, struct fkv_error *error)
 {
     struct ask ask = {.request = request, .on_reply = on_reply, .context = context};
     buf_init(&ask.reply, client->alloc, reply_bytes_max);
@@ -111,7 +113,19 @@ enum fkv_status client_ask_with(struct fkv_client *client, const struct client_c
         if (status != FKV_OK && error != NULL)
             *error = ask.call.error;
     }
+    *ret_has_reply = ask.has_reply;
     buf_done(&ask.reply);
+    return status;
+}
+
+enum fkv_status client_ask_with(struct fkv_client *client, const struct client_call_options *given,
+                                struct slice request, client_on_reply *on_reply, void *context,
+                                struct fkv_error *error)
+{
+    bool has_reply;
+    enum fkv_status status = ask_once(client, given, request, on_reply, context, &has_reply, error);
+    if (!has_reply && client_login_again(client, status))
+        status = ask_once(client, given, request, on_reply, context, &has_reply, error);
     return status;
 }
 

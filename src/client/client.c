@@ -59,6 +59,7 @@ static enum fkv_status connect_client(struct fkv_client *client, struct fkv_erro
         .on_closed = on_connection_closed,
         .context = client,
     };
+    client->login.renew_ns = 0; /* it may be another server's process */
     return wire_pump_new(client->alloc, transport, session, &options, &client->pump, error);
 }
 
@@ -132,7 +133,8 @@ static enum fkv_status start_client(struct fkv_client *client, struct fkv_error 
     client->pool = client_pool_new(client->alloc);
     if (client->scratch == NULL || client->pool == NULL)
         return status_no_memory(error, scratch_bytes);
-    return connect_client(client, error);
+    enum fkv_status status = connect_client(client, error);
+    return status == FKV_OK ? client_log_in(client, error) : status;
 }
 
 static enum fkv_status init_client(struct fkv_client *client, const char *uri,
@@ -159,6 +161,8 @@ static enum fkv_status init_client(struct fkv_client *client, const char *uri,
     set_names(client);
     client_fields_init(&client->fields, client->alloc);
     status = init_tls(client, &given, error);
+    if (status == FKV_OK)
+        status = client_login_init(&client->login, client->alloc, &given, error);
     return status == FKV_OK ? start_client(client, error) : status;
 }
 
@@ -204,7 +208,11 @@ enum fkv_status client_open_like(const struct fkv_client *other, struct fkv_clie
     client->call_timeout_ns = other->call_timeout_ns;
     set_names(client);
     client_fields_init(&client->fields, client->alloc);
-    enum fkv_status status = start_client(client, error);
+    const struct fkv_client_options login = {.user = other->login.user,
+                                             .password = other->login.password};
+    enum fkv_status status = client_login_init(&client->login, client->alloc, &login, error);
+    if (status == FKV_OK)
+        status = start_client(client, error);
     if (status != FKV_OK) {
         fkv_client_close(client);
         return status;
@@ -235,6 +243,7 @@ void fkv_client_close(struct fkv_client *client)
         net_tls_free(client->connect.tls);
     client_pool_close(client->pool);
     client_fields_done(&client->fields);
+    client_login_done(&client->login, client->alloc);
     alloc_free(client->alloc, client->scratch);
     alloc_free(client->alloc, client);
 }
@@ -300,6 +309,8 @@ enum fkv_status client_call_open(struct fkv_client *client, struct client_call *
         return status;
     atomic_store(&client->is_cancelled, false);
     status = ensure_connection(client, error);
+    if (status == FKV_OK)
+        status = client_log_in(client, error);
     if (status != FKV_OK)
         return status;
     uint64_t timeout_ns =

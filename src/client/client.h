@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "client/fields.h"
+#include "client/login.h"
 #include "client/pool.h"
 #include "flight/messages.h"
 #include "flightkv/flight.h"
@@ -43,7 +44,8 @@ struct fkv_client {
     bool is_running;        /* in client_call_run, whose callbacks mustn't come back */
     uint8_t *scratch;
     struct client_pool *pool;
-    struct client_fields fields;             /* that go with every call */
+    struct client_fields fields; /* that go with every call */
+    struct client_login login;
     struct client_stream *stream;            /* the get in progress */
     struct fkv_flight_stream *flight_stream; /* or another call of batches */
     struct streams *streams;                 /* a get over several connections */
@@ -55,7 +57,8 @@ enum fkv_status client_open(const struct alloc *alloc, const struct clock *clock
                             const struct fkv_client_options *options, struct fkv_client **ret,
                             struct fkv_error *error);
 
-/* Another client of the same server, for another thread; `other` must outlive it. */
+/* Another client of the same server and user, for another thread; `other` must outlive it. It logs
+ * in by itself. */
 enum fkv_status client_open_like(const struct fkv_client *other, struct fkv_client **ret,
                                  struct fkv_error *error);
 
@@ -112,6 +115,12 @@ enum fkv_status client_ask(struct fkv_client *client, const char *path, struct s
 enum fkv_status client_ask_with(struct fkv_client *client,
                                 const struct client_call_options *options, struct slice request,
                                 client_on_reply *on_reply, void *context, struct fkv_error *error);
+
+/* fkv_flight_authenticate_basic, which also says how long the token holds (`ret_lifetime_ns`
+ * untouched: not told). */
+enum fkv_status client_authenticate(struct fkv_client *client, const char *user,
+                                    const char *password, uint64_t *ret_lifetime_ns,
+                                    struct fkv_error *error);
 
 #define CLIENT_PATH(method) "/arrow.flight.protocol.FlightService/" method
 

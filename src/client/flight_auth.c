@@ -62,7 +62,16 @@ enum fkv_status fkv_flight_authenticate(struct fkv_client *client, const char *u
 
 struct bearer {
     struct buf authorization; /* as the server gave it */
+    uint64_t *ret_lifetime_ns;
 };
+
+static void take_lifetime(struct slice value, uint64_t *ret_ns)
+{
+    char text[32] = "";
+    if (value.size < sizeof text)
+        memcpy(text, value.data, value.size);
+    text_parse_duration(text, ret_ns); /* else untouched */
+}
 
 static void on_header(void *context, struct fkv_bytes name, struct fkv_bytes value)
 {
@@ -73,6 +82,8 @@ static void on_header(void *context, struct fkv_bytes name, struct fkv_bytes val
                      strncasecmp(value.data, scheme, strlen(scheme)) == 0;
     if (is_bearer && bearer->authorization.size == 0)
         buf_append(&bearer->authorization, value.data, value.size);
+    if (slice_is(exchange_slice(name), "flightkv-token-lifetime"))
+        take_lifetime(exchange_slice(value), bearer->ret_lifetime_ns);
 }
 
 static bool encode_basic(const struct alloc *alloc, const char *user, const char *password,
@@ -89,7 +100,15 @@ static bool encode_basic(const struct alloc *alloc, const char *user, const char
 enum fkv_status fkv_flight_authenticate_basic(struct fkv_client *client, const char *user,
                                               const char *password, struct fkv_error *error)
 {
-    struct bearer bearer;
+    uint64_t lifetime_ns;
+    return client_authenticate(client, user, password, &lifetime_ns, error);
+}
+
+enum fkv_status client_authenticate(struct fkv_client *client, const char *user,
+                                    const char *password, uint64_t *ret_lifetime_ns,
+                                    struct fkv_error *error)
+{
+    struct bearer bearer = {.ret_lifetime_ns = ret_lifetime_ns};
     struct buf basic;
     buf_init(&bearer.authorization, client->alloc, SIZE_MAX);
     buf_init(&basic, client->alloc, SIZE_MAX);

@@ -311,9 +311,26 @@ static enum fkv_status open_call(struct client_stream *stream, struct fkv_client
         .source = {next_request, stream},
         .metadata = {asked.pairs, asked.count},
     };
+    stream->is_asked = false;
+    stream->status = FKV_OK;
     if (status == FKV_OK)
         status = client_call_open(client, &stream->call, &call, error);
     buf_done(&asked.columns);
+    return status;
+}
+
+static enum fkv_status call_get(struct client_stream *stream, struct fkv_client *client,
+                                const struct fkv_get_options *given, struct fkv_error *error)
+{
+    enum fkv_status status = open_call(stream, client, given, error);
+    if (status != FKV_OK)
+        return status;
+    client->stream = stream;
+    status = read_on(stream, has_schema);
+    if (status == FKV_OK && !stream->has_schema)
+        return status_set(error, FKV_INTERNAL, "the server's answer has no schema");
+    if (status != FKV_OK && error != NULL)
+        *error = stream->error;
     return status;
 }
 
@@ -325,15 +342,9 @@ static enum fkv_status open_get(struct client_stream *stream, struct fkv_client 
     stream->reader = ipc_reader_new(client->alloc, &limits, flags);
     if (stream->reader == NULL)
         return status_no_memory(error, sizeof(void *));
-    enum fkv_status status = open_call(stream, client, given, error);
-    if (status != FKV_OK)
-        return status;
-    client->stream = stream;
-    status = read_on(stream, has_schema);
-    if (status == FKV_OK && !stream->has_schema)
-        return status_set(error, FKV_INTERNAL, "the server's answer has no schema");
-    if (status != FKV_OK && error != NULL)
-        *error = stream->error;
+    enum fkv_status status = call_get(stream, client, given, error);
+    if (!stream->has_schema && client_login_again(client, status))
+        status = call_get(stream, client, given, error);
     return status;
 }
 

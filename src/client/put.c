@@ -150,6 +150,7 @@ static enum fkv_status run_put(struct put *put, struct fkv_client *client, const
     if (status != FKV_OK)
         return status;
     client_call_run(&put->call, NULL, NULL);
+    client_login_again(client, put->call.status); /* for the next one: the stream is read once */
     if (put->call.status != FKV_OK && error != NULL)
         *error = put->call.error;
     return put->call.status;

@@ -296,10 +296,24 @@ static void refuse_unknown(struct wire_call *wire)
     wire_call_finish(wire, FKV_UNIMPLEMENTED, message);
 }
 
+static bool admit(const struct host_service *service, const struct method *method,
+                  struct wire_call *wire)
+{
+    struct fkv_error error;
+    if (service->admit == NULL || (method != NULL && host_method_is_open(method)))
+        return true;
+    enum fkv_status status = service->admit(service->context, wire_call_metadata(wire), &error);
+    if (status != FKV_OK)
+        wire_call_finish(wire, status, error.message);
+    return status == FKV_OK;
+}
+
 void host_call_begin(struct host_worker *worker, struct wire_pump *pump, struct wire_call *wire)
 {
     const struct host_options *options = &worker->host->options;
     const struct method *method = host_method_find(&options->service, wire_call_path(wire));
+    if (!admit(&options->service, method, wire))
+        return;
     if (method == NULL) {
         refuse_unknown(wire);
         return;
@@ -447,6 +461,26 @@ void host_call_yield(struct host_call *call)
 void host_call_fail(struct host_call *call, enum fkv_status status, const struct fkv_error *error)
 {
     wire_call_finish(call->wire, status, error->message);
+}
+
+bool host_call_work(struct host_call *call, void (*work)(void *context),
+                    void (*done)(void *context), void *context)
+{
+    if (call->worker->loop != NULL)
+        return net_loop_work(call->worker->loop, work, done, context);
+    work(context);
+    done(context);
+    return true;
+}
+
+void host_call_wake(struct host_call *call)
+{
+    wire_pump_wake(call->pump);
+}
+
+const char *host_call_peer(const struct host_call *call)
+{
+    return wire_pump_transport(call->pump)->peer;
 }
 
 void *host_call_memory(struct host_call *call, size_t size)

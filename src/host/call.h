@@ -25,6 +25,10 @@ struct method {
 /* NULL: there is no such method, or the service has no row for it. */
 const struct method *host_method_find(const struct host_service *service, struct slice path);
 
+/* Whether it is for those too whom the service doesn't admit: who logs in, or looks after the
+ * server's health. */
+bool host_method_is_open(const struct method *method);
+
 struct host_call {
     struct host_worker *worker;
     struct wire_pump *pump;

@@ -165,3 +165,8 @@ const struct method *host_method_find(const struct host_service *service, struct
     }
     return NULL;
 }
+
+bool host_method_is_open(const struct method *method)
+{
+    return method->row == METHOD_NO_ROW || method->row == offsetof(struct host_service, handshake);
+}

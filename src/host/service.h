@@ -44,6 +44,9 @@ struct host_stream {
 };
 
 struct host_service {
+    /* Before any call but Handshake and health checks, of which there is only the metadata yet:
+     * whether it may be made; an error is its answer. NULL admits all. */
+    enum fkv_status (*admit)(void *context, struct wire_metadata metadata, struct fkv_error *error);
     void (*handshake)(void *context, struct host_call *call);
     void (*list_flights)(void *context, struct host_call *call, struct slice expression);
     void (*get_flight_info)(void *context, struct host_call *call,
@@ -93,6 +96,18 @@ void host_call_hold(struct host_call *call, bool held);
 void host_call_yield(struct host_call *call);
 
 void host_call_fail(struct host_call *call, enum fkv_status status, const struct fkv_error *error);
+
+/* Runs `work(context)` in a helper thread, where it may take its time, and then `done(context)` in
+ * the call's worker: in any case, also when the call is closed meanwhile. False, and neither is
+ * run, when out of memory. A host that is stepped runs both before this returns. */
+bool host_call_work(struct host_call *call, void (*work)(void *context),
+                    void (*done)(void *context), void *context);
+
+/* Behind an answer, or host_call_resume, that is given outside of the host's callbacks. */
+void host_call_wake(struct host_call *call);
+
+/* Who calls, as text for logs; valid as long as the call. */
+const char *host_call_peer(const struct host_call *call);
 
 /* Memory for things that live as long as the call; NULL when out of it. */
 void *host_call_memory(struct host_call *call, size_t size);

@@ -2,6 +2,7 @@
 #include "server/cache.h"
 
 #include "base/status.h"
+#include "server/auth.h"
 
 /* The store's kinds are those of the IPC messages, and one more. */
 _Static_assert((int)STORE_SCHEMA == 1 && (int)STORE_DICTIONARY == 2 && (int)STORE_BATCH == 3,
@@ -32,6 +33,8 @@ enum fkv_status cache_init(struct cache *cache, const struct alloc *alloc,
 
 void cache_done(struct cache *cache)
 {
+    auth_free(cache->auth);
+    cache->auth = NULL;
     if (cache->store != NULL)
         store_free(cache->store);
     if (cache->arena != NULL)
@@ -40,9 +43,18 @@ void cache_done(struct cache *cache)
     cache->arena = NULL;
 }
 
+static enum fkv_status admit(void *context, struct wire_metadata metadata, struct fkv_error *error)
+{
+    const struct cache *cache = context;
+    return auth_admit(cache->auth, metadata, error);
+}
+
 struct host_service cache_service(struct cache *cache)
 {
+    bool has_auth = cache->auth != NULL;
     return (struct host_service){
+        .admit = has_auth ? admit : NULL,
+        .handshake = has_auth ? rpc_handshake : NULL,
         .list_flights = rpc_list_flights,
         .get_flight_info = rpc_get_flight_info,
         .poll_flight_info = rpc_poll_flight_info,

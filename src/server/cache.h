@@ -10,6 +10,8 @@
 #include "server/config.h"
 #include "store/store.h"
 
+struct auth;
+
 struct cache {
     const struct alloc *alloc;
     const struct clock *clock;
@@ -17,6 +19,7 @@ struct cache {
     struct ipc_limits ipc_limits;
     struct arena *arena;
     struct store *store;
+    struct auth *auth; /* NULL: everybody is served */
     uint64_t started_ns;
 };
 
@@ -29,6 +32,7 @@ void cache_done(struct cache *cache);
 /* The rows of the service, one file each: rpc_*.c. `context` is the cache. */
 struct host_service cache_service(struct cache *cache);
 
+void rpc_handshake(void *context, struct host_call *call);
 void rpc_do_put(void *context, struct host_call *call);
 void rpc_do_get(void *context, struct host_call *call, struct slice ticket);
 void rpc_get_flight_info(void *context, struct host_call *call,

@@ -19,6 +19,8 @@ struct fkv_server_config {
     char tls_cert_file[PATH_MAX]; /* "": none */
     char tls_key_file[PATH_MAX];
     char tls_client_ca_file[PATH_MAX];
+    char auth_file[PATH_MAX]; /* "": none, everybody is served */
+    uint64_t token_lifetime_ns;
     uint64_t workers;
     uint64_t memory_bytes; /* 0: half of what the machine or cgroup has */
     uint64_t warm_bytes;

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "net/tcp.h"
+#include "server/auth.h"
 
 enum { workers_default_max = 64 };
 
@@ -18,10 +19,20 @@ static uint64_t default_workers(void)
     return cores > workers_default_max ? workers_default_max : (uint64_t)cores;
 }
 
-/* Whether strangers are kept out: clients must show a certificate. */
+/* Whether strangers are kept out, and can't read a password or token on its way. */
 static bool authenticates(const struct fkv_server_config *config, const struct net_uri *uri)
 {
-    return uri->scheme == NET_TLS && config->tls_client_ca_file[0] != '\0';
+    return uri->scheme == NET_TLS &&
+           (config->tls_client_ca_file[0] != '\0' || config->auth_file[0] != '\0');
+}
+
+/* What such a listener lacks, and what to do about it other than to say --insecure. */
+static const char *lacking(const struct fkv_server_config *config, const struct net_uri *uri)
+{
+    if (uri->scheme == NET_TLS)
+        return "authentication; demand client certificates by --tls-client-ca FILE, have users by "
+               "--auth-file FILE, or";
+    return config->auth_file[0] != '\0' ? "encryption;" : "encryption or authentication;";
 }
 
 static enum fkv_status check_listeners(const struct fkv_server_config *config,
@@ -29,7 +40,6 @@ static enum fkv_status check_listeners(const struct fkv_server_config *config,
 {
     for (size_t i = 0; i < config->listen_count; i++) {
         const struct net_uri *uri = &config->listen[i];
-        bool is_tls = uri->scheme == NET_TLS;
         char text[net_uri_max];
         if (net_uri_is_loopback(uri))
             continue;
@@ -37,12 +47,10 @@ static enum fkv_status check_listeners(const struct fkv_server_config *config,
         if (net_tcp_check_host(uri, error) != FKV_OK)
             return status_prefix(error, FKV_INVALID_ARGUMENT, "could not listen on %s", text);
         if (!config->insecure && !authenticates(config, uri))
-            return status_set(
-                error, FKV_FAILED_PRECONDITION,
-                "%s can be reached from other machines, without %sauthentication; %ssay "
-                "--insecure to listen there all the same",
-                text, is_tls ? "" : "encryption or ",
-                is_tls ? "demand client certificates by --tls-client-ca FILE, or " : "");
+            return status_set(error, FKV_FAILED_PRECONDITION,
+                              "%s can be reached from other machines, without %s say --insecure to "
+                              "listen there all the same",
+                              text, lacking(config, uri));
     }
     return FKV_OK;
 }
@@ -148,6 +156,15 @@ struct host_options server_host_options(struct fkv_server *server)
     return options;
 }
 
+static enum fkv_status init_auth(struct fkv_server *server, struct fkv_error *error)
+{
+    struct cache *cache = &server->cache;
+    if (server->config.auth_file[0] == '\0')
+        return FKV_OK;
+    return auth_new(cache->alloc, cache->clock, &server->log, server->config.auth_file,
+                    server->config.token_lifetime_ns, &cache->auth, error);
+}
+
 static enum fkv_status server_new(const struct fkv_server_config *config, const struct alloc *alloc,
                                   const struct clock *clock, struct fkv_server **ret,
                                   struct fkv_error *error)
@@ -163,6 +180,8 @@ static enum fkv_status server_new(const struct fkv_server_config *config, const 
     enum fkv_status status = server_config_complete(&server->config, error);
     if (status == FKV_OK)
         status = cache_init(&server->cache, alloc, clock, &server->config, error);
+    if (status == FKV_OK && (status = init_auth(server, error)) != FKV_OK)
+        cache_done(&server->cache);
     if (status != FKV_OK) {
         alloc_free(alloc, server);
         return status;

@@ -21,6 +21,10 @@ static enum fkv_status init(struct fkv_flight_server *server,
         server_config_init(&server->config);
     enum fkv_status status = options_read(service, "fkv_flight_service", &server->service,
                                           sizeof server->service, error);
+    if (status == FKV_OK && server->config.auth_file[0] != '\0')
+        status = status_set(error, FKV_INVALID_ARGUMENT,
+                            "auth-file is for the cache's server, expected a handshake of the "
+                            "service's own");
     if (status == FKV_OK)
         status = server_config_complete(&server->config, error);
     if (status == FKV_OK)

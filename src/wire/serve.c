@@ -203,7 +203,8 @@ void wire_serve_start(struct wire_call *call)
     if (call->is_closed)
         return;
     bool has_message = call->out.pieces.bytes > 0;
-    if (has_message || (call->must_flush_headers && !call->is_finished)) {
+    bool is_failed = call->is_finished && call->status != FKV_OK;
+    if (has_message || (call->must_flush_headers && !is_failed)) {
         call->has_started = true;
         reset_unless(call, respond(call));
     } else if (call->is_finished) {

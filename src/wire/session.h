@@ -136,8 +136,9 @@ struct wire_events {
 
 void wire_call_accept(struct wire_call *call, const struct wire_receiver *receiver, void *context);
 
-/* Initial metadata. Sent with the first message; or at once by wire_call_flush_headers. Names and
- * values are copied. */
+/* Initial metadata. Sent with the first message; or at once by wire_call_flush_headers, and then
+ * apart from the trailers also when there is no message and no error. Names and values are copied.
+ */
 void wire_call_header(struct wire_call *call, const char *name, struct slice value);
 void wire_call_flush_headers(struct wire_call *call);
 void wire_call_trailer(struct wire_call *call, const char *name, struct slice value);

@@ -51,7 +51,7 @@ def offers(shell, server, folder, lines):
 
 
 FISH = {
-    "flightkv p": ["ping", "put"],
+    "flightkv p": ["passwd", "ping", "put"],
     "flightkv get ap": ["ap%20ple", "apples"],
     "flightkv get p": ["ping"],
     "flightkv get ping --ti": ["--timeout"],

@@ -123,7 +123,7 @@ enum fkv_status flow_try_client(struct flow *flow, struct fkv_client **ret, stru
     *link = (struct flow_link){.flow = flow};
     const struct client_connector connector = {connect_pipe, link};
     enum fkv_status status = client_open(flow->alloc, &flow->clock, &connector, "grpc+tcp://pipe:1",
-                                         NULL, &link->client, error);
+                                         flow->client_options, &link->client, error);
     if (status != FKV_OK) {
         forget_connection(link);
         return status;

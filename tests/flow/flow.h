@@ -29,9 +29,10 @@ struct flow {
     struct net_pipe_options pipe; /* the shape of connections made from now on */
     struct net_tls *server_tls;   /* NULL: connections are without */
     struct net_tls *client_tls;
-    struct fkv_server *server;         /* the cache, or */
-    struct fkv_flight_server *service; /* a service of the test's */
-    struct host *host;                 /* of either */
+    const struct fkv_client_options *client_options; /* of clients opened from now on */
+    struct fkv_server *server;                       /* the cache, or */
+    struct fkv_flight_server *service;               /* a service of the test's */
+    struct host *host;                               /* of either */
     struct flow_link links[flow_clients_max];
     size_t link_count;
     bool is_frozen; /* the server takes no steps */

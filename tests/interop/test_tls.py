@@ -127,6 +127,33 @@ def test_client_certificates(tls_server, authority, stranger):
     assert "event=connection-untrusted" in server.log_text()
 
 
+def test_users(tls_server, authority, tmp_path):
+    """Without client certificates: the password goes over TLS, on each connection of a get."""
+    made = subprocess.run([ROOT / PROGRAM, "passwd", "ann"], input=b"secret", capture_output=True,
+                          check=True, timeout=60)
+    users, password = tmp_path / "users", tmp_path / "password"
+    for path, content in ((users, made.stdout), (password, b"secret\n")):
+        path.write_bytes(content)
+        path.chmod(0o600)
+    server = tls_server("--auth-file", str(users))
+    with server.connect(tls_root_certs=authority.pem.read_bytes()) as client:
+        with pytest.raises(fl.FlightUnauthenticatedError):
+            list(client.list_flights(options=call_options()))
+        token = client.authenticate_basic_token("ann", "secret", call_options())
+        options = fl.FlightCallOptions(timeout=60, headers=[token])
+        writer, _ = client.do_put(fl.FlightDescriptor.for_command("k"), TABLE.schema, options)
+        with writer:
+            writer.write_table(TABLE, max_chunksize=100_000)
+    ca, out = ["--tls-ca", str(authority.pem)], tmp_path / "k.arrow"
+    login = ["--user", "ann", "--password-file", str(password)]
+    got = run(server, "get", "k", "-o", str(out), "--streams", "3", *ca, *login)
+    assert got.returncode == 0, got.stderr
+    with pa.ipc.open_file(out) as file:
+        assert file.read_all().equals(TABLE)
+    assert "give --user NAME" in run(server, "ls", *ca).stderr
+    assert "--user" not in refusal(server)
+
+
 @pytest.mark.parametrize("what, sentence", [
     ("expired", "the server's certificate has expired"),
     ("other host", "the server's certificate is not for 'localhost'"),

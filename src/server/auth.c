@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/auth.h"
+
+#include <stdio.h>
+
+#include "base/status.h"
+#include "base/text.h"
+
+struct auth {
+    const struct alloc *alloc;
+    const struct clock *clock;
+    const struct log *log;
+    uint64_t token_lifetime_ns;
+    struct users *users;
+    struct tokens *tokens;
+    atomic_uint logins; /* begun and not ended */
+    struct log_limit failures;
+};
+
+static enum fkv_status init_auth(struct auth *auth, const char *path, struct fkv_error *error)
+{
+    bool is_exposed = false;
+    enum fkv_status status = users_read(auth->alloc, path, &auth->users, &is_exposed, error);
+    if (status == FKV_OK)
+        status = tokens_new(auth->alloc, auth->token_lifetime_ns, &auth->tokens, error);
+    if (status != FKV_OK)
+        return status_prefix(error, status, "--auth-file");
+    if (is_exposed)
+        log_event(auth->log, LOG_WARN, "auth-file-exposed", "file", path, "reason",
+                  "others than its owner and group may read or change it; chmod 0640 helps", NULL);
+    char count[text_figure_size];
+    snprintf(count, sizeof count, "%zu", users_count(auth->users));
+    log_event(auth->log, LOG_INFO, "authentication", "file", path, "users", count, NULL);
+    return FKV_OK;
+}
+
+enum fkv_status auth_new(const struct alloc *alloc, const struct clock *clock,
+                         const struct log *log, const char *path, uint64_t token_lifetime_ns,
+                         struct auth **ret, struct fkv_error *error)
+{
+    struct auth *auth = alloc_zero(alloc, sizeof *auth);
+    if (auth == NULL)
+        return status_no_memory(error, sizeof *auth);
+    auth->alloc = alloc;
+    auth->clock = clock;
+    auth->log = log;
+    auth->token_lifetime_ns = token_lifetime_ns;
+    enum fkv_status status = init_auth(auth, path, error);
+    if (status != FKV_OK) {
+        auth_free(auth);
+        return status;
+    }
+    *ret = auth;
+    return FKV_OK;
+}
+
+void auth_free(struct auth *auth)
+{
+    if (auth == NULL)
+        return;
+    users_free(auth->users);
+    tokens_free(auth->tokens);
+    alloc_free(auth->alloc, auth);
+}
+
+/* ---- calls ---- */
+
+/* Passwords aren't taken here: each call would cost a hash, and wait for it. */
+static const char *why_not(struct wire_metadata metadata)
+{
+    if (credentials_of_scheme(metadata, "Basic").data != NULL)
+        return "passwords are taken by Handshake only; it gives a token for all other calls";
+    if (wire_metadata_get(metadata, "authorization").size == 0 &&
+        wire_metadata_get(metadata, "auth-token-bin").size == 0)
+        return "the call has no token; log in by Handshake, and send what it gives as "
+               "'authorization: Bearer TOKEN' or 'auth-token-bin'";
+    return "the call's token is not one of this server, or holds no more; log in by Handshake";
+}
+
+enum fkv_status auth_admit(struct auth *auth, struct wire_metadata metadata,
+                           struct fkv_error *error)
+{
+    struct slice bearer = credentials_of_scheme(metadata, "Bearer");
+    struct slice token = wire_metadata_get(metadata, "auth-token-bin");
+    uint64_t now = clock_now_ns(auth->clock);
+    if (tokens_hold(auth->tokens, bearer, now) || tokens_hold(auth->tokens, token, now))
+        return FKV_OK;
+    return status_set(error, FKV_UNAUTHENTICATED, "%s", why_not(metadata));
+}
+
+/* ---- logins ---- */
+
+enum fkv_status auth_login_begin(struct auth *auth, struct fkv_error *error)
+{
+    if (atomic_fetch_add(&auth->logins, 1) < auth_logins_max)
+        return FKV_OK;
+    auth_login_end(auth);
+    return status_set(error, FKV_RESOURCE_EXHAUSTED,
+                      "%d logins are being checked already, the limit; try again", auth_logins_max);
+}
+
+enum fkv_status auth_login_check(const struct auth *auth, const struct credentials *credentials,
+                                 struct fkv_error *error)
+{
+    return users_check(auth->users, credentials->name, credentials->password, error);
+}
+
+void auth_login_end(struct auth *auth)
+{
+    atomic_fetch_sub(&auth->logins, 1);
+}
+
+enum fkv_status auth_issue(struct auth *auth, char ret[token_size + 1], struct fkv_error *error)
+{
+    return tokens_issue(auth->tokens, clock_now_ns(auth->clock), ret, error);
+}
+
+uint64_t auth_token_lifetime_ns(const struct auth *auth)
+{
+    return auth->token_lifetime_ns;
+}
+
+void auth_log_failure(struct auth *auth, const struct credentials *credentials, const char *peer,
+                      const struct fkv_error *error)
+{
+    uint64_t kept_back;
+    if (!log_limit_pass(&auth->failures, clock_now_ns(auth->clock), &kept_back))
+        return;
+    char count[text_figure_size];
+    snprintf(count, sizeof count, "%llu", (unsigned long long)kept_back);
+    log_event(auth->log, LOG_WARN, "login-failed", "user", credentials->name, "peer", peer,
+              "reason", error->message, kept_back > 0 ? "not_logged" : NULL, count, NULL);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may use the server: the file of --auth-file, read once. A line is
+ *
+ *     USER:HASH          HASH as crypt(3) makes it: mkpasswd, openssl passwd -6, flightkv passwd
+ *
+ * Empty lines, and those that begin with '#', say nothing. USER is UTF-8 without ':' and control
+ * characters. Read-only afterwards: any thread. */
+#ifndef SERVER_USERS_H
+#define SERVER_USERS_H
+
+#include <stddef.h>
+
+#include "base/alloc.h"
+#include "base/slice.h"
+#include "flightkv/status.h"
+
+enum {
+    user_name_bytes_max = 255,
+    users_file_bytes_max = 1 << 20, /* some 8,000 users */
+};
+
+struct users;
+
+/* INVALID_ARGUMENT names the line (and not what it says, which may be a password). */
+enum fkv_status users_parse(const struct alloc *alloc, struct slice text, struct users **ret,
+                            struct fkv_error *error);
+
+/* The same of a file, named by the error too; says whether anybody may read or change it. */
+enum fkv_status users_read(const struct alloc *alloc, const char *path, struct users **ret,
+                           bool *ret_is_exposed, struct fkv_error *error);
+void users_free(struct users *users); /* NULL is allowed */
+
+size_t users_count(const struct users *users);
+
+/* OK or UNAUTHENTICATED, with one message whether the name or the password was wrong, and at one
+ * cost: an unknown user's password is compared with the first user's hash. Takes its time:
+ * password.h. */
+enum fkv_status users_check(const struct users *users, const char *name, const char *password,
+                            struct fkv_error *error);
+
+#endif

@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A server with users. The forms of Handshake are played by hand, as the official clients send
+ * them; their answers are compared frame by frame, whatever the pieces in which bytes come. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "flow/flow.h"
+#include "flow/tables.h"
+#include "harness/hashes.h"
+#include "server/tokens.h"
+#include "unit/wire/frames.h"
+
+static struct fkv_error error;
+static char users_file[] = "/tmp/flightkv-users-XXXXXX";
+
+static int write_users(void **state)
+{
+    (void)state;
+    static const char text[] = "ann:" HASH_OF_SECRET "\nbob:" HASH_OF_OTHER "\n";
+    int fd = mkstemp(users_file);
+    bool is_written = fd >= 0 && write(fd, text, sizeof text - 1) == sizeof text - 1;
+    close(fd);
+    return is_written ? 0 : -1;
+}
+
+static int remove_users(void **state)
+{
+    (void)state;
+    return unlink(users_file);
+}
+
+static void start(struct flow *flow, size_t piece_bytes)
+{
+    flow_init(flow, alloc_system(),
+              (const char *const[]){"auth-file", users_file, "token-lifetime", "1h", NULL});
+    flow->pipe = (struct net_pipe_options){.read_bytes_max = piece_bytes};
+}
+
+/* ---- a peer by hand ---- */
+
+struct peer {
+    struct flow *flow;
+    struct net_transport *end, *server_end;
+    struct answer answer;
+    struct buf unread;
+    uint32_t stream; /* of the latest call */
+};
+
+static void peer_open(struct peer *peer, struct flow *flow)
+{
+    *peer = (struct peer){.flow = flow};
+    answer_init(&peer->answer);
+    buf_init(&peer->unread, alloc_system(), 1 << 20);
+    assert_ok(net_pipe_new(alloc_system(), &flow->pipe, &peer->end, &peer->server_end, &error));
+    net_pipe_hold(peer->server_end);
+    assert_ok(host_adopt(flow->server->host, peer->server_end, &error));
+    add_preface(&peer->answer.bytes);
+}
+
+static void peer_close(struct peer *peer)
+{
+    net_close(peer->end);
+    net_pipe_release(peer->server_end);
+    buf_done(&peer->unread);
+    answer_done(&peer->answer);
+}
+
+static void peer_step(struct peer *peer)
+{
+    do
+        flow_settle(peer->flow);
+    while (net_pipe_step(peer->server_end));
+}
+
+static void peer_send(struct peer *peer)
+{
+    struct buf *bytes = &peer->answer.bytes;
+    const struct iovec iov = {bytes->data, bytes->size};
+    assert_int_equal(net_write(peer->end, &iov, 1), bytes->size);
+    buf_clear(bytes);
+    peer_step(peer);
+}
+
+static const char *peer_read(struct peer *peer)
+{
+    uint8_t bytes[4096];
+    ssize_t size;
+    buf_clear(&peer->answer.text);
+    while ((size = net_read(peer->end, bytes, sizeof bytes)) > 0) {
+        buf_append(&peer->unread, bytes, (size_t)size);
+        struct slice rest = show_frames(&peer->answer, buf_slice(&peer->unread));
+        memmove(peer->unread.data, rest.data, rest.size);
+        peer->unread.size = rest.size;
+        peer_step(peer);
+    }
+    return buf_c_text(&peer->answer.text);
+}
+
+/* The headers of a call, with one field more. */
+static void call(struct peer *peer, const char *method, int flags, const char *name,
+                 const char *value)
+{
+    char path[100];
+    snprintf(path, sizeof path, "%s%s",
+             method[0] == '/' ? "" : "/arrow.flight.protocol.FlightService/", method);
+    const char *const fields[] = {
+        ":authority", "pipe", ":method", "POST",     ":scheme",      "http",
+        ":path",      path,   "te",      "trailers", "content-type", "application/grpc",
+        name,         value,  NULL};
+    peer->stream += peer->stream == 0 ? 1 : 2;
+    add_headers(&peer->answer.bytes, flags, peer->stream, fields);
+}
+
+static void message(struct peer *peer, int flags, const void *bytes, size_t size)
+{
+    uint8_t framed[256] = {0, 0, 0, 0, (uint8_t)size};
+    if (size > 0)
+        memcpy(framed + 5, bytes, size);
+    add_frame(&peer->answer.bytes, DATA, flags, peer->stream, framed, 5 + size);
+}
+
+/* A HandshakeRequest with a BasicAuth. */
+static void message_of(struct peer *peer, int flags, const char *name, const char *password)
+{
+    size_t n = strlen(name), p = strlen(password), size = 0;
+    uint8_t bytes[256];
+    bytes[size++] = 0x12; /* payload */
+    bytes[size++] = (uint8_t)(n + p + 4);
+    bytes[size++] = 0x12; /* username */
+    bytes[size++] = (uint8_t)n;
+    memcpy(bytes + size, name, n);
+    size += n;
+    bytes[size++] = 0x1a; /* password */
+    bytes[size++] = (uint8_t)p;
+    memcpy(bytes + size, password, p);
+    message(peer, flags, bytes, size + p);
+}
+
+static void expect(struct peer *peer, const char *part)
+{
+    const char *text = peer_read(peer);
+    if (strstr(text, part) == NULL)
+        fail_msg("expected '%s' in\n%s", part, text);
+}
+
+/* "authorization=Bearer TOKEN" of the answer. */
+static void take_bearer(const char *text, char ret[token_size + 1])
+{
+    static const char before[] = "authorization=Bearer ";
+    const char *at = strstr(text, before);
+    if (at == NULL)
+        fail_msg("expected '%s' in\n%s", before, text);
+    memcpy(ret, at + sizeof before - 1, token_size);
+    ret[token_size] = '\0';
+}
+
+static void log_in(struct peer *peer, char ret[token_size + 1])
+{
+    call(peer, "Handshake", END_STREAM, "authorization", "Basic YW5uOnNlY3JldA==");
+    peer_send(peer);
+    take_bearer(peer_read(peer), ret);
+}
+
+/* A ListActions with such credentials: whether it is answered. */
+static bool is_admitted(struct peer *peer, const char *name, const char *value)
+{
+    call(peer, "ListActions", 0, name, value);
+    message(peer, END_STREAM, "", 0);
+    peer_send(peer);
+    const char *text = peer_read(peer);
+    bool is_ok = strstr(text, "grpc-status=0") != NULL;
+    if (!is_ok && strstr(text, "HEADERS+") == NULL)
+        fail_msg("not a Trailers-Only answer:\n%s", text);
+    assert_true(is_ok || strstr(text, "grpc-status=16") != NULL);
+    return is_ok;
+}
+
+static bool bears(struct peer *peer, const char *token)
+{
+    char value[token_size + 16];
+    snprintf(value, sizeof value, "Bearer %s", token);
+    return is_admitted(peer, "authorization", value);
+}
+
+static const size_t pieces[] = {0, 1, 7};
+#define each_piece(i) for (size_t i = 0; (i) < sizeof pieces / sizeof pieces[0]; (i)++)
+
+/* ---- handshakes ---- */
+
+/* C++ ends its side at once, Java and Rust send an empty message, Go leaves the padding out. */
+static void basic_gets_a_bearer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        bool has_message, is_ended;
+    } rows[] = {
+        {"Basic YW5uOnNlY3JldA==", false, true},  {"Basic YW5uOnNlY3JldA", false, true},
+        {"basic YW5uOnNlY3JldA==", true, true},   {"BASIC  Ym9iOm90aGVy", true, false},
+        {"Basic YW5uOnNlY3JldA==", false, false},
+    };
+    each_piece(i)
+    {
+        struct flow flow;
+        struct peer peer;
+        start(&flow, pieces[i]);
+        peer_open(&peer, &flow);
+        for (size_t row = 0; row < sizeof rows / sizeof rows[0]; row++) {
+            bool at_once = rows[row].is_ended && !rows[row].has_message;
+            call(&peer, "Handshake", at_once ? END_STREAM : 0, "authorization", rows[row].value);
+            if (rows[row].has_message)
+                message(&peer, rows[row].is_ended ? END_STREAM : 0, "", 0);
+            peer_send(&peer);
+            const char *text = peer_read(&peer);
+            char token[token_size + 1];
+            take_bearer(text, token);
+            assert_non_null(strstr(text, "HEADERS "));
+            assert_non_null(strstr(text, ":status=200"));
+            assert_non_null(strstr(text, "flightkv-token-lifetime=3600s"));
+            assert_non_null(strstr(text, "grpc-status=0"));
+            assert_null(strstr(text, "DATA"));
+            assert_true(bears(&peer, token));
+        }
+        peer_close(&peer);
+        flow_done(&flow);
+    }
+}
+
+/* The token comes in the payload of one message, and then the end, though Go doesn't end its side:
+ * the reset with NO_ERROR tells it that nothing more is read. */
+static void a_basic_auth_gets_a_token(void **state)
+{
+    (void)state;
+    each_piece(i)
+    {
+        struct flow flow;
+        struct peer peer;
+        start(&flow, pieces[i]);
+        for (int is_ended = 0; is_ended <= 1; is_ended++) {
+            peer_open(&peer, &flow);
+            call(&peer, "Handshake", 0, NULL, NULL);
+            message_of(&peer, is_ended ? END_STREAM : 0, "bob", "other");
+            peer_send(&peer);
+            const char *text = peer_read(&peer);
+            assert_null(strstr(text, "authorization="));
+            assert_non_null(strstr(text, "grpc-status=0"));
+            assert_int_equal(peer.answer.data_bytes, 5 + 2 + token_size);
+            assert_int_equal(strstr(text, "RST_STREAM") != NULL, !is_ended);
+            peer_close(&peer);
+        }
+        flow_done(&flow);
+    }
+}
+
+static void wrong_passwords_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *password;
+    } rows[] = {{"ann", "other"}, {"eve", "secret"}, {"", ""}, {"ann", ""}, {"ann", "secret\n"}};
+    struct flow flow;
+    struct peer peer;
+    start(&flow, 0);
+    peer_open(&peer, &flow);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        call(&peer, "Handshake", 0, NULL, NULL);
+        message_of(&peer, END_STREAM, rows[i].name, rows[i].password);
+        peer_send(&peer);
+        expect(&peer, "grpc-status=16 grpc-message=the user's name or the password is wrong");
+    }
+    call(&peer, "Handshake", END_STREAM, "authorization", "Basic YW5uOm90aGVy");
+    peer_send(&peer);
+    expect(&peer, "grpc-status=16 grpc-message=the user's name or the password is wrong");
+    peer_close(&peer);
+    flow_done(&flow);
+}
+
+static void bad_handshakes_are_told(void **state)
+{
+    (void)state;
+    struct flow flow;
+    struct peer peer;
+    start(&flow, 1);
+    peer_open(&peer, &flow);
+    call(&peer, "Handshake", END_STREAM, NULL, NULL);
+    peer_send(&peer);
+    expect(&peer, "grpc-status=16 grpc-message=the handshake has no credentials");
+    call(&peer, "Handshake", END_STREAM, "authorization", "Bearer what");
+    peer_send(&peer);
+    expect(&peer, "grpc-status=16 grpc-message=the handshake has no credentials");
+    call(&peer, "Handshake", 0, NULL, NULL);
+    message(&peer, END_STREAM, "", 0);
+    peer_send(&peer);
+    expect(&peer, "grpc-status=16 grpc-message=the handshake has no credentials");
+    call(&peer, "Handshake", END_STREAM, "authorization", "Basic secret");
+    peer_send(&peer);
+    expect(&peer, "grpc-status=3 grpc-message=what follows 'authorization: Basic'");
+    call(&peer, "Handshake", 0, NULL, NULL);
+    message(&peer, END_STREAM, "\x12\x06secret", 8);
+    peer_send(&peer);
+    expect(&peer, "grpc-status=3 grpc-message=the handshake's payload must be a BasicAuth");
+    call(&peer, "Handshake", 0, NULL, NULL);
+    message(&peer, END_STREAM, "\xff\xff\xff", 3);
+    peer_send(&peer);
+    expect(&peer, "grpc-status=3");
+    peer_close(&peer);
+    flow_done(&flow);
+}
+
+/* ---- other calls ---- */
+
+static void a_call_needs_a_token(void **state)
+{
+    (void)state;
+    each_piece(i)
+    {
+        struct flow flow;
+        struct peer peer;
+        char token[token_size + 1], changed[token_size + 1];
+        start(&flow, pieces[i]);
+        peer_open(&peer, &flow);
+        log_in(&peer, token);
+        memcpy(changed, token, sizeof token);
+        changed[token_size - 1] ^= 1;
+
+        struct buf binary;
+        buf_init(&binary, alloc_system(), 1 << 10);
+        assert_true(text_base64(&binary, slice_text(token), false));
+        assert_true(is_admitted(&peer, "auth-token-bin", buf_c_text(&binary)));
+        assert_true(bears(&peer, token));
+        assert_false(bears(&peer, changed));
+        assert_false(bears(&peer, ""));
+        assert_false(is_admitted(&peer, NULL, NULL));
+        assert_false(is_admitted(&peer, "auth-token-bin", ""));
+        assert_false(is_admitted(&peer, "auth-token-bin", "QUFBQQ"));
+        assert_false(is_admitted(&peer, "authorization", token));
+        assert_false(is_admitted(&peer, "authorization", "Basic YW5uOnNlY3JldA=="));
+        buf_done(&binary);
+        peer_close(&peer);
+        flow_done(&flow);
+    }
+}
+
+static void a_token_expires(void **state)
+{
+    (void)state;
+    struct flow flow;
+    struct peer peer;
+    char token[token_size + 1];
+    start(&flow, 0);
+    peer_open(&peer, &flow);
+    log_in(&peer, token);
+    flow_wind(&flow, 3599 * NS_PER_S);
+    assert_true(bears(&peer, token));
+    flow_wind(&flow, 2 * NS_PER_S);
+    assert_false(bears(&peer, token));
+    log_in(&peer, token);
+    assert_true(bears(&peer, token));
+    peer_close(&peer);
+    flow_done(&flow);
+}
+
+static void a_token_of_another_server_is_none(void **state)
+{
+    (void)state;
+    struct flow flows[2];
+    struct peer peers[2];
+    char token[token_size + 1];
+    for (size_t i = 0; i < 2; i++) {
+        start(&flows[i], 0);
+        peer_open(&peers[i], &flows[i]);
+    }
+    log_in(&peers[0], token);
+    assert_true(bears(&peers[0], token));
+    assert_false(bears(&peers[1], token));
+    for (size_t i = 0; i < 2; i++) {
+        peer_close(&peers[i]);
+        flow_done(&flows[i]);
+    }
+}
+
+/* Also what there is isn't told: a method that isn't there is refused like one that is. */
+static void strangers_reach_nothing_but_health(void **state)
+{
+    (void)state;
+    static const char *const methods[] = {
+        "DoGet",       "DoPut",    "GetFlightInfo",         "GetSchema",
+        "ListFlights", "DoAction", "ListActions",           "PollFlightInfo",
+        "DoExchange",  "Nothing",  "/other.Service/Method",
+    };
+    struct flow flow;
+    struct peer peer;
+    start(&flow, 0);
+    peer_open(&peer, &flow);
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        call(&peer, methods[i], 0, NULL, NULL);
+        message(&peer, END_STREAM, "", 0);
+        peer_send(&peer);
+        expect(&peer, "grpc-status=16 grpc-message=the call has no token");
+    }
+    call(&peer, "/grpc.health.v1.Health/Check", 0, NULL, NULL);
+    message(&peer, END_STREAM, "", 0);
+    peer_send(&peer);
+    expect(&peer, "grpc-status=0");
+    assert_int_equal(host_stats(flow.server->host).calls_total, 1);
+    peer_close(&peer);
+    flow_done(&flow);
+}
+
+static void a_server_without_users_has_no_handshake(void **state)
+{
+    (void)state;
+    struct flow flow;
+    struct peer peer;
+    flow_init(&flow, alloc_system(), NULL);
+    peer_open(&peer, &flow);
+    call(&peer, "Handshake", END_STREAM, "authorization", "Basic YW5uOnNlY3JldA==");
+    peer_send(&peer);
+    expect(&peer, "grpc-status=12");
+    assert_true(is_admitted(&peer, NULL, NULL));
+    peer_close(&peer);
+    flow_done(&flow);
+}
+
+static void a_bad_file_stops_the_start(void **state)
+{
+    (void)state;
+    struct flow flow;
+    assert_int_equal(flow_try_init(&flow, alloc_system(),
+                                   (const char *const[]){"auth-file", "/nowhere/users", NULL},
+                                   &error),
+                     FKV_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "--auth-file: /nowhere/users can't be opened"));
+}
+
+static void memory_that_runs_out_is_told(void **state)
+{
+    (void)state;
+    for (size_t n = 1;; n++) {
+        struct test_alloc t;
+        test_alloc_init(&t, n);
+        struct flow flow;
+        enum fkv_status status = flow_try_init(
+            &flow, &t.alloc, (const char *const[]){"auth-file", users_file, NULL}, &error);
+        assert_true(status == FKV_OK || status == FKV_RESOURCE_EXHAUSTED);
+        flow_done(&flow);
+        assert_int_equal(t.live, 0);
+        if (t.requests < n)
+            break;
+    }
+}
+
+/* ---- libflightkv's client ---- */
+
+static const struct fkv_client_options as_ann = {
+    .size = sizeof as_ann, .user = "ann", .password = "secret"};
+
+static enum fkv_status put(struct fkv_client *client, const char *key)
+{
+    static const struct table_rule rule = {.seed = 5, .batches = 2, .rows = 100};
+    struct ArrowArrayStream stream;
+    table_stream(&rule, &stream);
+    return fkv_put(client, key, strlen(key), &stream, NULL, NULL, &error);
+}
+
+static enum fkv_status get(struct fkv_client *client, const char *key)
+{
+    struct ArrowArrayStream stream;
+    enum fkv_status status = fkv_get(client, key, strlen(key), NULL, &stream, &error);
+    if (status == FKV_OK)
+        stream.release(&stream);
+    return status;
+}
+
+/* A token that the server doesn't know, as if it had been dropped there. */
+static void spoil_token(struct fkv_client *client)
+{
+    assert_ok(
+        client_fields_set(&client->fields, "authorization", slice_text("Bearer spoilt"), &error));
+}
+
+static void a_client_logs_in(void **state)
+{
+    (void)state;
+    each_piece(i)
+    {
+        struct flow flow;
+        start(&flow, pieces[i]);
+        flow.client_options = &as_ann;
+        struct fkv_client *client = flow_client(&flow);
+        assert_ok(put(client, "k"));
+        assert_ok(get(client, "k"));
+        assert_ok(fkv_delete(client, "k", 1, &error));
+        flow_done(&flow);
+    }
+}
+
+static void a_client_is_refused_when_it_is_opened(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *user, *password, *message;
+        enum fkv_status status;
+    } rows[] = {
+        {"ann", "other", "the password is wrong", FKV_UNAUTHENTICATED},
+        {"eve", "secret", "the password is wrong", FKV_UNAUTHENTICATED},
+        {"ann", NULL, "a user is given without a password", FKV_INVALID_ARGUMENT},
+        {NULL, "secret", "a password is given without a user", FKV_INVALID_ARGUMENT},
+        {"a:b", "secret", "'a:b' is no user's name", FKV_INVALID_ARGUMENT},
+        {"", "secret", "'' is no user's name", FKV_INVALID_ARGUMENT},
+    };
+    struct flow flow;
+    struct fkv_client *client = NULL;
+    start(&flow, 0);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct fkv_client_options options = {
+            .size = sizeof options, .user = rows[i].user, .password = rows[i].password};
+        flow.client_options = &options;
+        assert_int_equal(flow_try_client(&flow, &client, &error), rows[i].status);
+        if (strstr(error.message, rows[i].message) == NULL)
+            fail_msg("row %zu: %s", i, error.message);
+    }
+    flow_done(&flow);
+
+    flow_init(&flow, alloc_system(), NULL);
+    flow.client_options = &as_ann;
+    assert_int_equal(flow_try_client(&flow, &client, &error), FKV_FAILED_PRECONDITION);
+    assert_non_null(strstr(error.message, "asks for none"));
+    flow_done(&flow);
+}
+
+static void refused_calls_change_nothing(void **state)
+{
+    (void)state;
+    struct flow flow;
+    start(&flow, 0);
+    struct fkv_client *stranger = flow_client(&flow);
+    flow.client_options = &as_ann;
+    struct fkv_client *client = flow_client(&flow);
+    assert_ok(put(client, "k"));
+    struct store_stats before = flow_stats(&flow);
+    assert_int_equal(put(stranger, "k"), FKV_UNAUTHENTICATED);
+    assert_int_equal(put(stranger, "other"), FKV_UNAUTHENTICATED);
+    assert_int_equal(get(stranger, "k"), FKV_UNAUTHENTICATED);
+    assert_int_equal(fkv_delete(stranger, "k", 1, &error), FKV_UNAUTHENTICATED);
+    assert_int_equal(flow_stats(&flow).keys, before.keys);
+    assert_int_equal(flow_stats(&flow).tables, before.tables);
+    assert_int_equal(flow_stats(&flow).memory.used_bytes, before.memory.used_bytes);
+    assert_ok(get(client, "k"));
+    flow_done(&flow);
+}
+
+static void a_client_renews_its_token_in_time(void **state)
+{
+    (void)state;
+    struct flow flow;
+    start(&flow, 0);
+    flow.client_options = &as_ann;
+    struct fkv_client *client = flow_client(&flow);
+    for (unsigned i = 0; i < 10; i++) {
+        assert_ok(put(client, "k"));
+        flow_wind(&flow, 50 * 60 * NS_PER_S);
+    }
+    flow_done(&flow);
+}
+
+static void a_client_renews_a_token_that_is_refused(void **state)
+{
+    (void)state;
+    struct flow flow;
+    start(&flow, 0);
+    flow.client_options = &as_ann;
+    struct fkv_client *client = flow_client(&flow);
+    assert_ok(put(client, "k"));
+    spoil_token(client);
+    assert_ok(get(client, "k"));
+    spoil_token(client);
+    assert_ok(fkv_delete(client, "k", 1, &error));
+    spoil_token(client);
+    assert_int_equal(put(client, "k"), FKV_UNAUTHENTICATED);
+    assert_ok(put(client, "k"));
+    flow_done(&flow);
+}
+
+static void a_client_logs_in_on_a_new_connection(void **state)
+{
+    (void)state;
+    struct flow flow;
+    start(&flow, 0);
+    flow.client_options = &as_ann;
+    struct fkv_client *client = flow_client(&flow);
+    assert_ok(put(client, "k"));
+    flow_break(&flow, client);
+    spoil_token(client);
+    assert_ok(put(client, "k"));
+    flow_done(&flow);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(basic_gets_a_bearer),
+        cmocka_unit_test(a_basic_auth_gets_a_token),
+        cmocka_unit_test(wrong_passwords_are_refused),
+        cmocka_unit_test(bad_handshakes_are_told),
+        cmocka_unit_test(a_call_needs_a_token),
+        cmocka_unit_test(a_token_expires),
+        cmocka_unit_test(a_token_of_another_server_is_none),
+        cmocka_unit_test(strangers_reach_nothing_but_health),
+        cmocka_unit_test(a_server_without_users_has_no_handshake),
+        cmocka_unit_test(a_bad_file_stops_the_start),
+        cmocka_unit_test(memory_that_runs_out_is_told),
+        cmocka_unit_test(a_client_logs_in),
+        cmocka_unit_test(a_client_is_refused_when_it_is_opened),
+        cmocka_unit_test(refused_calls_change_nothing),
+        cmocka_unit_test(a_client_renews_its_token_in_time),
+        cmocka_unit_test(a_client_renews_a_token_that_is_refused),
+        cmocka_unit_test(a_client_logs_in_on_a_new_connection),
+    };
+    return cmocka_run_group_tests(tests, write_users, remove_users);
+}
