@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "client/client.h"
+#include "exchange/convert.h"
 #include "ipc/reader.h"
 
 /* ---- list and info ---- */
@@ -26,21 +27,6 @@ static enum fkv_status info_key(const struct flight_info *info, struct buf *ret,
     return ret->failed ? status_no_memory(error, ret->size) : FKV_OK;
 }
 
-enum fkv_status client_export_schema(const struct alloc *alloc, struct slice encapsulated,
-                                     struct ArrowSchema *ret, struct fkv_error *error)
-{
-    const struct ipc_limits limits = IPC_LIMITS_DEFAULT;
-    struct slice header;
-    struct ipc_schema *schema = NULL;
-    enum fkv_status status = flight_schema_message(encapsulated, &header, error);
-    if (status == FKV_OK)
-        status = ipc_schema_decode(alloc, header, &limits, &schema, error);
-    if (status == FKV_OK)
-        status = ipc_export_schema(alloc, schema, ret, error);
-    ipc_schema_free(schema);
-    return status;
-}
-
 /* Fills `ret`; its key points into `key`. */
 static enum fkv_status table_info(const struct alloc *alloc, struct slice message, struct buf *key,
                                   struct fkv_table_info *ret, struct fkv_error *error)
@@ -53,7 +39,7 @@ static enum fkv_status table_info(const struct alloc *alloc, struct slice messag
     if (status == FKV_OK)
         status = info_key(&info, key, error);
     if (status == FKV_OK)
-        status = client_export_schema(alloc, info.schema, &filled.schema, error);
+        status = exchange_schema_from(alloc, info.schema, &filled.schema, error);
     if (status == FKV_OK) {
         filled.key = key->data;
         filled.key_size = key->size;

@@ -128,10 +128,6 @@ enum fkv_status client_authenticate(struct fkv_client *client, const char *user,
 enum fkv_status client_encode_key(const void *key, size_t key_size, bool as_path, struct buf *ret,
                                   struct fkv_error *error);
 
-/* What FlightInfo carries as its schema, as the C Data interface has it. */
-enum fkv_status client_export_schema(const struct alloc *alloc, struct slice encapsulated,
-                                     struct ArrowSchema *ret, struct fkv_error *error);
-
 /* The errno that an ArrowArrayStream answers for a status. */
 int client_errno(enum fkv_status status);
 

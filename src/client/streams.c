@@ -20,6 +20,7 @@
 #include "base/list.h"
 #include "base/status.h"
 #include "client/client.h"
+#include "exchange/convert.h"
 
 enum { streams_max = 64, parts_max = 256 };
 #define AHEAD_BYTES ((uint64_t)64 << 20)
@@ -246,7 +247,7 @@ static int stream_get_schema(struct ArrowArrayStream *arrow, struct ArrowSchema 
     struct fkv_error error;
     if (streams->empty.release != NULL)
         return streams->empty.get_schema(&streams->empty, out);
-    enum fkv_status status = client_export_schema(streams->alloc, streams->schema, out, &error);
+    enum fkv_status status = exchange_schema_from(streams->alloc, streams->schema, out, &error);
     if (status != FKV_OK)
         fail(streams, status, &error);
     return client_errno(status);

@@ -3,9 +3,10 @@
  * behind this header (and pb.h) know the generated protobuf code. messages.c has descriptors, infos
  * and actions; requests.c what goes along with them; options.c the options of sessions.
  *
- * Decoding takes its memory from a struct flight_memory: slices point into the bytes given, arrays
- * into that memory; both must stay until the struct is no longer used. INVALID_ARGUMENT when the
- * bytes aren't the message; RESOURCE_EXHAUSTED when they would need more than the memory's limit.
+ * Decoding takes its memory from a struct flight_memory: slices and arrays point into it, since
+ * protobuf-c copies what it reads; it must stay until the struct is no longer used.
+ * INVALID_ARGUMENT when the bytes aren't the message; RESOURCE_EXHAUSTED when they would need more
+ * than the memory's limit.
  * Encoding appends to a buf; it fails only as a buf does (RESOURCE_EXHAUSTED). */
 #ifndef FLIGHT_MESSAGES_H
 #define FLIGHT_MESSAGES_H

@@ -3,29 +3,7 @@
  * their data buffers or children, so that the rows are looked through for what they span. */
 #include "ipc/integer.h"
 #include "ipc/slice.h"
-
-enum { type_ids_max = 128, view_inline_max = 12, view_size = 16 };
-
-/* A range that grows; empty while last < first. */
-struct span {
-    int64_t first;
-    int64_t last;
-};
-
-static const struct span span_empty = {.first = INT64_MAX, .last = 0};
-
-static void span_add(struct span *span, int64_t first, int64_t last)
-{
-    if (first < span->first)
-        span->first = first;
-    if (last > span->last)
-        span->last = last;
-}
-
-static struct span span_or_zero(struct span span)
-{
-    return span.last < span.first ? (struct span){0, 0} : span;
-}
+#include "ipc/span.h"
 
 /* --- views --- */
 
