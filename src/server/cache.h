@@ -34,6 +34,7 @@ struct host_service cache_service(struct cache *cache);
 
 void rpc_handshake(void *context, struct host_call *call);
 void rpc_do_put(void *context, struct host_call *call);
+void rpc_do_exchange(void *context, struct host_call *call);
 void rpc_do_get(void *context, struct host_call *call, struct slice ticket);
 void rpc_get_flight_info(void *context, struct host_call *call,
                          const struct flight_descriptor *descriptor);
@@ -58,8 +59,9 @@ const char *key_shown(char ret[key_shown_size], struct slice key);
 
 enum fkv_status key_not_found(struct slice key, struct fkv_error *error);
 
-/* Refuses request metadata named flightkv-* that the call hasn't: UNIMPLEMENTED names it. `known`
- * are the names that it has, ended by NULL; NULL: none. */
+/* Refuses request metadata named flightkv-* that the call hasn't, by UNIMPLEMENTED, and what is
+ * given twice, by INVALID_ARGUMENT; either names it. `known` are the names that it has, 64 at most,
+ * ended by NULL; NULL: none. */
 enum fkv_status check_call_options(const struct host_call *call, const char *const *known,
                                    struct fkv_error *error);
 

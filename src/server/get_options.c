@@ -88,14 +88,6 @@ enum { reader_count = sizeof readers / sizeof *readers };
 
 static const char *const known[] = {COLUMNS, ROWS, MESSAGE_BYTES, NULL};
 
-static size_t find_reader(struct slice name)
-{
-    size_t r = 0;
-    while (r < reader_count && !slice_is(name, readers[r].name))
-        r++;
-    return r;
-}
-
 static uint64_t stock_limit(struct slice agent)
 {
     for (size_t i = 0; i < sizeof stock_agents / sizeof *stock_agents; i++)
@@ -110,18 +102,11 @@ enum fkv_status get_options_read(const struct host_call *call, struct get_option
     struct get_options options = {.rows_stop = UINT64_MAX,
                                   .message_bytes_max =
                                       stock_limit(host_call_metadata(call, "user-agent"))};
-    struct wire_metadata metadata = host_call_all_metadata(call);
-    bool is_given[reader_count] = {false};
     enum fkv_status status = check_call_options(call, known, error);
-    for (size_t i = 0; i < metadata.count && status == FKV_OK; i++) {
-        if (!slice_starts(metadata.pairs[i].name, "flightkv-"))
-            continue;
-        size_t r = find_reader(metadata.pairs[i].name);
-        if (is_given[r])
-            return status_set(error, FKV_INVALID_ARGUMENT, "%s is given twice, expected once",
-                              readers[r].name);
-        is_given[r] = true;
-        status = readers[r].read(metadata.pairs[i].value, &options, error);
+    for (size_t r = 0; r < reader_count && status == FKV_OK; r++) {
+        struct slice value = host_call_metadata(call, readers[r].name);
+        if (value.data != NULL)
+            status = readers[r].read(value, &options, error);
     }
     if (status == FKV_OK)
         *ret = options;
