@@ -6,7 +6,7 @@
 
 /* The store's kinds are those of the IPC messages, and one more. */
 _Static_assert((int)STORE_SCHEMA == 1 && (int)STORE_DICTIONARY == 2 && (int)STORE_BATCH == 3,
-               "rpc_do_put.c stores enum ipc_kind as enum store_kind");
+               "upload.c stores enum ipc_kind as enum store_kind");
 
 enum fkv_status cache_init(struct cache *cache, const struct alloc *alloc,
                            const struct clock *clock, const struct fkv_server_config *config,
@@ -61,6 +61,7 @@ struct host_service cache_service(struct cache *cache)
         .get_schema = rpc_get_schema,
         .do_get = rpc_do_get,
         .do_put = rpc_do_put,
+        .do_exchange = rpc_do_exchange,
         .do_action = rpc_do_action,
         .list_actions = rpc_list_actions,
         .context = cache,

@@ -130,7 +130,7 @@ def test_refuses_json_that_can_not_fit(tmp_path):
     assert "would need about 1920 GiB of memory, 30 times its size" in result.stderr
 
 
-# ---- the example ----
+# ---- the examples ----
 
 def test_example_puts_gets_and_drops(server):
     result = run(sys.executable, "examples/speed_of_flight.py", FLIGHTKV_SERVER=server.uri)
@@ -140,8 +140,16 @@ def test_example_puts_gets_and_drops(server):
     assert "Dropped; left in the cache: nothing" in result.stdout
 
 
-def test_example_says_where_no_server_is():
+def test_example_appends_and_reads_on_one_call(server):
+    result = run(sys.executable, "examples/exchange.py", FLIGHTKV_SERVER=server.uri)
+    assert result.returncode == 0, result.stderr
+    rows = [int(line.split(", ")[1].split()[0]) for line in result.stdout.splitlines()]
+    assert rows == [2, 6, 10]
+
+
+@pytest.mark.parametrize("example", ["speed_of_flight", "exchange"])
+def test_example_says_where_no_server_is(example):
     address = "grpc+tcp://127.0.0.1:1"
-    result = run(sys.executable, "examples/speed_of_flight.py", FLIGHTKV_SERVER=address)
+    result = run(sys.executable, f"examples/{example}.py", FLIGHTKV_SERVER=address)
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith(f"No server answers at {address}")
