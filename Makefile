@@ -56,6 +56,9 @@ fuzz: ## libFuzzer with TARGET=verify for TIME=60 seconds (needs clang)
 demo: deps release ## put, get and other ways measured; SIZE=512MiB, FULL=1: 5 x 10 calls for all
 	.venv/bin/python bench/demo.py
 
+bench: deps release ## measure, and write docs/BENCHMARKS.md; SIZE=512MiB, ROUNDS=9
+	.venv/bin/python bench/bench.py
+
 clean-demo: ## remove what the demo made
 	rm -rf build/demo
 
@@ -72,4 +75,4 @@ clean: ## remove build/ (.venv stays)
 	rm -rf build
 
 .PHONY: help deps release dev tsan test check-release check-dev check-tsan unit interop fuzz \
-        demo clean-demo tidy format install clean
+        demo bench clean-demo tidy format install clean

@@ -23,21 +23,24 @@ def last_line(text):
 
 
 class Server:
-    """A server process while the `with` block runs. Its first line ends in its address."""
+    """A server process while the `with` block runs. Its first lines end in its addresses, one
+    for each listener."""
 
-    def __init__(self, command, **options):
+    def __init__(self, command, listeners=1, **options):
         self.command = command
+        self.listeners = listeners
         self.options = options
         self.peak = 0
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True,
                                         start_new_session=True, **self.options)
-        words = self.process.stdout.readline().split()
-        if not words:
+        lines = [self.process.stdout.readline().split() for _ in range(self.listeners)]
+        if not all(lines):
             self.process.wait()
             raise Failed(f"{' '.join(self.command[:4])} didn't start")
-        self.address = words[-1]
+        self.addresses = [words[-1] for words in lines]
+        self.address = self.addresses[0]
         self.pid = self.process.pid
         return self
 
