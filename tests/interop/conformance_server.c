@@ -304,12 +304,14 @@ static void reuse_get_info(void *context, struct fkv_flight_call *call,
 
 /* ---- session_options ---- */
 
-/* One session is enough for one client: its options, with copies of all their texts. */
-enum { options_max = 16 };
+/* One session at a time is enough for one client: its options, with copies of all their texts. Once
+ * closed, the next one has another number. */
+enum { options_max = 16, cookie_size = 64 };
 
 static struct session {
     struct fkv_flight_option options[options_max];
     size_t count;
+    unsigned number;
 } session;
 
 static struct fkv_bytes copy(struct fkv_bytes bytes)
@@ -365,11 +367,28 @@ static void set_option(const struct fkv_flight_option *option)
         strings[i] = copy(option->strings[i]);
 }
 
-static void find_session(struct fkv_flight_call *call)
+static bool names_session(struct fkv_bytes cookie, const char *own)
 {
+    const char *text = cookie.data;
+    size_t size = strlen(own);
+    for (size_t i = 0; i + size <= cookie.size; i++)
+        if (memcmp(text + i, own, size) == 0 && (i + size == cookie.size || text[i + size] == ';'))
+            return true;
+    return false;
+}
+
+/* With the lock held. Without a cookie, the call begins the session; false after having failed one
+ * whose session is over. */
+static bool find_session(struct fkv_flight_call *call)
+{
+    char own[cookie_size];
     struct fkv_bytes cookie = fkv_flight_call_header(call, "cookie");
+    snprintf(own, sizeof own, "arrow_flight_session_id=%u", session.number);
     if (cookie.data == NULL)
-        fkv_flight_set_header(call, "set-cookie", TEXT("arrow_flight_session_id=1"));
+        fkv_flight_set_header(call, "set-cookie", TEXT(own));
+    else if (!names_session(cookie, own))
+        fkv_flight_fail(call, FKV_NOT_FOUND, "there is no such session");
+    return cookie.data == NULL || names_session(cookie, own);
 }
 
 static void session_set(void *context, struct fkv_flight_call *call,
@@ -378,9 +397,9 @@ static void session_set(void *context, struct fkv_flight_call *call,
     (void)context;
     struct fkv_flight_option_error errors[options_max];
     size_t error_count = 0;
-    find_session(call);
     pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < count && error_count < options_max; i++) {
+    bool is_found = find_session(call);
+    for (size_t i = 0; i < count && error_count < options_max && is_found; i++) {
         const struct fkv_flight_option *option = &options[i];
         if (bytes_are(option->name, "lol_invalid"))
             errors[error_count++] =
@@ -400,9 +419,9 @@ static void session_set(void *context, struct fkv_flight_call *call,
 static void session_get(void *context, struct fkv_flight_call *call)
 {
     (void)context;
-    find_session(call);
     pthread_mutex_lock(&lock);
-    fkv_flight_send_options(call, session.options, session.count);
+    if (find_session(call))
+        fkv_flight_send_options(call, session.options, session.count);
     pthread_mutex_unlock(&lock);
     fkv_flight_end(call);
 }
@@ -410,13 +429,17 @@ static void session_get(void *context, struct fkv_flight_call *call)
 static void session_close(void *context, struct fkv_flight_call *call)
 {
     (void)context;
+    char cookie[cookie_size];
     pthread_mutex_lock(&lock);
-    while (session.count > 0)
-        option_free(&session.options[--session.count]);
+    if (find_session(call)) {
+        while (session.count > 0)
+            option_free(&session.options[--session.count]);
+        snprintf(cookie, sizeof cookie, "arrow_flight_session_id=%u; Max-Age=0", session.number++);
+        fkv_flight_set_header(call, "set-cookie", TEXT(cookie));
+        fkv_flight_send_status(call, FKV_FLIGHT_CLOSED);
+        fkv_flight_end(call);
+    }
     pthread_mutex_unlock(&lock);
-    fkv_flight_set_header(call, "set-cookie", TEXT("arrow_flight_session_id=1; Max-Age=0"));
-    fkv_flight_send_status(call, FKV_FLIGHT_CLOSED);
-    fkv_flight_end(call);
 }
 
 /* ---- poll_flight_info ---- */

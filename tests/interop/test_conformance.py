@@ -40,6 +40,8 @@ SCENARIOS = [
     "expiration_time:renew_flight_endpoint", "location:reuse_connection", "session_options",
     "poll_flight_info", "app_metadata_flight_info_endpoint",
 ]
+# What isn't a scenario by name.
+WITHOUT_NAME = ["session expiry", "JSON mode"]
 # arrow-go writes these types' JSON otherwise than Arrow C++ does, or not at all.
 GO_LACKS = {"decimal32", "decimal64"}
 
@@ -157,6 +159,86 @@ def test_our_own_two_halves(ours, scenario):
         run_client(ours("client"), server.port, f"-scenario={scenario}")
 
 
+# ---- Arrow C++'s client, for what pyarrow doesn't wrap ----
+
+CPP_SCENARIOS = {
+    "poll_flight_info": "poll_flight_info", "session_options": "session_options",
+    "session expiry": "session_options", "do_exchange:echo": "do_exchange:echo",
+    "expiration_time:do_get": "expiration_time:do_get",
+    "expiration_time:cancel_flight_info": "expiration_time:cancel_flight_info",
+    "expiration_time:renew_flight_endpoint": "expiration_time:renew_flight_endpoint",
+}
+
+
+@pytest.fixture(scope="session")
+def arrow_cpp(tmp_path_factory):
+    """arrow_cpp_client, built with the headers and libraries that pyarrow brings."""
+    if shutil.which("g++") is None:
+        pytest.skip("g++ isn't here: Arrow C++'s client can't be built")
+    folder = Path(pa.get_library_dirs()[0])
+    program = tmp_path_factory.mktemp("cpp") / "arrow_cpp_client"
+    libraries = [str(next(folder.glob(f"lib{name}.so.*"))) for name in ("arrow_flight", "arrow")]
+    run("g++", "-std=c++20", "-Wall", "-Wextra", "-isystem", pa.get_include(),
+        str(ROOT / "tests/interop/arrow_cpp_client.cc"), "-o", str(program), *libraries,
+        f"-Wl,-rpath,{folder}")
+    return str(program)
+
+
+@pytest.mark.parametrize("scenario", CPP_SCENARIOS)
+def test_our_server_with_arrow_cpp(ours, arrow_cpp, scenario, conformance):
+    with Server(ours("server"), CPP_SCENARIOS[scenario]) as server:
+        run(arrow_cpp, f"grpc+tcp://localhost:{server.port}", scenario)
+    conformance(scenario, "server", "Arrow C++")
+
+
+def test_the_cache_with_arrow_cpp(arrow_cpp, server):
+    run(arrow_cpp, server.uri, "cache")
+
+
+# ---- sessions that are over, with pyarrow ----
+
+class Cookies(fl.ClientMiddlewareFactory):
+    """Sends a cookie, and keeps those that come."""
+
+    def __init__(self):
+        super().__init__()
+        self.sent, self.received = None, []
+
+    def start_call(self, info):
+        return CookieMiddleware(self)
+
+
+class CookieMiddleware(fl.ClientMiddleware):
+    def __init__(self, factory):
+        super().__init__()
+        self.factory = factory
+
+    def sending_headers(self):
+        return {"cookie": self.factory.sent} if self.factory.sent else {}
+
+    def received_headers(self, headers):
+        self.factory.received += headers.get("set-cookie", [])
+
+
+def test_a_closed_session_is_over_with_pyarrow(ours, conformance):
+    cookies = Cookies()
+    with Server(ours("server"), "session_options") as server, \
+            fl.connect(f"grpc+tcp://localhost:{server.port}", middleware=[cookies]) as client:
+        list(client.do_action("GetSessionOptions"))
+        first = cookies.received.pop()
+        cookies.sent = first
+        list(client.do_action("GetSessionOptions"))
+        assert cookies.received == []
+        list(client.do_action("CloseSession"))
+        assert cookies.received.pop().endswith("Max-Age=0")
+        with pytest.raises(KeyError, match="no such session"):
+            list(client.do_action("GetSessionOptions"))
+        cookies.sent = None
+        list(client.do_action("GetSessionOptions"))
+        assert cookies.received.pop() != first
+    conformance("session expiry", "server", "pyarrow")
+
+
 # ---- do_exchange:echo, which arrow-go hasn't, with pyarrow ----
 
 def test_echo_with_pyarrow_client(ours, conformance):
@@ -272,17 +354,16 @@ def conformance(request):
 
 
 def cell(passed, scenario, half):
-    peers = passed.get((scenario, half), {})
+    peers = passed.get((scenario.strip("`"), half), {})
     shown = [f"{peer}, {count} tables" if count > 1 else peer for peer, count in peers.items()]
-    return "; ".join(shown) or "not run"
+    return "; ".join(shown) or "-"
 
 
 def write_table(passed):
     path = ROOT / "docs/PROTOCOL.md"
-    rows = [f"| `{name}` | {cell(passed, name, 'server')} | {cell(passed, name, 'client')} |"
-            for name in [*SCENARIOS, "do_exchange:echo"]]
-    rows.append(f"| JSON mode | {cell(passed, 'JSON mode', 'server')} "
-                f"| {cell(passed, 'JSON mode', 'client')} |")
+    names = [*(f"`{name}`" for name in [*SCENARIOS, "do_exchange:echo"]), *WITHOUT_NAME]
+    rows = [f"| {name} | {cell(passed, name, 'server')} | {cell(passed, name, 'client')} |"
+            for name in names]
     head = "| scenario | our server, with the client of | our client, with the server of |"
     table = "\n".join([head, "|---|---|---|", *rows])
     text = re.sub(r"(<!-- conformance -->\n).*?(<!-- end -->)", lambda m: f"{m[1]}{table}\n{m[2]}",
