@@ -68,11 +68,17 @@ void PollFlightInfo(fl::FlightClient &client)
     MUST(!last->expiration_time.has_value());
 }
 
+arrow::Result<fl::CancelFlightInfoResult> Cancel(fl::FlightClient &client,
+                                                 const fl::FlightInfo &info)
+{
+    fl::CancelFlightInfoRequest request(std::make_unique<fl::FlightInfo>(info));
+    return client.CancelFlightInfo(request);
+}
+
 void CancelFlightInfo(fl::FlightClient &client)
 {
     auto info = Info(client, "expiration");
-    auto result = OK(
-        client.CancelFlightInfo(fl::CancelFlightInfoRequest(std::make_unique<fl::FlightInfo>(*info))));
+    auto result = OK(Cancel(client, *info));
     MUST(result.status == fl::CancelStatus::kCancelled);
     for (const auto &endpoint : info->endpoints())
         MUST(!Get(client, endpoint.ticket).ok());
@@ -197,8 +203,7 @@ void Cache(fl::FlightClient &client)
     MUST(poll->info != nullptr && !poll->descriptor.has_value() && *poll->progress == 1.0);
     auto info = Info(client, "cpp");
     MUST(info->total_records() == 3);
-    auto cancelled = OK(
-        client.CancelFlightInfo(fl::CancelFlightInfoRequest(std::make_unique<fl::FlightInfo>(*info))));
+    auto cancelled = OK(Cancel(client, *info));
     MUST(cancelled.status == fl::CancelStatus::kNotCancellable);
     auto endpoint =
         OK(client.RenewFlightEndpoint(fl::RenewFlightEndpointRequest(info->endpoints()[0])));
