@@ -161,13 +161,6 @@ def test_handshake_is_not_implemented(client):
         client.authenticate_basic_token(b"user", b"password", call_options())
 
 
-def test_exchange_is_not_implemented(client):
-    with pytest.raises(pa.ArrowNotImplementedError):
-        writer, reader = client.do_exchange(command("exchange"), call_options())
-        writer.done_writing()
-        reader.read_chunk()
-
-
 @pytest.mark.parametrize("name", [b"flightkv-ttl", b"flightkv-if", b"flightkv-nonsense"])
 def test_a_call_option_that_is_not_built_is_refused_by_name(client, name):
     put_batches(client, "options")
