@@ -71,8 +71,11 @@ format: ## clang-format all sources in place
 install: release ## install below PREFIX (/usr/local); DESTDIR is kept to
 	cmake --install build/release --prefix $(PREFIX)
 
+deb: release ## build/flightkv_VERSION_ARCHITECTURE.deb
+	cpack --config build/release/CPackConfig.cmake
+
 clean: ## remove build/ (.venv stays)
 	rm -rf build
 
 .PHONY: help deps release dev tsan test check-release check-dev check-tsan unit interop fuzz \
-        demo bench clean-demo tidy format install clean
+        demo bench clean-demo tidy format install deb clean

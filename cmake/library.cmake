@@ -20,8 +20,11 @@ set(CMAKE_INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR}) # the program finds 
 
 add_library(flightkv_lib SHARED ${objects})
 set_target_properties(flightkv_lib PROPERTIES
-  OUTPUT_NAME flightkv VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
-target_include_directories(flightkv_lib INTERFACE ${CMAKE_SOURCE_DIR}/include)
+  OUTPUT_NAME flightkv EXPORT_NAME flightkv
+  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+target_include_directories(flightkv_lib INTERFACE
+  $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>
+  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(flightkv_lib PRIVATE fkv_options ${packages} m)
 if(NOT FKV_SANITIZE)
   target_link_options(flightkv_lib PRIVATE -Wl,-z,defs)
@@ -43,7 +46,15 @@ add_custom_target(flightkv_static ALL DEPENDS ${static_library})
 list(JOIN modules " " FKV_REQUIRES_PRIVATE)
 configure_file(${CMAKE_SOURCE_DIR}/cmake/flightkv.pc.in ${CMAKE_BINARY_DIR}/flightkv.pc @ONLY)
 
-install(TARGETS flightkv_lib LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+# find_package(flightkv) gives the target flightkv::flightkv, the shared library.
+include(CMakePackageConfigHelpers)
+set(FKV_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/flightkv)
+write_basic_package_version_file(flightkvConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(TARGETS flightkv_lib EXPORT flightkvTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT flightkvTargets NAMESPACE flightkv:: DESTINATION ${FKV_CMAKE_DIR})
+install(FILES ${CMAKE_SOURCE_DIR}/cmake/flightkvConfig.cmake
+              ${CMAKE_CURRENT_BINARY_DIR}/flightkvConfigVersion.cmake
+        DESTINATION ${FKV_CMAKE_DIR})
 install(FILES ${static_library} DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/flightkv DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN *.h)

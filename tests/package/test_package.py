@@ -4,6 +4,7 @@ nothing but fkv_ functions. For the release build; FLIGHTKV_PROGRAM says where i
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -50,7 +51,8 @@ def test_what_is_installed(prefix):
                  "include/flightkv/flight.h", "include/flightkv/arrow_abi.h",
                  "lib/libflightkv.a", "lib/libflightkv.so", "lib/libflightkv.so.0",
                  "lib/flightkv/flightkv_formats.so",
-                 "lib/pkgconfig/flightkv.pc"):
+                 "lib/pkgconfig/flightkv.pc", "lib/cmake/flightkv/flightkvConfig.cmake",
+                 "lib/systemd/system/flightkv.service"):
         assert name in files
     version = run(str(prefix / "bin/flightkv"), "--version", env={})
     assert re.fullmatch(r"flightkv \d+\.\d+\.\d+\n", version)
@@ -88,6 +90,33 @@ def build_example(request, prefix, tmp_path):
         assert linked != static
         return [str(program)], {**os.environ, "LD_LIBRARY_PATH": str(prefix / "lib")}
     return build
+
+
+def test_the_examples_by_cmake(prefix, tmp_path):
+    run("cmake", "-S", str(ROOT / "examples"), "-B", str(tmp_path),
+        f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_C_FLAGS=-Wall -Wextra -Werror")
+    run("cmake", "--build", str(tmp_path))
+    said = subprocess.run([str(tmp_path / "client")], capture_output=True, text=True)
+    assert said.returncode == 2 and said.stderr.startswith("usage:")
+
+
+def test_the_debian_package(tmp_path):
+    """What it holds and needs; it is built from the build that is tested."""
+    if shutil.which("dpkg-shlibdeps") is None:
+        pytest.skip("dpkg-dev isn't here")
+    run("cpack", "--config", str(BUILD / "CPackConfig.cmake"), "-B", str(tmp_path))
+    package, = tmp_path.glob("flightkv_*.deb")
+    fields = run("dpkg-deb", "--field", str(package))
+    for library in ("libc6", "libnghttp2-14", "libuv1", "libssl3"):
+        assert re.search(rf"^Depends:.*\b{library}", fields, re.M), fields
+    run("dpkg-deb", "--extract", str(package), str(tmp_path / "root"))
+    program = tmp_path / "root/usr/bin/flightkv"
+    assert run(str(program), "--version") == f"flightkv {version()}\n"
+    assert (tmp_path / "root/usr/lib/systemd/system/flightkv.service").exists()
+
+
+def version():
+    return re.search(r"project\(flightkv VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text())[1]
 
 
 def test_the_examples(build_example, tmp_path):
