@@ -71,6 +71,9 @@ format: ## clang-format all sources in place
 install: release ## install below PREFIX (/usr/local); DESTDIR is kept to
 	cmake --install build/release --prefix $(PREFIX)
 
+docs: deps ## the site of README.md and docs/, in build/site
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet
+
 deb: release ## build/flightkv_VERSION_ARCHITECTURE.deb
 	cpack --config build/release/CPackConfig.cmake
 
@@ -78,4 +81,4 @@ clean: ## remove build/ (.venv stays)
 	rm -rf build
 
 .PHONY: help deps release dev tsan test check-release check-dev check-tsan unit interop fuzz \
-        demo bench clean-demo tidy format install deb clean
+        demo bench clean-demo tidy format install docs deb clean

@@ -96,8 +96,9 @@ make_venv() {
 # What requirements.txt names and .venv hasn't, in whatever version.
 missing_modules() {
     # shellcheck disable=SC2046 # one word a module
-    .venv/bin/python -c 'import importlib.util as u, sys
-print(*[name for name in sys.argv[1:] if u.find_spec(name) is None])' \
+    .venv/bin/python -c 'import importlib.metadata as m, sys
+there = {name.lower() for d in m.distributions() if (name := d.metadata["Name"])}
+print(*[name for name in sys.argv[1:] if name not in there])' \
         $(sed -n 's/==.*//p' requirements.txt)
 }
 
