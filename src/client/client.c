@@ -7,6 +7,7 @@
 
 #include "base/options.h"
 #include "base/status.h"
+#include "client/flight_stream.h"
 
 /* Small reads stay in the cache, large writes keep the server busy (docs/design/004-turns.md). */
 enum { scratch_bytes = 64 << 10 };
@@ -234,8 +235,6 @@ void fkv_client_close(struct fkv_client *client)
         return;
     if (client->stream != NULL)
         client_stream_detach(client->stream);
-    if (client->flight_stream != NULL)
-        client_flight_detach(client->flight_stream);
     if (client->streams != NULL)
         client_streams_detach(client->streams);
     wire_pump_free(client->pump);
@@ -266,11 +265,8 @@ static enum fkv_status check_free(const struct fkv_client *client, struct fkv_er
 {
     if (client->stream != NULL || client->streams != NULL)
         return status_set(error, FKV_FAILED_PRECONDITION,
-                          "the client still has a get in progress: read its stream to the end or "
-                          "release it first");
-    if (client->flight_stream != NULL)
-        return status_set(error, FKV_FAILED_PRECONDITION,
-                          "the client still has a stream of batches in progress: close it first");
+                          "the client still has a stream in progress: read it to its end, or "
+                          "release or close it first");
     if (client->is_running)
         return status_set(error, FKV_FAILED_PRECONDITION,
                           "the client was called from a callback of its own call, expected "

@@ -26,7 +26,6 @@ struct client_connector {
     void *context;
 };
 
-struct client_stream;
 struct streams;
 
 struct fkv_client {
@@ -46,9 +45,8 @@ struct fkv_client {
     struct client_pool *pool;
     struct client_fields fields; /* that go with every call */
     struct client_login login;
-    struct client_stream *stream;            /* the get in progress */
-    struct fkv_flight_stream *flight_stream; /* or another call of batches */
-    struct streams *streams;                 /* a get over several connections */
+    struct fkv_flight_stream *stream; /* the get or other call of batches in progress */
+    struct streams *streams;          /* a get over several connections */
     atomic_bool is_cancelled;
 };
 
@@ -87,8 +85,8 @@ struct client_call_options {
     const struct fkv_flight_call_options *flight; /* headers, and who is told of them; NULL: none */
 };
 
-/* Connects where needed and opens the call. FAILED_PRECONDITION while a get is in progress and in a
- * callback of a call. */
+/* Connects where needed and opens the call. FAILED_PRECONDITION while a stream is in progress and
+ * in a callback of a call. */
 enum fkv_status client_call_open(struct fkv_client *client, struct client_call *call,
                                  const struct client_call_options *options,
                                  struct fkv_error *error);
@@ -130,12 +128,6 @@ enum fkv_status client_encode_key(const void *key, size_t key_size, bool as_path
 
 /* The errno that an ArrowArrayStream answers for a status. */
 int client_errno(enum fkv_status status);
-
-/* get.c: the client goes away, its stream stays. */
-void client_stream_detach(struct client_stream *stream);
-
-/* flight_stream.c: the same. */
-void client_flight_detach(struct fkv_flight_stream *stream);
 
 /* get.c: the error of a stream from fkv_get; says whether it is one. */
 enum fkv_status client_stream_error(struct ArrowArrayStream *stream, bool *ret_is_ours,

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DoGet, DoPut and DoExchange as one kind of stream: what is written is queued and pumped until it
  * is on its way; what comes meanwhile waits in a queue, and when that is long the server is held
- * back. */
+ * back. One read from the socket brings 64 KiB at most, and nothing is read while a reader has
+ * something to take: a large batch is never received ahead of being asked for. */
+#include "client/flight_stream.h"
+
 #include "base/list.h"
 #include "base/options.h"
 #include "base/status.h"
-#include "client/client.h"
 #include "exchange/convert.h"
 #include "exchange/incoming.h"
-#include "exchange/outgoing.h"
 
 /* Something that came: a batch, only app_metadata, or a PutResult. */
 struct ready {
@@ -21,8 +22,7 @@ struct ready {
 struct fkv_flight_stream {
     const struct alloc *alloc;
     struct client_call call; /* call.client NULL when the stream needs it no more */
-    bool is_get;
-    bool is_put; /* PutResults come, not FlightData */
+    struct client_stream_options options;
     struct exchange_outgoing outgoing;
     struct exchange_incoming incoming;
     struct flight_data_reader data;
@@ -34,6 +34,7 @@ struct fkv_flight_stream {
 
 enum { ready_max = 16 };
 
+/* A record batch's metadata and a batch's app_metadata may be as large as the server lets them. */
 static const struct flight_data_limits data_limits = {
     .descriptor_bytes_max = 1 << 20,
     .header_bytes_max = 1 << 30,
@@ -90,6 +91,13 @@ static struct ready *shift_ready(struct fkv_flight_stream *stream)
     return list_entry(node, struct ready, link);
 }
 
+static enum fkv_status get_body(void *context, size_t size, struct block **ret,
+                                struct fkv_error *error)
+{
+    *ret = client_pool_get(context, size);
+    return *ret != NULL ? FKV_OK : status_no_memory(error, size);
+}
+
 static enum fkv_status on_data_body(void *context, uint64_t size, struct fkv_error *error)
 {
     struct fkv_flight_stream *stream = context;
@@ -113,9 +121,11 @@ static enum fkv_status end_data(struct fkv_flight_stream *stream, struct fkv_err
     enum fkv_status status = flight_data_end(&stream->data, error);
     if (status == FKV_OK)
         status = exchange_incoming_message(&stream->incoming, &stream->data, &kind, &array, error);
-    if (status != FKV_OK || kind == EXCHANGE_NOTHING || kind == EXCHANGE_SCHEMA)
+    bool only_batches = stream->options.only_batches;
+    if (status != FKV_OK || kind == EXCHANGE_NOTHING || kind == EXCHANGE_SCHEMA ||
+        (kind == EXCHANGE_METADATA && only_batches))
         return status;
-    bool has_app_metadata = stream->data.has_app_metadata;
+    bool has_app_metadata = stream->data.has_app_metadata && !only_batches;
     return push_ready(stream, &array, has_app_metadata,
                       has_app_metadata ? buf_slice(&stream->data.app_metadata) : slice_of(NULL, 0),
                       error);
@@ -135,18 +145,26 @@ static enum fkv_status end_result(struct fkv_flight_stream *stream, struct fkv_e
     return status;
 }
 
+/* What comes are PutResults, not FlightData. */
+static bool takes_results(const struct fkv_flight_stream *stream)
+{
+    return stream->options.kind == CLIENT_STREAM_PUT;
+}
+
 static enum fkv_status on_message(void *context, struct wire_call *wire, uint64_t size,
                                   struct fkv_error *error)
 {
     (void)wire;
     struct fkv_flight_stream *stream = context;
     buf_clear(&stream->result);
-    if (stream->is_put && size > result_bytes_max)
+    if (!takes_results(stream)) {
+        flight_data_begin(&stream->data, size);
+        return FKV_OK;
+    }
+    if (size > result_bytes_max && !stream->options.only_batches)
         return status_set(error, FKV_RESOURCE_EXHAUSTED,
                           "the server's PutResult of %llu bytes is over the limit of %d",
                           (unsigned long long)size, result_bytes_max);
-    if (!stream->is_put)
-        flight_data_begin(&stream->data, size);
     return FKV_OK;
 }
 
@@ -155,8 +173,10 @@ static enum fkv_status on_bytes(void *context, struct wire_call *wire, struct sl
 {
     (void)wire;
     struct fkv_flight_stream *stream = context;
-    if (!stream->is_put)
+    if (!takes_results(stream))
         return flight_data_feed(&stream->data, bytes, error);
+    if (stream->options.only_batches)
+        return FKV_OK;
     return buf_append(&stream->result, bytes.data, bytes.size)
                ? FKV_OK
                : status_no_memory(error, bytes.size);
@@ -167,7 +187,9 @@ static enum fkv_status on_message_end(void *context, struct wire_call *wire,
 {
     (void)wire;
     struct fkv_flight_stream *stream = context;
-    return stream->is_put ? end_result(stream, error) : end_data(stream, error);
+    if (!takes_results(stream))
+        return end_data(stream, error);
+    return stream->options.only_batches ? FKV_OK : end_result(stream, error);
 }
 
 static void on_headers(void *context, struct wire_call *wire)
@@ -180,7 +202,7 @@ static void on_headers(void *context, struct wire_call *wire)
 static void let_go(struct fkv_flight_stream *stream)
 {
     if (stream->call.client != NULL)
-        stream->call.client->flight_stream = NULL;
+        stream->call.client->stream = NULL;
     stream->call.client = NULL;
 }
 
@@ -211,7 +233,7 @@ static enum wire_pull next_message(void *context, struct wire_call *wire, struct
     return exchange_next(&stream->outgoing, out, error);
 }
 
-static void stream_free(struct fkv_flight_stream *stream)
+void client_stream_free(struct fkv_flight_stream *stream)
 {
     client_call_end(&stream->call);
     let_go(stream);
@@ -225,7 +247,7 @@ static void stream_free(struct fkv_flight_stream *stream)
     alloc_free(stream->alloc, stream);
 }
 
-void client_flight_detach(struct fkv_flight_stream *stream)
+void client_stream_detach(struct fkv_flight_stream *stream)
 {
     if (stream->call.wire != NULL) {
         stream->call.status = status_set(&stream->call.error, FKV_UNAVAILABLE,
@@ -235,45 +257,68 @@ void client_flight_detach(struct fkv_flight_stream *stream)
     stream->call.client = NULL;
 }
 
-static struct fkv_flight_stream *stream_new(struct fkv_client *client, struct fkv_error *error)
+struct fkv_flight_stream *client_stream_new(struct fkv_client *client,
+                                            const struct client_stream_options *options,
+                                            struct fkv_error *error)
 {
+    const struct exchange_memory bodies = {get_body, client->pool};
     struct fkv_flight_stream *stream = alloc_zero(client->alloc, sizeof *stream);
     if (stream == NULL) {
         status_no_memory(error, sizeof *stream);
         return NULL;
     }
     stream->alloc = client->alloc;
+    stream->options = *options;
     list_init(&stream->ready);
     exchange_outgoing_init(&stream->outgoing, client->alloc);
     buf_init(&stream->result, client->alloc, SIZE_MAX);
     flight_data_reader_init(&stream->data, client->alloc, &data_limits, &data_handler, stream);
-    if (exchange_incoming_init(&stream->incoming, client->alloc))
-        return stream;
-    status_no_memory(error, sizeof(void *));
-    stream_free(stream);
-    return NULL;
+    exchange_incoming_init(&stream->incoming, client->alloc, &bodies, options->reader_flags);
+    return stream;
 }
 
-static enum fkv_status open_stream(struct fkv_flight_stream *stream, struct fkv_client *client,
-                                   const char *path, const struct fkv_flight_call_options *options,
+struct exchange_outgoing *client_stream_outgoing(struct fkv_flight_stream *stream)
+{
+    return &stream->outgoing;
+}
+
+enum fkv_status client_stream_open(struct fkv_flight_stream *stream, struct fkv_client *client,
+                                   const struct client_call_options *given, struct fkv_error *error)
+{
+    static const char *const paths[] = {
+        [CLIENT_STREAM_GET] = CLIENT_PATH("DoGet"),
+        [CLIENT_STREAM_PUT] = CLIENT_PATH("DoPut"),
+        [CLIENT_STREAM_EXCHANGE] = CLIENT_PATH("DoExchange"),
+    };
+    struct client_call_options call = *given;
+    call.path = paths[stream->options.kind];
+    call.receiver = &receiver;
+    call.context = stream;
+    call.source = (struct wire_source){next_message, stream};
+    enum fkv_status status = client_call_open(client, &stream->call, &call, error);
+    if (status == FKV_OK)
+        client->stream = stream;
+    return status;
+}
+
+/* The streams that flightkv/flight.h gives: all that comes is kept, and checked. */
+static struct fkv_flight_stream *
+public_stream(struct fkv_client *client, enum client_stream_kind kind, struct fkv_error *error)
+{
+    const struct client_stream_options options = {.kind = kind,
+                                                  .reader_flags = IPC_READER_CHECK_VALUES};
+    return client_stream_new(client, &options, error);
+}
+
+static enum fkv_status open_public(struct fkv_flight_stream *stream, struct fkv_client *client,
+                                   const struct fkv_flight_call_options *options,
                                    struct fkv_error *error)
 {
     struct fkv_flight_call_options given;
     enum fkv_status status =
         options_read(options, "fkv_flight_call_options", &given, sizeof given, error);
-    const struct client_call_options call = {
-        .path = path,
-        .timeout_ms = given.timeout_ms,
-        .flight = &given,
-        .receiver = &receiver,
-        .context = stream,
-        .source = {next_message, stream},
-    };
-    if (status == FKV_OK)
-        status = client_call_open(client, &stream->call, &call, error);
-    if (status == FKV_OK)
-        client->flight_stream = stream;
-    return status;
+    const struct client_call_options call = {.timeout_ms = given.timeout_ms, .flight = &given};
+    return status == FKV_OK ? client_stream_open(stream, client, &call, error) : status;
 }
 
 static enum fkv_status opened(struct fkv_flight_stream *stream, enum fkv_status status,
@@ -282,7 +327,20 @@ static enum fkv_status opened(struct fkv_flight_stream *stream, enum fkv_status 
     if (status == FKV_OK)
         *ret = stream;
     else
-        stream_free(stream);
+        client_stream_free(stream);
+    return status;
+}
+
+enum fkv_status client_stream_ask(struct fkv_flight_stream *stream, struct slice ticket,
+                                  struct fkv_error *error)
+{
+    struct buf encoded;
+    buf_init(&encoded, stream->alloc, UINT32_MAX);
+    enum fkv_status status = flight_bytes_encode(ticket, &encoded, error);
+    if (status == FKV_OK)
+        status = exchange_send_message(&stream->outgoing, buf_slice(&encoded), error);
+    exchange_send_end(&stream->outgoing);
+    buf_done(&encoded);
     return status;
 }
 
@@ -290,19 +348,12 @@ enum fkv_status fkv_flight_do_get(struct fkv_client *client, struct fkv_bytes ti
                                   const struct fkv_flight_call_options *options,
                                   struct fkv_flight_stream **ret, struct fkv_error *error)
 {
-    struct fkv_flight_stream *stream = stream_new(client, error);
+    struct fkv_flight_stream *stream = public_stream(client, CLIENT_STREAM_GET, error);
     if (stream == NULL)
         return FKV_RESOURCE_EXHAUSTED;
-    struct buf encoded;
-    buf_init(&encoded, client->alloc, UINT32_MAX);
-    stream->is_get = true;
-    enum fkv_status status = flight_bytes_encode(exchange_slice(ticket), &encoded, error);
+    enum fkv_status status = client_stream_ask(stream, exchange_slice(ticket), error);
     if (status == FKV_OK)
-        status = exchange_send_message(&stream->outgoing, buf_slice(&encoded), error);
-    exchange_send_end(&stream->outgoing);
-    if (status == FKV_OK)
-        status = open_stream(stream, client, CLIENT_PATH("DoGet"), options, error);
-    buf_done(&encoded);
+        status = open_public(stream, client, options, error);
     return opened(stream, status, ret);
 }
 
@@ -330,13 +381,12 @@ enum fkv_status fkv_flight_do_put(struct fkv_client *client,
                                   const struct fkv_flight_call_options *options,
                                   struct fkv_flight_stream **ret, struct fkv_error *error)
 {
-    struct fkv_flight_stream *stream = stream_new(client, error);
+    struct fkv_flight_stream *stream = public_stream(client, CLIENT_STREAM_PUT, error);
     if (stream == NULL)
         return FKV_RESOURCE_EXHAUSTED;
-    stream->is_put = true;
     enum fkv_status status = queue_descriptor(stream, descriptor, error);
     if (status == FKV_OK)
-        status = open_stream(stream, client, CLIENT_PATH("DoPut"), options, error);
+        status = open_public(stream, client, options, error);
     return opened(stream, status, ret);
 }
 
@@ -346,7 +396,7 @@ enum fkv_status fkv_flight_do_exchange(struct fkv_client *client,
                                        const struct fkv_flight_call_options *options,
                                        struct fkv_flight_stream **ret, struct fkv_error *error)
 {
-    struct fkv_flight_stream *stream = stream_new(client, error);
+    struct fkv_flight_stream *stream = public_stream(client, CLIENT_STREAM_EXCHANGE, error);
     if (stream == NULL)
         return FKV_RESOURCE_EXHAUSTED;
     struct fkv_flight_batch nothing = {.has_app_metadata = false};
@@ -354,7 +404,7 @@ enum fkv_status fkv_flight_do_exchange(struct fkv_client *client,
     if (status == FKV_OK)
         status = exchange_send_batch(&stream->outgoing, &nothing, error);
     if (status == FKV_OK)
-        status = open_stream(stream, client, CLIENT_PATH("DoExchange"), options, error);
+        status = open_public(stream, client, options, error);
     return opened(stream, status, ret);
 }
 
@@ -378,8 +428,8 @@ static bool has_schema(const void *context)
     return stream->incoming.has_schema;
 }
 
-/* How a call that is over went. */
-static enum fkv_status ended(const struct fkv_flight_stream *stream, struct fkv_error *error)
+enum fkv_status client_stream_status(const struct fkv_flight_stream *stream,
+                                     struct fkv_error *error)
 {
     if (stream->call.status != FKV_OK && error != NULL)
         *error = stream->call.error;
@@ -402,7 +452,7 @@ static enum fkv_status check_writable(const struct fkv_flight_stream *stream,
                           "the stream's own side has ended already: nothing can be written");
     if (stream->call.wire != NULL)
         return FKV_OK;
-    enum fkv_status status = ended(stream, error);
+    enum fkv_status status = client_stream_status(stream, error);
     return status != FKV_OK ? status
                             : status_set(error, FKV_FAILED_PRECONDITION,
                                          "the server has ended the call: it takes no more");
@@ -412,7 +462,7 @@ static enum fkv_status flush(struct fkv_flight_stream *stream, struct fkv_error 
 {
     wire_call_resume(stream->call.wire);
     pump(stream, has_flushed);
-    return stream->call.wire == NULL ? ended(stream, error) : FKV_OK;
+    return stream->call.wire == NULL ? client_stream_status(stream, error) : FKV_OK;
 }
 
 enum fkv_status fkv_flight_write_schema(struct fkv_flight_stream *stream,
@@ -448,16 +498,24 @@ enum fkv_status fkv_flight_write_end(struct fkv_flight_stream *stream, struct fk
 
 /* ---- reading ---- */
 
-enum fkv_status fkv_flight_read_schema(struct fkv_flight_stream *stream, struct ArrowSchema *ret,
-                                       struct fkv_error *error)
+enum fkv_status client_stream_await_schema(struct fkv_flight_stream *stream, bool *ret_is_there,
+                                           struct fkv_error *error)
 {
     if (!has_schema(stream))
         pump(stream, has_schema);
-    if (has_schema(stream))
-        return exchange_incoming_schema(&stream->incoming, ret, error);
-    enum fkv_status status = ended(stream, error);
-    return status != FKV_OK
-               ? status
+    *ret_is_there = has_schema(stream);
+    return *ret_is_there ? FKV_OK : client_stream_status(stream, error);
+}
+
+enum fkv_status fkv_flight_read_schema(struct fkv_flight_stream *stream, struct ArrowSchema *ret,
+                                       struct fkv_error *error)
+{
+    bool is_there;
+    enum fkv_status status = client_stream_await_schema(stream, &is_there, error);
+    if (status != FKV_OK)
+        return status;
+    return is_there
+               ? exchange_incoming_schema(&stream->incoming, ret, error)
                : status_set(error, FKV_FAILED_PRECONDITION, "the server's answer has no schema");
 }
 
@@ -471,7 +529,7 @@ static enum fkv_status read_ready(struct fkv_flight_stream *stream, struct ready
         pump(stream, has_ready);
     stream->given = shift_ready(stream);
     *ret = stream->given;
-    return stream->given != NULL ? FKV_OK : ended(stream, error);
+    return stream->given != NULL ? FKV_OK : client_stream_status(stream, error);
 }
 
 enum fkv_status fkv_flight_read(struct fkv_flight_stream *stream, struct fkv_flight_batch *ret,
@@ -520,7 +578,7 @@ static enum fkv_status finish(struct fkv_flight_stream *stream, struct fkv_error
         pump(stream, has_ready);
         ready_free(stream->alloc, shift_ready(stream));
     }
-    return ended(stream, error);
+    return client_stream_status(stream, error);
 }
 
 enum fkv_status fkv_flight_close(struct fkv_flight_stream *stream, struct fkv_error *error)
@@ -528,10 +586,10 @@ enum fkv_status fkv_flight_close(struct fkv_flight_stream *stream, struct fkv_er
     enum fkv_status status = FKV_OK;
     if (stream == NULL)
         return FKV_OK;
-    if (!stream->is_get)
+    if (stream->options.kind != CLIENT_STREAM_GET)
         status = finish(stream, error);
     else if (stream->call.wire == NULL)
-        status = ended(stream, error);
-    stream_free(stream);
+        status = client_stream_status(stream, error);
+    client_stream_free(stream);
     return status;
 }

@@ -4,12 +4,11 @@
 #include "base/block.h"
 #include "base/status.h"
 
-bool exchange_incoming_init(struct exchange_incoming *incoming, const struct alloc *alloc)
+void exchange_incoming_init(struct exchange_incoming *incoming, const struct alloc *alloc,
+                            const struct exchange_memory *memory, unsigned reader_flags)
 {
-    const struct ipc_limits limits = IPC_LIMITS_DEFAULT;
-    *incoming = (struct exchange_incoming){.alloc = alloc};
-    incoming->reader = ipc_reader_new(alloc, &limits, IPC_READER_CHECK_VALUES);
-    return incoming->reader != NULL;
+    *incoming =
+        (struct exchange_incoming){.alloc = alloc, .memory = *memory, .reader_flags = reader_flags};
 }
 
 void exchange_incoming_done(struct exchange_incoming *incoming)
@@ -26,14 +25,26 @@ enum fkv_status exchange_incoming_body(struct exchange_incoming *incoming, uint6
     incoming->filled = 0;
     if (size == 0)
         return FKV_OK;
-    incoming->body = block_new(incoming->alloc, (size_t)size);
-    return incoming->body != NULL ? FKV_OK : status_no_memory(error, (size_t)size);
+    return incoming->memory.get(incoming->memory.context, (size_t)size, &incoming->body, error);
 }
 
 void exchange_incoming_bytes(struct exchange_incoming *incoming, struct slice bytes)
 {
     memcpy(incoming->body->data + incoming->filled, bytes.data, bytes.size);
     incoming->filled += bytes.size;
+}
+
+static enum fkv_status read_message(struct exchange_incoming *incoming, struct slice header,
+                                    bool *ret_is_batch, struct ArrowArray *ret_array,
+                                    struct fkv_error *error)
+{
+    const struct ipc_limits limits = IPC_LIMITS_DEFAULT;
+    if (incoming->reader == NULL)
+        incoming->reader = ipc_reader_new(incoming->alloc, &limits, incoming->reader_flags);
+    if (incoming->reader == NULL)
+        return status_no_memory(error, sizeof(void *));
+    return ipc_reader_message(incoming->reader, header, incoming->body, ret_is_batch, ret_array,
+                              error);
 }
 
 static enum fkv_status take_message(struct exchange_incoming *incoming,
@@ -49,8 +60,8 @@ static enum fkv_status take_message(struct exchange_incoming *incoming,
         return FKV_OK;
     }
     bool is_batch = false;
-    enum fkv_status status = ipc_reader_message(incoming->reader, buf_slice(&data->header),
-                                                incoming->body, &is_batch, ret_array, error);
+    enum fkv_status status =
+        read_message(incoming, buf_slice(&data->header), &is_batch, ret_array, error);
     if (status != FKV_OK)
         return status;
     *ret = is_batch ? EXCHANGE_BATCH : incoming->has_schema ? EXCHANGE_NOTHING : EXCHANGE_SCHEMA;

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What one side of a call receives: FlightData to record batches, each body in a block of its own,
- * of which the arrays are views. Values are checked (ipc/check.h), since whoever gets the arrays
- * follows them. Fed from what flight_data.h hands on; used in one thread. */
+ * of which the arrays are views. Fed from what flight_data.h hands on; used in one thread. */
 #ifndef EXCHANGE_INCOMING_H
 #define EXCHANGE_INCOMING_H
 
 #include "flight/flight_data.h"
 #include "ipc/reader.h"
 
+/* Where blocks for bodies come from: `size` bytes, not 0. */
+struct exchange_memory {
+    enum fkv_status (*get)(void *context, size_t size, struct block **ret, struct fkv_error *error);
+    void *context;
+};
+
 struct exchange_incoming {
     const struct alloc *alloc;
-    struct ipc_reader *reader;
-    struct block *body; /* of the current message; NULL: none */
+    struct exchange_memory memory;
+    unsigned reader_flags;
+    struct ipc_reader *reader; /* NULL until the first IPC message */
+    struct block *body;        /* of the current message; NULL: none */
     size_t filled;
     bool has_schema;
 };
@@ -23,8 +30,9 @@ enum exchange_kind {
     EXCHANGE_NOTHING,  /* a dictionary; a descriptor */
 };
 
-/* False when out of memory; to be given to done all the same. */
-bool exchange_incoming_init(struct exchange_incoming *incoming, const struct alloc *alloc);
+/* `reader_flags` as ipc_reader_new takes them. */
+void exchange_incoming_init(struct exchange_incoming *incoming, const struct alloc *alloc,
+                            const struct exchange_memory *memory, unsigned reader_flags);
 void exchange_incoming_done(struct exchange_incoming *incoming);
 
 enum fkv_status exchange_incoming_body(struct exchange_incoming *incoming, uint64_t size,

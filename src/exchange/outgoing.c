@@ -122,21 +122,22 @@ enum fkv_status exchange_send_batch(struct exchange_outgoing *outgoing,
 }
 
 static enum fkv_status stream_failed(struct ArrowArrayStream *stream, int code,
-                                     struct fkv_error *error)
+                                     enum fkv_status unreadable, struct fkv_error *error)
 {
     const char *text = stream->get_last_error(stream);
-    return status_set(error, code == ENOMEM ? FKV_RESOURCE_EXHAUSTED : FKV_INTERNAL,
+    return status_set(error, code == ENOMEM ? FKV_RESOURCE_EXHAUSTED : unreadable,
                       "reading the table to send: %s", text != NULL ? text : strerror(code));
 }
 
 enum fkv_status exchange_send_stream(struct exchange_outgoing *outgoing,
-                                     struct ArrowArrayStream *stream, struct fkv_error *error)
+                                     struct ArrowArrayStream *stream, enum fkv_status unreadable,
+                                     struct fkv_error *error)
 {
     struct ArrowSchema schema;
     enum fkv_status status = FKV_OK;
     int code = stream->get_schema(stream, &schema);
     if (code != 0) {
-        status = stream_failed(stream, code, error);
+        status = stream_failed(stream, code, unreadable, error);
     } else {
         status = exchange_send_schema(outgoing, &schema, error);
         schema.release(&schema);
@@ -146,6 +147,7 @@ enum fkv_status exchange_send_stream(struct exchange_outgoing *outgoing,
         return status;
     }
     outgoing->stream = *stream;
+    outgoing->unreadable = unreadable;
     stream->release = NULL;
     return FKV_OK;
 }
@@ -177,11 +179,13 @@ static void write_data(struct exchange_outgoing *outgoing, struct flight_data_he
 
 /* The next message of the batch that the writer has; app_metadata goes with the batch itself, not
  * with the dictionaries ahead of it. */
-static bool write_from_writer(struct exchange_outgoing *outgoing, struct wire_out *out)
+static enum fkv_status write_from_writer(struct exchange_outgoing *outgoing, struct wire_out *out,
+                                         bool *ret_written, struct fkv_error *error)
 {
     struct ipc_out message;
-    if (!outgoing->is_writing || !ipc_writer_next(outgoing->writer, &message))
-        return false;
+    *ret_written = outgoing->is_writing && ipc_writer_next(outgoing->writer, &message);
+    if (!*ret_written)
+        return FKV_OK;
     struct flight_data_head head = {.header = message.header, .body_bytes = message.body_length};
     bool is_last = message.kind == IPC_KIND_BATCH;
     if (is_last && outgoing->now != NULL) {
@@ -194,7 +198,8 @@ static bool write_from_writer(struct exchange_outgoing *outgoing, struct wire_ou
         item_free(outgoing->alloc, outgoing->now);
         outgoing->now = NULL;
     }
-    return true;
+    return outgoing->on_written != NULL ? outgoing->on_written(outgoing->context, &message, error)
+                                        : FKV_OK;
 }
 
 static enum fkv_status begin_batch(struct exchange_outgoing *outgoing, struct ArrowArray *array,
@@ -244,7 +249,7 @@ static enum fkv_status read_stream(struct exchange_outgoing *outgoing, struct fk
     struct ArrowArray array;
     int code = outgoing->stream.get_next(&outgoing->stream, &array);
     if (code != 0)
-        return stream_failed(&outgoing->stream, code, error);
+        return stream_failed(&outgoing->stream, code, outgoing->unreadable, error);
     if (array.release != NULL)
         return begin_batch(outgoing, &array, error);
     release_stream(outgoing);
@@ -255,8 +260,8 @@ enum wire_pull exchange_next(struct exchange_outgoing *outgoing, struct wire_out
                              struct fkv_error *error)
 {
     for (;;) {
-        enum fkv_status status = FKV_OK;
-        bool is_written = write_from_writer(outgoing, out);
+        bool is_written;
+        enum fkv_status status = write_from_writer(outgoing, out, &is_written, error);
         struct list *node = is_written ? NULL : list_shift(&outgoing->queue);
         if (node != NULL)
             status = take_item(outgoing, list_entry(node, struct outgoing_item, link), out,

@@ -24,7 +24,14 @@ struct exchange_outgoing {
     bool is_writing;           /* the writer has messages of the last batch */
     struct outgoing_item *now; /* that batch; NULL: of the stream */
     struct ArrowArrayStream stream;
+    enum fkv_status unreadable; /* the status when the stream fails */
     bool has_ended;
+
+    /* Of each dictionary and batch when it was written; NULL: nobody. What isn't FKV_OK ends the
+     * call. */
+    enum fkv_status (*on_written)(void *context, const struct ipc_out *message,
+                                  struct fkv_error *error);
+    void *context;
 };
 
 void exchange_outgoing_init(struct exchange_outgoing *outgoing, const struct alloc *alloc);
@@ -42,9 +49,11 @@ enum fkv_status exchange_send_schema(struct exchange_outgoing *outgoing,
 /* Takes batch->array over, also on failure; FAILED_PRECONDITION for one without a schema ahead. */
 enum fkv_status exchange_send_batch(struct exchange_outgoing *outgoing,
                                     struct fkv_flight_batch *batch, struct fkv_error *error);
-/* Takes the stream over, also on failure. */
+/* Takes the stream over, also on failure. `unreadable` says whose fault it is when it fails, other
+ * than for want of memory. */
 enum fkv_status exchange_send_stream(struct exchange_outgoing *outgoing,
-                                     struct ArrowArrayStream *stream, struct fkv_error *error);
+                                     struct ArrowArrayStream *stream, enum fkv_status unreadable,
+                                     struct fkv_error *error);
 void exchange_send_end(struct exchange_outgoing *outgoing);
 
 /* Nothing is left to pull, but more may be sent. */

@@ -218,7 +218,7 @@ void fkv_flight_send_stream(struct fkv_flight_call *call, struct ArrowArrayStrea
 {
     struct fkv_error error;
     if (!call->has_ended)
-        sent(call, exchange_send_stream(&call->outgoing, table, &error), &error);
+        sent(call, exchange_send_stream(&call->outgoing, table, FKV_INTERNAL, &error), &error);
     else
         table->release(table);
 }

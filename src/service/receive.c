@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a client sends in DoPut, DoExchange and Handshake, on its way to the service. */
+#include "base/block.h"
 #include "base/status.h"
 #include "service/call.h"
 
@@ -19,6 +20,14 @@ void fkv_flight_receive_payloads(struct fkv_flight_call *call,
 
 /* ---- batches ---- */
 
+static enum fkv_status get_body(void *context, size_t size, struct block **ret,
+                                struct fkv_error *error)
+{
+    struct fkv_flight_call *call = context;
+    *ret = block_new(call->alloc, size);
+    return *ret != NULL ? FKV_OK : status_no_memory(error, size);
+}
+
 /* The first message names what it is about; only then can the service be asked. */
 static enum fkv_status begin(struct fkv_flight_call *call, const struct flight_data_reader *data,
                              struct fkv_error *error)
@@ -32,10 +41,10 @@ static enum fkv_status begin(struct fkv_flight_call *call, const struct flight_d
         flight_descriptor_decode(&call->memory, buf_slice(&data->descriptor), &descriptor, error);
     if (status == FKV_OK)
         status = exchange_descriptor_from(&call->memory, &descriptor, &shown, error);
-    if (status == FKV_OK && !exchange_incoming_init(&call->incoming, call->alloc))
-        status = status_no_memory(error, sizeof(void *));
     if (status != FKV_OK)
         return status;
+    const struct exchange_memory bodies = {get_body, call};
+    exchange_incoming_init(&call->incoming, call->alloc, &bodies, IPC_READER_CHECK_VALUES);
     call->has_begun = true;
     call->on_descriptor(call->service->context, call, &shown);
     service_call_ran(call);
