@@ -7,7 +7,7 @@
 
 #include "base/map.h"
 #include "base/slice.h"
-#include "store/heap.h"
+#include "mem/heap.h"
 
 struct schemas {
     pthread_mutex_t lock;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fixture.h"
+#include "harness/test.h"
 
 #include <stdalign.h>
 
-#include "store/heap.h"
+#include "mem/heap.h"
+
+#define MIB ((size_t)1 << 20)
 
 static struct heap open_heap(const struct alloc *alloc)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Heap memory of the store, charged to the arena's budget with what malloc adds to it. Whoever
- * frees says the size again. Any thread. */
-#ifndef STORE_HEAP_H
-#define STORE_HEAP_H
+/* Heap memory charged to the arena's budget with what malloc adds to it. Whoever frees says the
+ * size again. Any thread. */
+#ifndef MEM_HEAP_H
+#define MEM_HEAP_H
 
 #include "base/alloc.h"
 #include "flightkv/status.h"
@@ -26,10 +26,10 @@ void heap_free(struct heap *heap, void *pointer, size_t size); /* NULL is allowe
 void *heap_get_aligned(struct heap *heap, size_t size, struct fkv_error *error);
 void heap_free_aligned(struct heap *heap, void *pointer, size_t size); /* NULL is allowed */
 
-/* An allocator that charges what it gives, for memory that isn't the store's but grows as peers
- * want. Up to heap_uncharged_bytes_max an allocation stays out of the budget: a full store must
- * still take a request to delete its longest key, and small ones shall not meet at the arena's
- * lock. Valid as long as `heap`. */
+/* An allocator that charges what it gives, for memory that grows as peers want. Up to
+ * heap_uncharged_bytes_max an allocation stays out of the budget: a full store must still take a
+ * request to delete its longest key, and small ones shall not meet at the arena's lock. Valid as
+ * long as `heap`. */
 enum { heap_uncharged_bytes_max = 8 << 10 };
 struct alloc heap_charging_alloc(struct heap *heap);
 

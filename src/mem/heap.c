@@ -8,7 +8,7 @@
  * made, 2 KiB a key were lost.
  *
  * What the charging allocator gives has its size before it, since free(3) isn't told it. */
-#include "store/heap.h"
+#include "mem/heap.h"
 
 #include <stdalign.h>
 #include <stdbool.h>
