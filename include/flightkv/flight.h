@@ -280,7 +280,8 @@ struct fkv_flight_receiver {
     /* The schema, once, ahead of the batches. It may be taken: by a copy of the struct and release
      * NULL in the original; else it is released. */
     void (*on_schema)(void *context, struct fkv_flight_call *call, struct ArrowSchema *schema);
-    /* Likewise the array. Its values are checked as with FKV_GET_CHECK_VALUES. */
+    /* Likewise the array, which may outlive the server. Its values are checked as with
+     * FKV_GET_CHECK_VALUES. */
     void (*on_batch)(void *context, struct fkv_flight_call *call, struct fkv_flight_batch *batch);
     /* The client has sent its last message. */
     void (*on_end)(void *context, struct fkv_flight_call *call);
@@ -314,8 +315,10 @@ FKV_API enum fkv_status fkv_flight_read_basic_auth(struct fkv_flight_call *call,
 struct fkv_flight_server;
 
 /* Listens and serves in threads of its own, by the options of fkv_server_config_set that aren't
- * about stored tables ("listen", "insecure", "workers", limits, timeouts, "log-level"; NULL: all
- * defaults). The service is copied. Errors as fkv_server_start. */
+ * about stored tables ("listen", "insecure", "workers", "memory" and "warm", limits, timeouts,
+ * "log-level"; NULL: all defaults). "memory" bounds what clients send: messages while they come,
+ * and batches until they are released; what is over it is refused with RESOURCE_EXHAUSTED. The
+ * service is copied. Errors as fkv_server_start. */
 FKV_API enum fkv_status fkv_flight_server_start(const struct fkv_flight_service *service,
                                                 const struct fkv_server_config *config,
                                                 struct fkv_flight_server **ret,

@@ -106,10 +106,8 @@ static enum fkv_status on_data_body(void *context, uint64_t size, struct fkv_err
 
 static enum fkv_status on_data_bytes(void *context, struct slice bytes, struct fkv_error *error)
 {
-    (void)error;
     struct fkv_flight_stream *stream = context;
-    exchange_incoming_bytes(&stream->incoming, bytes);
-    return FKV_OK;
+    return exchange_incoming_bytes(&stream->incoming, bytes, error);
 }
 
 static const struct flight_data_handler data_handler = {on_data_body, on_data_bytes};
@@ -261,7 +259,7 @@ struct fkv_flight_stream *client_stream_new(struct fkv_client *client,
                                             const struct client_stream_options *options,
                                             struct fkv_error *error)
 {
-    const struct exchange_memory bodies = {get_body, client->pool};
+    const struct exchange_memory bodies = {.get = get_body, .context = client->pool};
     struct fkv_flight_stream *stream = alloc_zero(client->alloc, sizeof *stream);
     if (stream == NULL) {
         status_no_memory(error, sizeof *stream);

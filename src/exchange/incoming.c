@@ -28,10 +28,19 @@ enum fkv_status exchange_incoming_body(struct exchange_incoming *incoming, uint6
     return incoming->memory.get(incoming->memory.context, (size_t)size, &incoming->body, error);
 }
 
-void exchange_incoming_bytes(struct exchange_incoming *incoming, struct slice bytes)
+enum fkv_status exchange_incoming_bytes(struct exchange_incoming *incoming, struct slice bytes,
+                                        struct fkv_error *error)
 {
+    const struct exchange_memory *memory = &incoming->memory;
+    enum fkv_status status = FKV_OK;
+    if (memory->fill != NULL)
+        status =
+            memory->fill(memory->context, incoming->body, incoming->filled + bytes.size, error);
+    if (status != FKV_OK)
+        return status;
     memcpy(incoming->body->data + incoming->filled, bytes.data, bytes.size);
     incoming->filled += bytes.size;
+    return FKV_OK;
 }
 
 static enum fkv_status read_message(struct exchange_incoming *incoming, struct slice header,

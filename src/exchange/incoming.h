@@ -7,9 +7,13 @@
 #include "flight/flight_data.h"
 #include "ipc/reader.h"
 
-/* Where blocks for bodies come from: `size` bytes, not 0. */
+/* Where blocks for bodies come from. */
 struct exchange_memory {
+    /* `size` is not 0. */
     enum fkv_status (*get)(void *context, size_t size, struct block **ret, struct fkv_error *error);
+    /* Precedes writing to the first `bytes` bytes; NULL: all of a block may be written at once. */
+    enum fkv_status (*fill)(void *context, struct block *block, size_t bytes,
+                            struct fkv_error *error);
     void *context;
 };
 
@@ -37,7 +41,8 @@ void exchange_incoming_done(struct exchange_incoming *incoming);
 
 enum fkv_status exchange_incoming_body(struct exchange_incoming *incoming, uint64_t size,
                                        struct fkv_error *error);
-void exchange_incoming_bytes(struct exchange_incoming *incoming, struct slice bytes);
+enum fkv_status exchange_incoming_bytes(struct exchange_incoming *incoming, struct slice bytes,
+                                        struct fkv_error *error);
 
 /* The message is complete. For EXCHANGE_BATCH *ret_array is filled, and the caller's to release. */
 enum fkv_status exchange_incoming_message(struct exchange_incoming *incoming,

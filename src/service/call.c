@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "service/server.h"
 
 /* A client that sends without reading what comes back is held back while so much waits for it. */
 enum { waiting_messages_max = 8 };
@@ -60,6 +61,10 @@ struct fkv_flight_call *service_call_new(const struct fkv_flight_service *servic
     call->answer = answer;
     flight_memory_init(&call->memory, alloc, request_memory_max);
     exchange_outgoing_init(&call->outgoing, alloc);
+    struct service_memory *memory = service_server_of(service)->memory;
+    const struct exchange_memory bodies = service_memory_bodies(memory);
+    exchange_incoming_init(&call->incoming, service_memory_alloc(memory), &bodies,
+                           IPC_READER_CHECK_VALUES);
     host_call_stream(host, &stream, call);
     return call;
 }

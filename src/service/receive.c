@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a client sends in DoPut, DoExchange and Handshake, on its way to the service. */
-#include "base/block.h"
 #include "base/status.h"
 #include "service/call.h"
 
@@ -20,14 +19,6 @@ void fkv_flight_receive_payloads(struct fkv_flight_call *call,
 
 /* ---- batches ---- */
 
-static enum fkv_status get_body(void *context, size_t size, struct block **ret,
-                                struct fkv_error *error)
-{
-    struct fkv_flight_call *call = context;
-    *ret = block_new(call->alloc, size);
-    return *ret != NULL ? FKV_OK : status_no_memory(error, size);
-}
-
 /* The first message names what it is about; only then can the service be asked. */
 static enum fkv_status begin(struct fkv_flight_call *call, const struct flight_data_reader *data,
                              struct fkv_error *error)
@@ -43,8 +34,6 @@ static enum fkv_status begin(struct fkv_flight_call *call, const struct flight_d
         status = exchange_descriptor_from(&call->memory, &descriptor, &shown, error);
     if (status != FKV_OK)
         return status;
-    const struct exchange_memory bodies = {get_body, call};
-    exchange_incoming_init(&call->incoming, call->alloc, &bodies, IPC_READER_CHECK_VALUES);
     call->has_begun = true;
     call->on_descriptor(call->service->context, call, &shown);
     service_call_ran(call);
@@ -75,11 +64,10 @@ enum fkv_status service_on_body_bytes(void *context, struct host_call *host, str
                                       struct fkv_error *error)
 {
     (void)host;
-    (void)error;
     struct fkv_flight_call *call = context;
-    if (call->incoming.body != NULL)
-        exchange_incoming_bytes(&call->incoming, bytes);
-    return FKV_OK;
+    if (call->incoming.body == NULL)
+        return FKV_OK;
+    return exchange_incoming_bytes(&call->incoming, bytes, error);
 }
 
 static enum fkv_status hand_on_schema(struct fkv_flight_call *call, struct fkv_error *error)

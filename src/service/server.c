@@ -29,11 +29,16 @@ static enum fkv_status init(struct fkv_flight_server *server,
         status = server_config_complete(&server->config, error);
     if (status == FKV_OK)
         status = server_config_tls(&server->config, server->alloc, &server->tls, error);
+    if (status == FKV_OK)
+        status = service_memory_new(server->alloc, clock, &server->config, &server->memory, error);
     if (status != FKV_OK)
         return status;
     server->log = (struct log){STDERR_FILENO, (enum log_level)server->config.log_level};
     struct host_options options = server_config_host(&server->config);
     options.alloc = server->alloc;
+    options.message_alloc = service_memory_alloc(server->memory);
+    options.upkeep = service_memory_trim;
+    options.upkeep_context = server->memory;
     options.clock = clock;
     options.log = &server->log;
     options.tls = server->tls;
@@ -71,10 +76,11 @@ enum fkv_status fkv_flight_server_start(const struct fkv_flight_service *service
 }
 
 enum fkv_status service_start_stepped(const struct fkv_flight_service *service,
+                                      const struct fkv_server_config *config,
                                       const struct alloc *alloc, const struct clock *clock,
                                       struct fkv_flight_server **ret, struct fkv_error *error)
 {
-    return server_start(service, NULL, alloc, clock, host_new_stepped, ret, error);
+    return server_start(service, config, alloc, clock, host_new_stepped, ret, error);
 }
 
 const char *fkv_flight_server_uri(const struct fkv_flight_server *server, size_t index)
@@ -87,6 +93,7 @@ void fkv_flight_server_stop(struct fkv_flight_server *server)
     if (server == NULL)
         return;
     host_stop(server->host);
+    service_memory_close(server->memory);
     net_tls_free(server->tls);
     alloc_free(server->alloc, server);
 }

@@ -57,18 +57,25 @@ static enum fkv_status connect_pipe(void *context, const struct alloc *alloc,
     return status;
 }
 
+static enum fkv_status configure(struct fkv_server_config *config, const char *const *settings,
+                                 struct fkv_error *error)
+{
+    server_config_init(config);
+    config->memory_bytes = UINT64_C(1) << 30;
+    config->log_level = LOG_ERROR;
+    enum fkv_status status = FKV_OK;
+    for (; settings != NULL && *settings != NULL && status == FKV_OK; settings += 2)
+        status = fkv_server_config_set(config, settings[0], settings[1], error);
+    return status;
+}
+
 enum fkv_status flow_try_init(struct flow *flow, const struct alloc *alloc,
                               const char *const *settings, struct fkv_error *error)
 {
     *flow = (struct flow){.alloc = alloc, .now_ns = NS_PER_S, .step_ns = 1000};
     flow->clock = (struct clock){flow_now, flow};
     struct fkv_server_config config;
-    server_config_init(&config);
-    config.memory_bytes = UINT64_C(1) << 30;
-    config.log_level = LOG_ERROR;
-    enum fkv_status status = FKV_OK;
-    for (; settings != NULL && *settings != NULL && status == FKV_OK; settings += 2)
-        status = fkv_server_config_set(&config, settings[0], settings[1], error);
+    enum fkv_status status = configure(&config, settings, error);
     if (status == FKV_OK)
         status = server_start_stepped(&config, alloc, &flow->clock, &flow->server, error);
     if (status == FKV_OK)
@@ -78,22 +85,25 @@ enum fkv_status flow_try_init(struct flow *flow, const struct alloc *alloc,
 
 enum fkv_status flow_try_init_service(struct flow *flow, const struct alloc *alloc,
                                       const struct fkv_flight_service *service,
-                                      struct fkv_error *error)
+                                      const char *const *settings, struct fkv_error *error)
 {
     *flow = (struct flow){.alloc = alloc, .now_ns = NS_PER_S, .step_ns = 1000};
     flow->clock = (struct clock){flow_now, flow};
-    enum fkv_status status =
-        service_start_stepped(service, alloc, &flow->clock, &flow->service, error);
+    struct fkv_server_config config;
+    enum fkv_status status = configure(&config, settings, error);
+    if (status == FKV_OK)
+        status =
+            service_start_stepped(service, &config, alloc, &flow->clock, &flow->service, error);
     if (status == FKV_OK)
         flow->host = flow->service->host;
     return status;
 }
 
 void flow_init_service(struct flow *flow, const struct alloc *alloc,
-                       const struct fkv_flight_service *service)
+                       const struct fkv_flight_service *service, const char *const *settings)
 {
     struct fkv_error error;
-    assert_ok(flow_try_init_service(flow, alloc, service, &error));
+    assert_ok(flow_try_init_service(flow, alloc, service, settings, &error));
 }
 
 void flow_init(struct flow *flow, const struct alloc *alloc, const char *const *settings)
@@ -201,6 +211,12 @@ struct store_stats flow_stats(struct flow *flow)
 
 /* ---- messages as they are ---- */
 
+struct arena_stats flow_memory(struct flow *flow)
+{
+    return flow->service != NULL ? service_memory_stats(flow->service->memory)
+                                 : flow_stats(flow).memory;
+}
+
 static void put_length(struct buf *buf, uint64_t length)
 {
     uint8_t bytes[8];
@@ -227,16 +243,24 @@ void raw_encode(const struct raw_message *messages, size_t count, struct buf *re
                    messages[i].body);
 }
 
-struct raw_call {
-    struct client_call call;
-    struct slice key;
-    const struct raw_message *messages;
-    size_t count;
-    size_t next;
-    struct flight_data_reader data;
-    struct buf body;
-    struct buf *ret;
-};
+static struct slice next_slice(const uint8_t **at, size_t size)
+{
+    *at += size;
+    return slice_of(*at - size, size);
+}
+
+void raw_decode(struct slice encoded, struct raw_message *ret, size_t count)
+{
+    const uint8_t *at = encoded.data;
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *head = next_slice(&at, 3 * sizeof(uint64_t) + 1).data;
+        ret[i].header = next_slice(&at, load_le64(head));
+        ret[i].app_metadata = next_slice(&at, load_le64(head + 8));
+        ret[i].body = next_slice(&at, load_le64(head + 16));
+        ret[i].has_app_metadata = head[24];
+    }
+    assert_ptr_equal(at, encoded.data + encoded.size);
+}
 
 static enum wire_pull next_raw(void *context, struct wire_call *wire, struct wire_out *out,
                                struct fkv_error *error)
@@ -244,7 +268,7 @@ static enum wire_pull next_raw(void *context, struct wire_call *wire, struct wir
     (void)wire;
     struct raw_call *raw = context;
     if (raw->next == raw->count)
-        return WIRE_PULL_END;
+        return raw->is_endless ? WIRE_PULL_WAIT : WIRE_PULL_END;
     const struct raw_message *message = &raw->messages[raw->next];
     struct buf descriptor;
     buf_init(&descriptor, alloc_system(), SIZE_MAX);
@@ -264,6 +288,7 @@ static enum wire_pull next_raw(void *context, struct wire_call *wire, struct wir
     return WIRE_PULL_MESSAGE;
 }
 
+/* A raw_answer begins with its raw_call. */
 static void on_raw_closed(void *context, struct wire_call *wire, enum fkv_status status,
                           const char *message)
 {
@@ -272,29 +297,34 @@ static void on_raw_closed(void *context, struct wire_call *wire, enum fkv_status
     client_call_closed(&raw->call, status, message);
 }
 
-static enum fkv_status run_raw(struct fkv_client *client, struct raw_call *raw,
-                               const struct client_call_options *options, struct fkv_error *error)
+static enum fkv_status run_raw(struct raw_call *raw, enum fkv_status opened,
+                               struct fkv_error *error)
 {
-    enum fkv_status status = client_call_open(client, &raw->call, options, error);
-    if (status != FKV_OK)
-        return status;
+    if (opened != FKV_OK)
+        return opened;
     client_call_run(&raw->call, NULL, NULL);
     *error = raw->call.error;
     return raw->call.status;
+}
+
+enum fkv_status raw_put_open(struct raw_call *put, struct fkv_client *client,
+                             struct wire_metadata metadata, struct fkv_error *error)
+{
+    static const struct wire_receiver receiver = {.on_closed = on_raw_closed};
+    const struct client_call_options options = {.path = CLIENT_PATH("DoPut"),
+                                                .receiver = &receiver,
+                                                .context = put,
+                                                .source = {next_raw, put},
+                                                .metadata = metadata};
+    return client_call_open(client, &put->call, &options, error);
 }
 
 static enum fkv_status put_raw(struct fkv_client *client, const char *key,
                                struct wire_metadata metadata, const struct raw_message *messages,
                                size_t count, struct fkv_error *error)
 {
-    static const struct wire_receiver receiver = {.on_closed = on_raw_closed};
     struct raw_call raw = {.key = slice_text(key), .messages = messages, .count = count};
-    const struct client_call_options options = {.path = CLIENT_PATH("DoPut"),
-                                                .receiver = &receiver,
-                                                .context = &raw,
-                                                .source = {next_raw, &raw},
-                                                .metadata = metadata};
-    return run_raw(client, &raw, &options, error);
+    return run_raw(&raw, raw_put_open(&raw, client, metadata, error), error);
 }
 
 enum fkv_status raw_put(struct fkv_client *client, const char *key,
@@ -310,6 +340,13 @@ enum fkv_status raw_append(struct fkv_client *client, const char *key,
     const struct wire_pair option = {slice_text("flightkv-mode"), slice_text("append")};
     return put_raw(client, key, (struct wire_metadata){&option, 1}, messages, count, error);
 }
+
+struct raw_answer {
+    struct raw_call raw; /* of the ticket */
+    struct flight_data_reader data;
+    struct buf body;
+    struct buf *ret;
+};
 
 static enum wire_pull next_ticket(void *context, struct wire_call *wire, struct wire_out *out,
                                   struct fkv_error *error)
@@ -332,14 +369,14 @@ static enum fkv_status on_raw_body(void *context, uint64_t size, struct fkv_erro
 {
     (void)size;
     (void)error;
-    buf_clear(&((struct raw_call *)context)->body);
+    buf_clear(&((struct raw_answer *)context)->body);
     return FKV_OK;
 }
 
 static enum fkv_status on_raw_body_bytes(void *context, struct slice bytes, struct fkv_error *error)
 {
     (void)error;
-    assert_true(buf_append(&((struct raw_call *)context)->body, bytes.data, bytes.size));
+    assert_true(buf_append(&((struct raw_answer *)context)->body, bytes.data, bytes.size));
     return FKV_OK;
 }
 
@@ -348,7 +385,7 @@ static enum fkv_status on_raw_message(void *context, struct wire_call *wire, uin
 {
     (void)wire;
     (void)error;
-    flight_data_begin(&((struct raw_call *)context)->data, size);
+    flight_data_begin(&((struct raw_answer *)context)->data, size);
     return FKV_OK;
 }
 
@@ -356,18 +393,19 @@ static enum fkv_status on_raw_bytes(void *context, struct wire_call *wire, struc
                                     struct fkv_error *error)
 {
     (void)wire;
-    return flight_data_feed(&((struct raw_call *)context)->data, bytes, error);
+    return flight_data_feed(&((struct raw_answer *)context)->data, bytes, error);
 }
 
 static enum fkv_status on_raw_message_end(void *context, struct wire_call *wire,
                                           struct fkv_error *error)
 {
     (void)wire;
-    struct raw_call *raw = context;
-    enum fkv_status status = flight_data_end(&raw->data, error);
+    struct raw_answer *answer = context;
+    enum fkv_status status = flight_data_end(&answer->data, error);
     if (status == FKV_OK)
-        encode_one(raw->ret, buf_slice(&raw->data.header), buf_slice(&raw->data.app_metadata),
-                   raw->data.has_app_metadata, buf_slice(&raw->body));
+        encode_one(answer->ret, buf_slice(&answer->data.header),
+                   buf_slice(&answer->data.app_metadata), answer->data.has_app_metadata,
+                   buf_slice(&answer->body));
     return status;
 }
 
@@ -387,16 +425,18 @@ enum fkv_status raw_get_with(struct fkv_client *client, const char *key,
                                                   .on_closed = on_raw_closed};
     static const struct flight_data_handler handler = {on_raw_body, on_raw_body_bytes};
     static const struct flight_data_limits limits = {1 << 20, 1 << 30, 1 << 30};
-    struct raw_call raw = {.key = slice_text(key), .ret = ret};
-    flight_data_reader_init(&raw.data, alloc_system(), &limits, &handler, &raw);
-    buf_init(&raw.body, alloc_system(), SIZE_MAX);
+    struct raw_answer answer = {.raw.key = slice_text(key), .ret = ret};
+    struct raw_call *raw = &answer.raw;
+    flight_data_reader_init(&answer.data, alloc_system(), &limits, &handler, &answer);
+    buf_init(&answer.body, alloc_system(), SIZE_MAX);
     const struct client_call_options options = {.path = CLIENT_PATH("DoGet"),
                                                 .receiver = &receiver,
-                                                .context = &raw,
-                                                .source = {next_ticket, &raw},
+                                                .context = &answer,
+                                                .source = {next_ticket, &answer},
                                                 .metadata = {metadata, metadata_count}};
-    enum fkv_status status = run_raw(client, &raw, &options, error);
-    flight_data_reader_done(&raw.data);
-    buf_done(&raw.body);
+    enum fkv_status status =
+        run_raw(raw, client_call_open(client, &raw->call, &options, error), error);
+    flight_data_reader_done(&answer.data);
+    buf_done(&answer.body);
     return status;
 }

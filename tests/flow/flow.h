@@ -43,10 +43,10 @@ void flow_init(struct flow *flow, const struct alloc *alloc, const char *const *
 enum fkv_status flow_try_init(struct flow *flow, const struct alloc *alloc,
                               const char *const *settings, struct fkv_error *error);
 void flow_init_service(struct flow *flow, const struct alloc *alloc,
-                       const struct fkv_flight_service *service);
+                       const struct fkv_flight_service *service, const char *const *settings);
 enum fkv_status flow_try_init_service(struct flow *flow, const struct alloc *alloc,
                                       const struct fkv_flight_service *service,
-                                      struct fkv_error *error);
+                                      const char *const *settings, struct fkv_error *error);
 void flow_done(struct flow *flow); /* clients too */
 
 struct fkv_client *flow_client(struct flow *flow);
@@ -65,6 +65,8 @@ void flow_wind(struct flow *flow, uint64_t ns);
 void flow_break(struct flow *flow, struct fkv_client *client);
 
 struct store_stats flow_stats(struct flow *flow);
+/* Of the cache, or of what is sent to the service. */
+struct arena_stats flow_memory(struct flow *flow);
 
 /* ---- messages as they are ---- */
 
@@ -75,7 +77,20 @@ struct raw_message {
     struct slice body;
 };
 
-/* Puts the messages byte for byte, the first with a CMD descriptor of `key`. */
+/* A put of messages byte for byte, the first with a CMD descriptor of `key`. */
+struct raw_call {
+    struct client_call call;
+    struct slice key;
+    const struct raw_message *messages;
+    size_t count;
+    bool is_endless; /* it waits behind the last message */
+    size_t next;
+};
+/* To be run and ended by client_call_run and client_call_end. */
+enum fkv_status raw_put_open(struct raw_call *put, struct fkv_client *client,
+                             struct wire_metadata metadata, struct fkv_error *error);
+
+/* The whole of it. */
 enum fkv_status raw_put(struct fkv_client *client, const char *key,
                         const struct raw_message *messages, size_t count, struct fkv_error *error);
 
@@ -94,7 +109,9 @@ enum fkv_status raw_get_with(struct fkv_client *client, const char *key,
                              const struct wire_pair *metadata, size_t metadata_count,
                              struct buf *ret, struct fkv_error *error);
 
-/* The same form of messages that were put. */
+/* The same form of messages that were put, and back: views of the bytes, `count` messages in all.
+ */
 void raw_encode(const struct raw_message *messages, size_t count, struct buf *ret);
+void raw_decode(struct slice encoded, struct raw_message *ret, size_t count);
 
 #endif

@@ -260,3 +260,18 @@ bool table_rows_are(struct ArrowArrayStream *stream, uint64_t first, uint64_t ro
     *ret_batches = batches;
     return is_right && row == rows;
 }
+
+enum fkv_status table_put(struct fkv_client *client, const char *key, const struct table_rule *rule,
+                          struct fkv_error *error)
+{
+    struct ArrowArrayStream stream;
+    table_stream(rule, &stream);
+    return fkv_put(client, key, strlen(key), &stream, NULL, NULL, error);
+}
+
+enum fkv_status table_get(struct fkv_client *client, const char *key, struct ArrowArrayStream *ret,
+                          struct fkv_error *error)
+{
+    const struct fkv_get_options options = {.size = sizeof options, .flags = FKV_GET_CHECK_VALUES};
+    return fkv_get(client, key, strlen(key), &options, ret, error);
+}

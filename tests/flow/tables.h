@@ -22,6 +22,12 @@ struct table_rule {
 
 void table_stream(const struct table_rule *rule, struct ArrowArrayStream *ret);
 
+enum fkv_status table_put(struct fkv_client *client, const char *key, const struct table_rule *rule,
+                          struct fkv_error *error);
+/* With its values checked. */
+enum fkv_status table_get(struct fkv_client *client, const char *key, struct ArrowArrayStream *ret,
+                          struct fkv_error *error);
+
 /* Reads the stream to its end and releases it; true when it is exactly the rule's table. */
 bool table_is(struct ArrowArrayStream *stream, const struct table_rule *rule);
 

@@ -18,7 +18,7 @@ static void every_call_over_connections_of_all_shapes(void **state)
         {.buffer_bytes = 17, .read_bytes_max = 5, .write_bytes_max = 3}};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         struct flow flow;
-        flow_init_service(&flow, alloc_system(), &service_whole);
+        flow_init_service(&flow, alloc_system(), &service_whole, NULL);
         flow.pipe = shapes[i];
         struct fkv_client *client = flow_client(&flow);
         for (size_t k = 0; k < service_call_count; k++)
@@ -45,7 +45,7 @@ static void headers_go_both_ways_also_with_errors(void **state)
     (void)state;
     static const char *const names[] = {"x", "none"};
     struct flow flow;
-    flow_init_service(&flow, alloc_system(), &service_whole);
+    flow_init_service(&flow, alloc_system(), &service_whole, NULL);
     struct fkv_client *client = flow_client(&flow);
     for (unsigned i = 0; i < 2; i++) {
         unsigned seen = 0;
@@ -69,7 +69,7 @@ static void headers_that_cannot_be_sent_are_refused(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init_service(&flow, alloc_system(), &service_whole);
+    flow_init_service(&flow, alloc_system(), &service_whole, NULL);
     struct fkv_client *client = flow_client(&flow);
     assert_int_equal(fkv_flight_client_header(client, "Upper", TEXT("x"), &error),
                      FKV_INVALID_ARGUMENT);
@@ -86,7 +86,7 @@ static void a_service_must_answer_once(void **state)
     (void)state;
     static const char *const names[] = {"two", "silent"};
     struct flow flow;
-    flow_init_service(&flow, alloc_system(), &service_whole);
+    flow_init_service(&flow, alloc_system(), &service_whole, NULL);
     struct fkv_client *client = flow_client(&flow);
     for (size_t i = 0; i < 2; i++) {
         const struct fkv_flight_descriptor asked = command(names[i]);
@@ -105,7 +105,7 @@ static void an_empty_service_answers_unimplemented(void **state)
     struct fkv_flight_info *info;
     struct fkv_flight_stream *stream;
     struct flow flow;
-    flow_init_service(&flow, alloc_system(), &empty);
+    flow_init_service(&flow, alloc_system(), &empty, NULL);
     struct fkv_client *client = flow_client(&flow);
     assert_int_equal(fkv_flight_get_info(client, &asked, NULL, &info, &error), FKV_UNIMPLEMENTED);
     assert_int_equal(fkv_flight_authenticate(client, "a", "b", &error), FKV_UNIMPLEMENTED);
@@ -128,7 +128,7 @@ static void the_health_check_is_answered_for_every_service(void **state)
     (void)state;
     const struct fkv_flight_service empty = {.size = sizeof empty};
     struct flow flow;
-    flow_init_service(&flow, alloc_system(), &empty);
+    flow_init_service(&flow, alloc_system(), &empty, NULL);
     struct fkv_client *client = flow_client(&flow);
     static const struct {
         const char *request;
@@ -153,7 +153,7 @@ static void a_stream_keeps_its_client_busy(void **state)
     struct fkv_flight_info *info;
     struct fkv_flight_stream *stream;
     struct flow flow;
-    flow_init_service(&flow, alloc_system(), &service_whole);
+    flow_init_service(&flow, alloc_system(), &service_whole, NULL);
     struct fkv_client *client = flow_client(&flow);
     assert_ok(fkv_flight_do_get(client, TEXT("any"), NULL, &stream, &error));
     assert_int_equal(fkv_flight_get_info(client, &asked, NULL, &info, &error),
@@ -187,7 +187,7 @@ static void an_exchange_that_is_not_read_is_held_back(void **state)
     struct fkv_flight_stream *stream;
     struct flow flow;
     unsigned written = 0;
-    flow_init_service(&flow, alloc_system(), &service_whole);
+    flow_init_service(&flow, alloc_system(), &service_whole, NULL);
     flow.pipe = (struct net_pipe_options){.buffer_bytes = 1 << 20};
     struct fkv_client *client = flow_client(&flow);
     table_stream(&large, &table);
@@ -265,7 +265,7 @@ static enum fkv_status try_all(const struct alloc *alloc)
 {
     struct flow flow;
     struct fkv_client *client;
-    enum fkv_status status = flow_try_init_service(&flow, alloc, &service_whole, &error);
+    enum fkv_status status = flow_try_init_service(&flow, alloc, &service_whole, NULL, &error);
     if (status != FKV_OK)
         return status;
     status = flow_try_client(&flow, &client, &error);
