@@ -7,7 +7,7 @@
 #include "flight.pb-c.h"
 #include "flight/messages.h"
 
-/* Gives a message whose parts lie in `memory` or point into `bytes`. */
+/* Gives a message whose parts lie in `memory`: protobuf-c copies what it reads. */
 enum fkv_status pb_unpack(struct flight_memory *memory, const ProtobufCMessageDescriptor *type,
                           struct slice bytes, void *ret_message, struct fkv_error *error);
 enum fkv_status pb_pack(const ProtobufCMessage *message, struct buf *buf, struct fkv_error *error);

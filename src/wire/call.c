@@ -221,16 +221,6 @@ struct slice wire_call_path(const struct wire_call *call)
     return call->fields.path;
 }
 
-void *wire_call_context(const struct wire_call *call)
-{
-    return call->context;
-}
-
-struct wire_session *wire_call_session(const struct wire_call *call)
-{
-    return call->session;
-}
-
 uint64_t wire_call_timeout_ns(const struct wire_call *call)
 {
     return call->fields.timeout_ns;

@@ -110,8 +110,6 @@ void wire_out_end(struct wire_out *out);
  * user-agent is kept. */
 struct wire_metadata wire_call_metadata(const struct wire_call *call);
 struct slice wire_call_path(const struct wire_call *call); /* "/package.Service/Method" */
-void *wire_call_context(const struct wire_call *call);     /* the receiver's */
-struct wire_session *wire_call_session(const struct wire_call *call);
 
 /* Server: what the client gave as grpc-timeout; UINT64_MAX when it gave none. */
 uint64_t wire_call_timeout_ns(const struct wire_call *call);

@@ -79,7 +79,7 @@ static void on_call(void *context, struct wire_call *call)
     f->timeout_ns = wire_call_timeout_ns(call);
     wire_call_accept(call, &receiver, f);
     if (f->drains_at_once)
-        wire_session_drain(wire_call_session(call));
+        wire_session_drain(f->session);
     if (f->finishes_at_once)
         wire_call_finish(call, FKV_UNIMPLEMENTED, "no");
 }
