@@ -222,17 +222,15 @@ static void nonsense_is_refused_or_harmless(void **state)
 
 /* ---- hostile values, one by one ---- */
 
-struct hostile {
-    const char *name;
+/* A column's fields, and where the nodes and buffers of a batch of it lie. */
+struct shape {
     struct ipc_field fields[3];
     uint32_t field_count;
     struct ipc_node nodes[3];
     uint32_t node_count;
     struct ipc_buffer buffers[6];
     uint32_t buffer_count;
-    int64_t variadic;
-    int32_t body[16];
-    const char *says; /* NULL: it is cut */
+    int64_t variadic; /* 0: none */
 };
 
 #define LIST_FIELDS(kind)                                                                    \
@@ -282,151 +280,111 @@ static const int32_t union_ids[] = {0};
         }                                                                             \
     }
 
+static const struct shape list_shape = {
+    .fields = LIST_FIELDS(IPC_TYPE_LIST),
+    .field_count = 2,
+    .nodes = {{3, 0}, {2, 0}},
+    .node_count = 2,
+    .buffers = {{0, 0}, {0, 16}, {0, 0}, {16, 8}},
+    .buffer_count = 4,
+};
+static const struct shape list_view_shape = {
+    .fields = LIST_FIELDS(IPC_TYPE_LIST_VIEW),
+    .field_count = 2,
+    .nodes = {{3, 0}, {2, 0}},
+    .node_count = 2,
+    .buffers = {{0, 0}, {0, 12}, {16, 12}, {0, 0}, {32, 8}},
+    .buffer_count = 5,
+};
+static const struct shape text_shape = {
+    .fields = ONE_FIELD(IPC_TYPE_UTF8),
+    .field_count = 1,
+    .nodes = {{3, 0}},
+    .node_count = 1,
+    .buffers = {{0, 0}, {0, 16}, {16, 4}},
+    .buffer_count = 3,
+};
+static const struct shape dense_union_shape = {
+    .fields = UNION_FIELDS,
+    .field_count = 2,
+    .nodes = {{3, 0}, {2, 0}},
+    .node_count = 2,
+    .buffers = {{0, 3}, {8, 12}, {0, 0}, {24, 8}},
+    .buffer_count = 4,
+};
+static const struct shape runs_shape = {
+    .fields = RUN_FIELDS,
+    .field_count = 3,
+    .nodes = {{3, 0}, {2, 0}, {2, 0}},
+    .node_count = 3,
+    .buffers = {{0, 0}, {0, 8}, {0, 0}, {8, 8}},
+    .buffer_count = 4,
+};
+static const struct shape three_runs_shape = {
+    .fields = RUN_FIELDS,
+    .field_count = 3,
+    .nodes = {{3, 0}, {3, 0}, {3, 0}},
+    .node_count = 3,
+    .buffers = {{0, 0}, {0, 12}, {0, 0}, {16, 12}},
+    .buffer_count = 4,
+};
+
 /* Rows 1 and 2 of three are cut out. */
-static const struct hostile hostiles[] = {
-    {.name = "list, an offset behind the child",
-     .fields = LIST_FIELDS(IPC_TYPE_LIST),
-     .field_count = 2,
-     .nodes = {{3, 0}, {2, 0}},
-     .node_count = 2,
-     .buffers = {{0, 0}, {0, 16}, {0, 0}, {16, 8}},
-     .buffer_count = 4,
-     .body = {0, 1, 2, 3, 7, 8},
-     .says = "ends before"},
-    {.name = "list, a negative offset",
-     .fields = LIST_FIELDS(IPC_TYPE_LIST),
-     .field_count = 2,
-     .nodes = {{3, 0}, {2, 0}},
-     .node_count = 2,
-     .buffers = {{0, 0}, {0, 16}, {0, 0}, {16, 8}},
-     .buffer_count = 4,
-     .body = {0, -1, 2, 2, 7, 8},
-     .says = "negative or fall"},
-    {.name = "list, an offset that falls",
-     .fields = LIST_FIELDS(IPC_TYPE_LIST),
-     .field_count = 2,
-     .nodes = {{3, 0}, {2, 0}},
-     .node_count = 2,
-     .buffers = {{0, 0}, {0, 16}, {0, 0}, {16, 8}},
-     .buffer_count = 4,
-     .body = {0, 1, 0, 2, 7, 8},
-     .says = "offsets fall"},
-    {.name = "list",
-     .fields = LIST_FIELDS(IPC_TYPE_LIST),
-     .field_count = 2,
-     .nodes = {{3, 0}, {2, 0}},
-     .node_count = 2,
-     .buffers = {{0, 0}, {0, 16}, {0, 0}, {16, 8}},
-     .buffer_count = 4,
-     .body = {0, 1, 1, 2, 7, 8}},
-    {.name = "list view, behind the child",
-     .fields = LIST_FIELDS(IPC_TYPE_LIST_VIEW),
-     .field_count = 2,
-     .nodes = {{3, 0}, {2, 0}},
-     .node_count = 2,
-     .buffers = {{0, 0}, {0, 12}, {16, 12}, {0, 0}, {32, 8}},
-     .buffer_count = 5,
-     .body = {0, 1, 1, 0, 1, 1, 2, 0, 7, 8},
-     .says = "ends before"},
-    {.name = "list view, negative",
-     .fields = LIST_FIELDS(IPC_TYPE_LIST_VIEW),
-     .field_count = 2,
-     .nodes = {{3, 0}, {2, 0}},
-     .node_count = 2,
-     .buffers = {{0, 0}, {0, 12}, {16, 12}, {0, 0}, {32, 8}},
-     .buffer_count = 5,
-     .body = {0, -1, 1, 0, 1, 1, 1, 0, 7, 8},
-     .says = "negative offset or size"},
-    {.name = "text, behind the data",
-     .fields = ONE_FIELD(IPC_TYPE_UTF8),
-     .field_count = 1,
-     .nodes = {{3, 0}},
-     .node_count = 1,
-     .buffers = {{0, 0}, {0, 16}, {16, 4}},
-     .buffer_count = 3,
-     .body = {0, 1, 2, 5, 0},
-     .says = "buffer ends"},
-    {.name = "text",
-     .fields = ONE_FIELD(IPC_TYPE_UTF8),
-     .field_count = 1,
-     .nodes = {{3, 0}},
-     .node_count = 1,
-     .buffers = {{0, 0}, {0, 16}, {16, 4}},
-     .buffer_count = 3,
-     .body = {0, 1, 2, 4, 0}},
-    {.name = "dense union, an id of no child",
-     .fields = UNION_FIELDS,
-     .field_count = 2,
-     .nodes = {{3, 0}, {2, 0}},
-     .node_count = 2,
-     .buffers = {{0, 3}, {8, 12}, {0, 0}, {24, 8}},
-     .buffer_count = 4,
-     .body = {0x00090000, 0, 0, 1, 1, 0, 7, 8},
-     .says = "unknown type id"},
-    {.name = "dense union, an offset behind the child",
-     .fields = UNION_FIELDS,
-     .field_count = 2,
-     .nodes = {{3, 0}, {2, 0}},
-     .node_count = 2,
-     .buffers = {{0, 3}, {8, 12}, {0, 0}, {24, 8}},
-     .buffer_count = 4,
-     .body = {0, 0, 0, 1, 2, 0, 7, 8},
-     .says = "ends before"},
-    {.name = "dense union, a negative offset",
-     .fields = UNION_FIELDS,
-     .field_count = 2,
-     .nodes = {{3, 0}, {2, 0}},
-     .node_count = 2,
-     .buffers = {{0, 3}, {8, 12}, {0, 0}, {24, 8}},
-     .buffer_count = 4,
-     .body = {0, 0, 0, -1, 1, 0, 7, 8},
-     .says = "negative offset"},
-    {.name = "run ends that stop",
-     .fields = RUN_FIELDS,
-     .field_count = 3,
-     .nodes = {{3, 0}, {2, 0}, {2, 0}},
-     .node_count = 3,
-     .buffers = {{0, 0}, {0, 8}, {0, 0}, {8, 8}},
-     .buffer_count = 4,
-     .body = {1, 2, 7, 8},
-     .says = "stop before"},
-    {.name = "run ends that stay",
-     .fields = RUN_FIELDS,
-     .field_count = 3,
-     .nodes = {{3, 0}, {3, 0}, {3, 0}},
-     .node_count = 3,
-     .buffers = {{0, 0}, {0, 12}, {0, 0}, {16, 12}},
-     .buffer_count = 4,
-     .body = {2, 2, 3, 0, 7, 8, 9},
-     .says = "don't rise"},
-    {.name = "run ends",
-     .fields = RUN_FIELDS,
-     .field_count = 3,
-     .nodes = {{3, 0}, {2, 0}, {2, 0}},
-     .node_count = 3,
-     .buffers = {{0, 0}, {0, 8}, {0, 0}, {8, 8}},
-     .buffer_count = 4,
-     .body = {2, 9, 7, 8}},
+static const struct hostile {
+    const char *name;
+    const struct shape *shape;
+    int32_t body[16];
+    const char *says; /* NULL: it is cut */
+} hostiles[] = {
+    {"list, an offset behind the child", &list_shape, {0, 1, 2, 3, 7, 8}, "ends before"},
+    {"list, a negative offset", &list_shape, {0, -1, 2, 2, 7, 8}, "negative or fall"},
+    {"list, an offset that falls", &list_shape, {0, 1, 0, 2, 7, 8}, "offsets fall"},
+    {"list", &list_shape, {0, 1, 1, 2, 7, 8}, NULL},
+    {"list view, behind the child",
+     &list_view_shape,
+     {0, 1, 1, 0, 1, 1, 2, 0, 7, 8},
+     "ends before"},
+    {"list view, negative",
+     &list_view_shape,
+     {0, -1, 1, 0, 1, 1, 1, 0, 7, 8},
+     "negative offset or size"},
+    {"text, behind the data", &text_shape, {0, 1, 2, 5, 0}, "buffer ends"},
+    {"text", &text_shape, {0, 1, 2, 4, 0}, NULL},
+    {"dense union, an id of no child",
+     &dense_union_shape,
+     {0x00090000, 0, 0, 1, 1, 0, 7, 8},
+     "unknown type id"},
+    {"dense union, an offset behind the child",
+     &dense_union_shape,
+     {0, 0, 0, 1, 2, 0, 7, 8},
+     "ends before"},
+    {"dense union, a negative offset",
+     &dense_union_shape,
+     {0, 0, 0, -1, 1, 0, 7, 8},
+     "negative offset"},
+    {"run ends that stop", &runs_shape, {1, 2, 7, 8}, "stop before"},
+    {"run ends that stay", &three_runs_shape, {2, 2, 3, 0, 7, 8, 9}, "don't rise"},
+    {"run ends", &runs_shape, {2, 9, 7, 8}, NULL},
 };
 
 static void make_hostile(const struct hostile *h, struct table_messages *ret)
 {
     static struct buf headers[2];
     struct ipc_schema schema = {.version = IPC_V5,
-                                .fields = (struct ipc_field *)(uintptr_t)h->fields,
-                                .field_count = h->field_count,
+                                .fields = (struct ipc_field *)(uintptr_t)h->shape->fields,
+                                .field_count = h->shape->field_count,
                                 .column_count = 1};
     const struct ipc_message_parts parts = {.kind = IPC_KIND_BATCH,
                                             .version = IPC_V5,
                                             .body_length = sizeof h->body,
                                             .rows = 3,
                                             .codec = IPC_CODEC_NONE,
-                                            .nodes = h->nodes,
-                                            .node_count = h->node_count,
-                                            .buffers = h->buffers,
-                                            .buffer_count = h->buffer_count,
-                                            .variadic_counts = &h->variadic,
-                                            .variadic_count = h->variadic > 0};
+                                            .nodes = h->shape->nodes,
+                                            .node_count = h->shape->node_count,
+                                            .buffers = h->shape->buffers,
+                                            .buffer_count = h->shape->buffer_count,
+                                            .variadic_counts = &h->shape->variadic,
+                                            .variadic_count = h->shape->variadic > 0};
     for (int i = 0; i < 2; i++) {
         buf_done(&headers[i]);
         buf_init(&headers[i], alloc_system(), 1 << 16);
@@ -455,16 +413,15 @@ static void hostile_views_are_named(void **state)
                  {{-1, 0, 0, 0}, "outside"},
                  {{16, 0, 0, INT32_MAX}, "outside"},
                  {{INT32_MAX, 0, 0, 1}, "outside"}};
-    static const struct ipc_field field = {
-        .name = {(const uint8_t *)"v", 1}, .type = IPC_TYPE_BINARY_VIEW, .subtree = 1};
+    static const struct shape view_shape = {.fields = ONE_FIELD(IPC_TYPE_BINARY_VIEW),
+                                            .field_count = 1,
+                                            .nodes = {{3, 0}},
+                                            .node_count = 1,
+                                            .buffers = {{0, 0}, {0, 48}, {48, 16}},
+                                            .buffer_count = 3,
+                                            .variadic = 1};
     for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
-        struct hostile h = {.fields = {field},
-                            .field_count = 1,
-                            .nodes = {{3, 0}},
-                            .node_count = 1,
-                            .buffers = {{0, 0}, {0, 48}, {48, 16}},
-                            .buffer_count = 3,
-                            .variadic = 1};
+        struct hostile h = {.shape = &view_shape};
         struct table_messages stored;
         struct part_of p;
         memcpy(h.body + 8, views[i].view, sizeof views[i].view);

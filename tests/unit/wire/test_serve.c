@@ -118,6 +118,30 @@ static void feed_well(struct fixture *f)
     assert_ok(feed(f, &error));
 }
 
+/* Feeds all that was added, well, and gives the answer as text. */
+static const char *answer_to_all(struct fixture *f)
+{
+    feed_well(f);
+    return take_answer(&f->answer, f->session);
+}
+
+static void begin_with_short_lists(struct fixture *f)
+{
+    struct wire_limits limits = wire_limits_default;
+    limits.header_bytes_max = 1000;
+    begin(f, &limits);
+}
+
+/* The call of that stream has ended so; a message may follow a failure. */
+static void assert_ended(const char *text, unsigned stream, int grpc_status)
+{
+    char expected[100];
+    snprintf(expected, sizeof expected,
+             "HEADERS+ %u :status=200 content-type=application/grpc grpc-status=%d%s", stream,
+             grpc_status, grpc_status == 0 ? "\n" : "");
+    assert_non_null(strstr(text, expected));
+}
+
 #define REQUEST(...)                                                                              \
     (const char *const[])                                                                         \
     {                                                                                             \
@@ -162,8 +186,7 @@ static void answers_requests_that_are_no_grpc(void **state)
         "/",       ":authority", "x",       "content-type", "application/grpcweb",
         NULL};
     add_headers(&f.in, 0, 3, html);
-    feed_well(&f);
-    const char *text = take_answer(&f.answer, f.session);
+    const char *text = answer_to_all(&f);
     assert_non_null(strstr(text, "HEADERS+ 1 :status=405\n"));
     assert_non_null(strstr(text, "HEADERS+ 3 :status=415\nRST_STREAM 3 0\n"));
     assert_int_equal(f.calls, 0);
@@ -184,8 +207,7 @@ static void answers_what_grpc_forbids(void **state)
         struct fixture f;
         begin(&f, &wire_limits_default);
         add_headers(&f.in, END_STREAM, 1, REQUEST(rows[i].name, rows[i].value, ));
-        feed_well(&f);
-        const char *text = take_answer(&f.answer, f.session);
+        const char *text = answer_to_all(&f);
         assert_non_null(strstr(text, "HEADERS+ 1 :status=200 content-type=application/grpc"));
         assert_non_null(strstr(text, rows[i].answer));
         assert_non_null(strstr(text, "x-arrow-status="));
@@ -232,8 +254,7 @@ static void bad_messages_end_the_call(void **state)
         add_headers(&f.in, 0, 1, REQUEST());
         add_frame(&f.in, DATA, rows[i].flags, 1, rows[i].bytes, rows[i].size);
         add_frame(&f.in, PING, 0, 0, "12345678", 8); /* the connection lives on */
-        feed_well(&f);
-        const char *text = take_answer(&f.answer, f.session);
+        const char *text = answer_to_all(&f);
         assert_non_null(strstr(text, rows[i].answer));
         assert_non_null(strstr(text, "PING+ 0 12345678"));
         assert_int_equal(strstr(text, "RST_STREAM 1 0\n") != NULL, rows[i].flags == 0);
@@ -248,20 +269,15 @@ static void long_header_list_ends_only_the_call(void **state)
 {
     (void)state;
     struct fixture f;
-    struct wire_limits limits = wire_limits_default;
-    limits.header_bytes_max = 1000;
-    begin(&f, &limits);
+    begin_with_short_lists(&f);
     static const char value[] = "a value of some length, to fill the list of the header fields up";
     add_headers(&f.in, END_STREAM, 1,
                 REQUEST("a", value, "b", value, "c", value, "d", value, "e", value, "f", value, "g",
                         value, "h", value, "i", value, "j", value, ));
     add_headers(&f.in, END_STREAM, 3, REQUEST());
-    feed_well(&f);
-    const char *text = take_answer(&f.answer, f.session);
-    assert_non_null(strstr(text, "HEADERS+ 1 :status=200 content-type=application/grpc "
-                                 "grpc-status=8"));
-    assert_non_null(strstr(text, "HEADERS+ 3 :status=200 content-type=application/grpc "
-                                 "grpc-status=0\n"));
+    const char *text = answer_to_all(&f);
+    assert_ended(text, 1, 8);
+    assert_ended(text, 3, 0);
     assert_int_equal(f.calls, 1);
     end(&f);
 }
@@ -272,18 +288,13 @@ static void joined_values_count_one_by_one(void **state)
 {
     (void)state;
     struct fixture f;
-    struct wire_limits limits = wire_limits_default;
-    limits.header_bytes_max = 1000;
-    begin(&f, &limits);
+    begin_with_short_lists(&f);
     add_headers(&f.in, END_STREAM, 1, REQUEST("x-bin", "AAAA,AAAA,AAAA", ));
     add_headers(&f.in, END_STREAM, 3,
                 REQUEST("x-bin", ",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,", ));
-    feed_well(&f);
-    const char *text = take_answer(&f.answer, f.session);
-    assert_non_null(strstr(text, "HEADERS+ 1 :status=200 content-type=application/grpc "
-                                 "grpc-status=0\n"));
-    assert_non_null(strstr(text, "HEADERS+ 3 :status=200 content-type=application/grpc "
-                                 "grpc-status=8"));
+    const char *text = answer_to_all(&f);
+    assert_ended(text, 1, 0);
+    assert_ended(text, 3, 8);
     end(&f);
 }
 
@@ -316,18 +327,14 @@ static void hopeless_header_list_is_reset(void **state)
 {
     (void)state;
     struct fixture f;
-    struct wire_limits limits = wire_limits_default;
-    limits.header_bytes_max = 1000;
-    begin(&f, &limits);
+    begin_with_short_lists(&f);
     add_bomb(&f.in, 1, false);
     add_bomb(&f.in, 3, true);
     add_headers(&f.in, END_STREAM, 5, REQUEST());
-    feed_well(&f);
-    const char *text = take_answer(&f.answer, f.session);
+    const char *text = answer_to_all(&f);
     assert_non_null(strstr(text, "RST_STREAM 1 11\n"));
     assert_non_null(strstr(text, "RST_STREAM 3 11\n"));
-    assert_non_null(strstr(text, "HEADERS+ 5 :status=200 content-type=application/grpc "
-                                 "grpc-status=0\n"));
+    assert_ended(text, 5, 0);
     end(&f);
 }
 
@@ -358,8 +365,7 @@ static void early_end_resets_without_error(void **state)
     begin(&f, &wire_limits_default);
     f.finishes_at_once = true;
     add_headers(&f.in, 0, 1, REQUEST());
-    feed_well(&f);
-    const char *text = take_answer(&f.answer, f.session);
+    const char *text = answer_to_all(&f);
     assert_non_null(strstr(text, "grpc-status=12"));
     assert_non_null(strstr(text, "\nRST_STREAM 1 0\n"));
     assert_int_equal(f.status, FKV_OK);               /* the answer was sent */
@@ -619,13 +625,11 @@ static void drains_from_inside_a_call(void **state)
     f.drains_at_once = true;
     for (uint32_t stream = 1; stream <= 5; stream += 2)
         add_headers(&f.in, END_STREAM, stream, REQUEST());
-    feed_well(&f);
-    const char *text = take_answer(&f.answer, f.session);
+    const char *text = answer_to_all(&f);
     assert_non_null(strstr(text, "GOAWAY 0 0\n"));
     assert_non_null(strstr(text, "RST_STREAM 3 7\n"));
     assert_non_null(strstr(text, "RST_STREAM 5 7\n"));
-    assert_non_null(strstr(text, "HEADERS+ 1 :status=200 content-type=application/grpc "
-                                 "grpc-status=0\n"));
+    assert_ended(text, 1, 0);
     assert_int_equal(f.calls, 1);
     assert_false(wire_session_is_over(f.session)); /* the client closes: it may have to read */
     end(&f);
