@@ -151,6 +151,12 @@ struct fkv_client *flow_client(struct flow *flow)
     return client;
 }
 
+struct fkv_client *flow_begin(struct flow *flow, const char *const *settings)
+{
+    flow_init(flow, alloc_system(), settings);
+    return flow_client(flow);
+}
+
 static struct flow_link *link_of(struct flow *flow, const struct fkv_client *client)
 {
     for (size_t i = 0; i < flow->link_count; i++)
@@ -243,23 +249,15 @@ void raw_encode(const struct raw_message *messages, size_t count, struct buf *re
                    messages[i].body);
 }
 
-static struct slice next_slice(const uint8_t **at, size_t size)
+struct raw_message raw_next(struct slice *encoded)
 {
-    *at += size;
-    return slice_of(*at - size, size);
-}
-
-void raw_decode(struct slice encoded, struct raw_message *ret, size_t count)
-{
-    const uint8_t *at = encoded.data;
-    for (size_t i = 0; i < count; i++) {
-        const uint8_t *head = next_slice(&at, 3 * sizeof(uint64_t) + 1).data;
-        ret[i].header = next_slice(&at, load_le64(head));
-        ret[i].app_metadata = next_slice(&at, load_le64(head + 8));
-        ret[i].body = next_slice(&at, load_le64(head + 16));
-        ret[i].has_app_metadata = head[24];
-    }
-    assert_ptr_equal(at, encoded.data + encoded.size);
+    struct slice head = slice_take(encoded, 3 * sizeof(uint64_t) + 1);
+    struct raw_message message;
+    message.header = slice_take(encoded, load_le64(head.data));
+    message.app_metadata = slice_take(encoded, load_le64(head.data + 8));
+    message.body = slice_take(encoded, load_le64(head.data + 16));
+    message.has_app_metadata = head.data[24] != 0;
+    return message;
 }
 
 static enum wire_pull next_raw(void *context, struct wire_call *wire, struct wire_out *out,

@@ -50,6 +50,8 @@ enum fkv_status flow_try_init_service(struct flow *flow, const struct alloc *all
 void flow_done(struct flow *flow); /* clients too */
 
 struct fkv_client *flow_client(struct flow *flow);
+/* flow_init, then a client. */
+struct fkv_client *flow_begin(struct flow *flow, const char *const *settings);
 enum fkv_status flow_try_client(struct flow *flow, struct fkv_client **ret,
                                 struct fkv_error *error);
 void flow_close_client(struct flow *flow, struct fkv_client *client);
@@ -109,9 +111,9 @@ enum fkv_status raw_get_with(struct fkv_client *client, const char *key,
                              const struct wire_pair *metadata, size_t metadata_count,
                              struct buf *ret, struct fkv_error *error);
 
-/* The same form of messages that were put, and back: views of the bytes, `count` messages in all.
- */
+/* The same form of messages that were put. */
 void raw_encode(const struct raw_message *messages, size_t count, struct buf *ret);
-void raw_decode(struct slice encoded, struct raw_message *ret, size_t count);
+/* Cuts the next message off that form: views of the bytes. */
+struct raw_message raw_next(struct slice *encoded);
 
 #endif

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/test.h"
+
 enum { text_bytes_max = 24, null_every = 7 };
 
 static size_t row_text(char ret[text_bytes_max], uint64_t x)
@@ -261,12 +263,26 @@ bool table_rows_are(struct ArrowArrayStream *stream, uint64_t first, uint64_t ro
     return is_right && row == rows;
 }
 
+static enum fkv_status send(struct fkv_client *client, const char *key,
+                            const struct table_rule *rule, enum fkv_put_mode mode,
+                            struct fkv_error *error)
+{
+    const struct fkv_put_options options = {.size = sizeof options, .mode = mode};
+    struct ArrowArrayStream stream;
+    table_stream(rule, &stream);
+    return fkv_put(client, key, strlen(key), &stream, &options, NULL, error);
+}
+
 enum fkv_status table_put(struct fkv_client *client, const char *key, const struct table_rule *rule,
                           struct fkv_error *error)
 {
-    struct ArrowArrayStream stream;
-    table_stream(rule, &stream);
-    return fkv_put(client, key, strlen(key), &stream, NULL, NULL, error);
+    return send(client, key, rule, FKV_PUT_REPLACE, error);
+}
+
+enum fkv_status table_append(struct fkv_client *client, const char *key,
+                             const struct table_rule *rule, struct fkv_error *error)
+{
+    return send(client, key, rule, FKV_PUT_APPEND, error);
 }
 
 enum fkv_status table_get(struct fkv_client *client, const char *key, struct ArrowArrayStream *ret,
@@ -274,4 +290,12 @@ enum fkv_status table_get(struct fkv_client *client, const char *key, struct Arr
 {
     const struct fkv_get_options options = {.size = sizeof options, .flags = FKV_GET_CHECK_VALUES};
     return fkv_get(client, key, strlen(key), &options, ret, error);
+}
+
+void assert_table(struct fkv_client *client, const char *key, const struct table_rule *rule)
+{
+    struct fkv_error error;
+    struct ArrowArrayStream stream;
+    assert_ok(table_get(client, key, &stream, &error));
+    assert_true(table_is(&stream, rule));
 }

@@ -24,12 +24,17 @@ void table_stream(const struct table_rule *rule, struct ArrowArrayStream *ret);
 
 enum fkv_status table_put(struct fkv_client *client, const char *key, const struct table_rule *rule,
                           struct fkv_error *error);
+enum fkv_status table_append(struct fkv_client *client, const char *key,
+                             const struct table_rule *rule, struct fkv_error *error);
 /* With its values checked. */
 enum fkv_status table_get(struct fkv_client *client, const char *key, struct ArrowArrayStream *ret,
                           struct fkv_error *error);
 
 /* Reads the stream to its end and releases it; true when it is exactly the rule's table. */
 bool table_is(struct ArrowArrayStream *stream, const struct table_rule *rule);
+
+/* The same of what is under a key. */
+void assert_table(struct fkv_client *client, const char *key, const struct table_rule *rule);
 
 /* The same for the one of several rules whose first row it has. */
 bool table_is_one_of(struct ArrowArrayStream *stream, const struct table_rule *rules, size_t count);

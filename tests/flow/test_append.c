@@ -8,32 +8,6 @@
 
 static struct fkv_error error;
 
-static enum fkv_status append(struct fkv_client *client, const char *key,
-                              const struct table_rule *rule)
-{
-    struct ArrowArrayStream stream;
-    const struct fkv_put_options options = {.size = sizeof options, .mode = FKV_PUT_APPEND};
-    table_stream(rule, &stream);
-    return fkv_put(client, key, strlen(key), &stream, &options, NULL, &error);
-}
-
-static enum fkv_status replace(struct fkv_client *client, const char *key,
-                               const struct table_rule *rule)
-{
-    struct ArrowArrayStream stream;
-    table_stream(rule, &stream);
-    return fkv_put(client, key, strlen(key), &stream, NULL, NULL, &error);
-}
-
-static void assert_holds(struct fkv_client *client, const void *key, size_t key_size,
-                         const struct table_rule *rule)
-{
-    const struct fkv_get_options options = {.size = sizeof options, .flags = FKV_GET_CHECK_VALUES};
-    struct ArrowArrayStream stream;
-    assert_ok(fkv_get(client, key, key_size, &options, &stream, &error));
-    assert_true(table_is(&stream, rule));
-}
-
 static const struct net_pipe_options shapes[] = {
     {0},
     {.read_bytes_max = 1},
@@ -50,9 +24,9 @@ static void appended_tables_come_back_in_any_pieces(void **state)
         struct fkv_client *client = flow_client(&flow);
         for (uint32_t i = 0; i < 5; i++) {
             const struct table_rule more = {.seed = 7 + 100 * i, .batches = 2, .rows = 50};
-            assert_ok(append(client, "k", &more));
+            assert_ok(table_append(client, "k", &more, &error));
             const struct table_rule all = {.seed = 7, .batches = 2 * i + 2, .rows = 50};
-            assert_holds(client, "k", 1, &all);
+            assert_table(client, "k", &all);
         }
         assert_int_equal(flow_stats(&flow).tables, 1);
         flow_done(&flow);
@@ -70,10 +44,10 @@ static void a_reader_keeps_the_version_it_began_with(void **state)
     const struct table_rule second = {.seed = 3001, .batches = 1, .rows = 1000};
     const struct table_rule both = {.seed = 1, .batches = 4, .rows = 1000};
     struct ArrowArrayStream stream;
-    assert_ok(replace(writer, "k", &first));
+    assert_ok(table_put(writer, "k", &first, &error));
     assert_ok(fkv_get(reader, "k", 1, NULL, &stream, &error));
-    assert_ok(append(writer, "k", &second));
-    assert_holds(writer, "k", 1, &both);
+    assert_ok(table_append(writer, "k", &second, &error));
+    assert_table(writer, "k", &both);
     assert_true(table_is(&stream, &first));
     flow_done(&flow);
 }
@@ -92,9 +66,9 @@ static void act(void *context, uint32_t number)
     if (number != 1)
         return;
     if (meanwhile->what == MEANWHILE_APPEND)
-        assert_ok(append(meanwhile->client, "k", &meanwhile->rule));
+        assert_ok(table_append(meanwhile->client, "k", &meanwhile->rule, &error));
     else if (meanwhile->what == MEANWHILE_REPLACE)
-        assert_ok(replace(meanwhile->client, "k", &meanwhile->rule));
+        assert_ok(table_put(meanwhile->client, "k", &meanwhile->rule, &error));
     else
         assert_ok(fkv_delete(meanwhile->client, "k", 1, &error));
 }
@@ -129,16 +103,15 @@ static void what_happens_meanwhile_comes_first(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct flow flow;
-        flow_init(&flow, alloc_system(), NULL);
-        struct fkv_client *client = flow_client(&flow);
+        struct fkv_client *client = flow_begin(&flow, NULL);
         struct meanwhile meanwhile = {flow_client(&flow), rows[i].what, rows[i].meanwhile};
         const struct table_rule base = {.seed = 0, .batches = 1, .rows = 10};
         const struct table_rule put = {
             .seed = 20, .batches = 2, .rows = 10, .before_batch = act, .context = &meanwhile};
         if (rows[i].has_base)
-            assert_ok(replace(client, "k", &base));
-        assert_ok(append(client, "k", &put));
-        assert_holds(client, "k", 1, &rows[i].expected);
+            assert_ok(table_put(client, "k", &base, &error));
+        assert_ok(table_append(client, "k", &put, &error));
+        assert_table(client, "k", &rows[i].expected);
         flow_settle(&flow);
         assert_int_equal(flow_stats(&flow).tables, 1);
         flow_done(&flow);
@@ -163,10 +136,9 @@ static void a_killed_append_leaves_nothing(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *reader = flow_client(&flow), *client = flow_client(&flow);
+    struct fkv_client *reader = flow_begin(&flow, NULL), *client = flow_client(&flow);
     const struct table_rule base = {.seed = 5, .batches = 3, .rows = 100};
-    assert_ok(replace(reader, "k", &base));
+    assert_ok(table_put(reader, "k", &base, &error));
     struct store_stats before = flow_stats(&flow);
     struct breaking breaking = {&flow, client};
     const struct table_rule rule = {.seed = 1,
@@ -174,27 +146,28 @@ static void a_killed_append_leaves_nothing(void **state)
                                     .rows = 20000,
                                     .before_batch = break_at_second,
                                     .context = &breaking};
-    assert_int_equal(append(client, "k", &rule), FKV_UNAVAILABLE);
+    assert_int_equal(table_append(client, "k", &rule, &error), FKV_UNAVAILABLE);
     struct store_stats after = flow_stats(&flow);
     assert_int_equal(after.table_bytes, before.table_bytes);
     assert_int_equal(after.memory.used_bytes, before.memory.used_bytes);
     assert_int_equal(after.puts_open, 0);
-    assert_holds(reader, "k", 1, &base);
+    assert_table(reader, "k", &base);
     flow_done(&flow);
 }
 
-static void scenario(const struct alloc *alloc)
+static enum fkv_status scenario(const struct alloc *alloc)
 {
     struct flow flow;
     struct fkv_client *client, *other;
-    if (flow_try_init(&flow, alloc, NULL, &error) != FKV_OK)
-        return;
+    enum fkv_status status = flow_try_init(&flow, alloc, NULL, &error);
+    if (status != FKV_OK)
+        return status;
     if (flow_try_client(&flow, &client, &error) == FKV_OK &&
         flow_try_client(&flow, &other, &error) == FKV_OK) {
         const struct table_rule rule = {.seed = 5, .batches = 2, .rows = 40};
-        enum fkv_status status = append(client, "k", &rule);
+        status = table_append(client, "k", &rule, &error);
         bool has_first = status == FKV_OK;
-        if (append(client, "k", &rule) == FKV_OK && has_first)
+        if (table_append(client, "k", &rule, &error) == FKV_OK && has_first)
             assert_true(flow_stats(&flow).keys == 1);
         struct ArrowArrayStream stream;
         struct ArrowArray array;
@@ -210,22 +183,13 @@ static void scenario(const struct alloc *alloc)
         }
     }
     flow_done(&flow);
+    return status;
 }
 
 static void each_allocation_fails_once(void **state)
 {
     (void)state;
-    size_t n = 1;
-    for (;; n++) {
-        struct test_alloc t;
-        test_alloc_init(&t, n);
-        scenario(&t.alloc);
-        if (t.live != 0)
-            fail_msg("%zu allocations live after number %zu failed", t.live, n);
-        if (t.requests < n)
-            break;
-    }
-    assert_true(n > 50);
+    assert_true(test_sweep(scenario) > 50);
 }
 
 /* ---- streams of official writers, under other ids ---- */
@@ -256,25 +220,13 @@ static void rename_message(struct raw_message *message, struct buf *header)
         message->header = buf_slice(header);
 }
 
-/* Cuts the next message off what raw_get gave. */
-static struct raw_message next_raw(struct slice *rest)
-{
-    struct slice head = slice_take(rest, 25);
-    struct raw_message message;
-    message.header = slice_take(rest, load_le64(head.data));
-    message.app_metadata = slice_take(rest, load_le64(head.data + 8));
-    message.body = slice_take(rest, load_le64(head.data + 16));
-    message.has_app_metadata = head.data[24] != 0;
-    return message;
-}
-
 /* Every message of `renamed` fits the schema before it, and has the body of its like in `same`. */
 static void assert_alike(struct slice renamed, struct slice same)
 {
     struct ipc_verifier *verifier = ipc_verifier_new(alloc_system(), &limits);
     while (renamed.size > 0) {
         struct ipc_message message;
-        struct raw_message one = next_raw(&renamed), other = next_raw(&same);
+        struct raw_message one = raw_next(&renamed), other = raw_next(&same);
         assert_ok(ipc_verifier_header(verifier, one.header, &message, &error));
         assert_ok(ipc_verifier_body(verifier, &message, one.body, &error));
         assert_true(slice_equal(one.body, other.body));
@@ -314,8 +266,7 @@ static void other_ids_become_those_of_the_table(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL);
     assert_true(streams_each(streams_own, append_renamed, client) > 0);
     if (streams_further() != NULL)
         streams_each(streams_further(), append_renamed, client);

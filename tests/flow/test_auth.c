@@ -434,21 +434,20 @@ static void a_bad_file_stops_the_start(void **state)
     assert_non_null(strstr(error.message, "--auth-file: /nowhere/users can't be opened"));
 }
 
+static enum fkv_status try_start(const struct alloc *alloc)
+{
+    struct flow flow;
+    enum fkv_status status =
+        flow_try_init(&flow, alloc, (const char *const[]){"auth-file", users_file, NULL}, &error);
+    assert_true(status == FKV_OK || status == FKV_RESOURCE_EXHAUSTED);
+    flow_done(&flow);
+    return status;
+}
+
 static void memory_that_runs_out_is_told(void **state)
 {
     (void)state;
-    for (size_t n = 1;; n++) {
-        struct test_alloc t;
-        test_alloc_init(&t, n);
-        struct flow flow;
-        enum fkv_status status = flow_try_init(
-            &flow, &t.alloc, (const char *const[]){"auth-file", users_file, NULL}, &error);
-        assert_true(status == FKV_OK || status == FKV_RESOURCE_EXHAUSTED);
-        flow_done(&flow);
-        assert_int_equal(t.live, 0);
-        if (t.requests < n)
-            break;
-    }
+    test_sweep(try_start);
 }
 
 /* ---- libflightkv's client ---- */
@@ -456,13 +455,7 @@ static void memory_that_runs_out_is_told(void **state)
 static const struct fkv_client_options as_ann = {
     .size = sizeof as_ann, .user = "ann", .password = "secret"};
 
-static enum fkv_status put(struct fkv_client *client, const char *key)
-{
-    static const struct table_rule rule = {.seed = 5, .batches = 2, .rows = 100};
-    struct ArrowArrayStream stream;
-    table_stream(&rule, &stream);
-    return fkv_put(client, key, strlen(key), &stream, NULL, NULL, &error);
-}
+static const struct table_rule rule = {.seed = 5, .batches = 2, .rows = 100};
 
 static enum fkv_status get(struct fkv_client *client, const char *key)
 {
@@ -480,16 +473,21 @@ static void spoil_token(struct fkv_client *client)
         client_fields_set(&client->fields, "authorization", slice_text("Bearer spoilt"), &error));
 }
 
+static struct fkv_client *begin_as_ann(struct flow *flow, size_t piece_bytes)
+{
+    start(flow, piece_bytes);
+    flow->client_options = &as_ann;
+    return flow_client(flow);
+}
+
 static void a_client_logs_in(void **state)
 {
     (void)state;
     each_piece(i)
     {
         struct flow flow;
-        start(&flow, pieces[i]);
-        flow.client_options = &as_ann;
-        struct fkv_client *client = flow_client(&flow);
-        assert_ok(put(client, "k"));
+        struct fkv_client *client = begin_as_ann(&flow, pieces[i]);
+        assert_ok(table_put(client, "k", &rule, &error));
         assert_ok(get(client, "k"));
         assert_ok(fkv_delete(client, "k", 1, &error));
         flow_done(&flow);
@@ -538,10 +536,10 @@ static void refused_calls_change_nothing(void **state)
     struct fkv_client *stranger = flow_client(&flow);
     flow.client_options = &as_ann;
     struct fkv_client *client = flow_client(&flow);
-    assert_ok(put(client, "k"));
+    assert_ok(table_put(client, "k", &rule, &error));
     struct store_stats before = flow_stats(&flow);
-    assert_int_equal(put(stranger, "k"), FKV_UNAUTHENTICATED);
-    assert_int_equal(put(stranger, "other"), FKV_UNAUTHENTICATED);
+    assert_int_equal(table_put(stranger, "k", &rule, &error), FKV_UNAUTHENTICATED);
+    assert_int_equal(table_put(stranger, "other", &rule, &error), FKV_UNAUTHENTICATED);
     assert_int_equal(get(stranger, "k"), FKV_UNAUTHENTICATED);
     assert_int_equal(fkv_delete(stranger, "k", 1, &error), FKV_UNAUTHENTICATED);
     assert_int_equal(flow_stats(&flow).keys, before.keys);
@@ -555,11 +553,9 @@ static void a_client_renews_its_token_in_time(void **state)
 {
     (void)state;
     struct flow flow;
-    start(&flow, 0);
-    flow.client_options = &as_ann;
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = begin_as_ann(&flow, 0);
     for (unsigned i = 0; i < 10; i++) {
-        assert_ok(put(client, "k"));
+        assert_ok(table_put(client, "k", &rule, &error));
         flow_wind(&flow, 50 * 60 * NS_PER_S);
     }
     flow_done(&flow);
@@ -569,17 +565,15 @@ static void a_client_renews_a_token_that_is_refused(void **state)
 {
     (void)state;
     struct flow flow;
-    start(&flow, 0);
-    flow.client_options = &as_ann;
-    struct fkv_client *client = flow_client(&flow);
-    assert_ok(put(client, "k"));
+    struct fkv_client *client = begin_as_ann(&flow, 0);
+    assert_ok(table_put(client, "k", &rule, &error));
     spoil_token(client);
     assert_ok(get(client, "k"));
     spoil_token(client);
     assert_ok(fkv_delete(client, "k", 1, &error));
     spoil_token(client);
-    assert_int_equal(put(client, "k"), FKV_UNAUTHENTICATED);
-    assert_ok(put(client, "k"));
+    assert_int_equal(table_put(client, "k", &rule, &error), FKV_UNAUTHENTICATED);
+    assert_ok(table_put(client, "k", &rule, &error));
     flow_done(&flow);
 }
 
@@ -587,13 +581,11 @@ static void a_client_logs_in_on_a_new_connection(void **state)
 {
     (void)state;
     struct flow flow;
-    start(&flow, 0);
-    flow.client_options = &as_ann;
-    struct fkv_client *client = flow_client(&flow);
-    assert_ok(put(client, "k"));
+    struct fkv_client *client = begin_as_ann(&flow, 0);
+    assert_ok(table_put(client, "k", &rule, &error));
     flow_break(&flow, client);
     spoil_token(client);
-    assert_ok(put(client, "k"));
+    assert_ok(table_put(client, "k", &rule, &error));
     flow_done(&flow);
 }
 

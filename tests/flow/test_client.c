@@ -14,19 +14,6 @@ static const struct table_rule small = {.seed = 5, .batches = 3, .rows = 100};
 /* More than a turn writes, so that the server still has some of it. */
 static const struct table_rule large = {.seed = 900, .batches = 20, .rows = 10000};
 
-static enum fkv_status put(struct fkv_client *client, const char *key,
-                           const struct table_rule *rule)
-{
-    struct ArrowArrayStream stream;
-    table_stream(rule, &stream);
-    return fkv_put(client, key, strlen(key), &stream, NULL, NULL, &error);
-}
-
-static enum fkv_status get(struct fkv_client *client, const char *key, struct ArrowArrayStream *ret)
-{
-    return fkv_get(client, key, strlen(key), NULL, ret, &error);
-}
-
 static uint64_t calls_open(const struct flow *flow)
 {
     return host_stats(flow->server->host).calls_open;
@@ -42,9 +29,9 @@ static void a_received_stream_outlives_its_client(void **state)
     flow_init(&flow, alloc_system(), NULL);
     flow.pipe = (struct net_pipe_options){.buffer_bytes = 1 << 20};
     struct fkv_client *client = flow_client(&flow);
-    assert_ok(put(client, "k", &small));
+    assert_ok(table_put(client, "k", &small, &error));
     struct ArrowArrayStream stream;
-    assert_ok(get(client, "k", &stream));
+    assert_ok(table_get(client, "k", &stream, &error));
     flow_close_client(&flow, client);
     assert_true(table_is(&stream, &small));
     flow_done(&flow);
@@ -58,9 +45,9 @@ static void a_released_stream_ends_its_call(void **state)
     flow_init(&flow, alloc_system(), NULL);
     flow.pipe = (struct net_pipe_options){.buffer_bytes = 4096};
     struct fkv_client *client = flow_client(&flow);
-    assert_ok(put(client, "k", &large));
+    assert_ok(table_put(client, "k", &large, &error));
     struct ArrowArrayStream stream;
-    assert_ok(get(client, "k", &stream));
+    assert_ok(table_get(client, "k", &stream, &error));
     assert_int_equal(calls_open(&flow), 1);
     stream.release(&stream);
     flow_settle(&flow);
@@ -88,7 +75,7 @@ static void a_deadline_ends_an_answer_that_has_begun(void **state)
     flow_init(&flow, alloc_system(), NULL);
     flow.pipe = (struct net_pipe_options){.buffer_bytes = 4096};
     struct fkv_client *client = flow_client(&flow);
-    assert_ok(put(client, "k", &large));
+    assert_ok(table_put(client, "k", &large, &error));
     const struct fkv_get_options options = {.size = sizeof options, .timeout_ms = 1000};
     struct ArrowArrayStream stream;
     assert_ok(fkv_get(client, "k", 1, &options, &stream, &error));
@@ -108,9 +95,9 @@ static void a_client_that_reads_no_more_is_cut_off(void **state)
     flow_init(&flow, alloc_system(), NULL);
     flow.pipe = (struct net_pipe_options){.buffer_bytes = 4096};
     struct fkv_client *client = flow_client(&flow);
-    assert_ok(put(client, "k", &large));
+    assert_ok(table_put(client, "k", &large, &error));
     struct ArrowArrayStream stream;
-    assert_ok(get(client, "k", &stream));
+    assert_ok(table_get(client, "k", &stream, &error));
     flow_wind(&flow, 599 * NS_PER_S);
     assert_int_equal(calls_open(&flow), 1);
     flow_wind(&flow, 2 * NS_PER_S);
@@ -124,8 +111,7 @@ static void a_timeout_may_be_for_ever(void **state)
     (void)state;
     static const uint64_t for_ever[] = {INT64_MAX, UINT64_MAX, UINT64_MAX / 1000000 + 1};
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL);
     for (size_t i = 0; i < sizeof for_ever / sizeof for_ever[0]; i++) {
         const struct fkv_put_options options = {.size = sizeof options, .timeout_ms = for_ever[i]};
         struct ArrowArrayStream stream;
@@ -142,9 +128,8 @@ static void options_must_say_their_size(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow), *none = NULL;
-    assert_ok(put(client, "k", &small));
+    struct fkv_client *client = flow_begin(&flow, NULL), *none = NULL;
+    assert_ok(table_put(client, "k", &small, &error));
     struct ArrowArrayStream stream;
 
     const struct fkv_client_options client_options = {.size = 0};
@@ -174,9 +159,8 @@ static void an_older_caller_is_served(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
-    assert_ok(put(client, "k", &small));
+    struct fkv_client *client = flow_begin(&flow, NULL);
+    assert_ok(table_put(client, "k", &small, &error));
     struct older_options {
         size_t size;
         uint64_t timeout_ms;
@@ -212,8 +196,7 @@ static void a_callback_may_not_call_its_own_client(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL);
     struct ArrowArrayStream stream;
     table_stream(&small, &stream);
     const struct fkv_put_options options = {
@@ -233,12 +216,11 @@ static void a_closed_connection_is_made_again(void **state)
     (void)state;
     struct flow flow;
     const char *const settings[] = {"idle-timeout", "5s", NULL};
-    flow_init(&flow, alloc_system(), settings);
-    struct fkv_client *client = flow_client(&flow);
-    assert_ok(put(client, "k", &small));
+    struct fkv_client *client = flow_begin(&flow, settings);
+    assert_ok(table_put(client, "k", &small, &error));
     flow_wind(&flow, 10 * NS_PER_S);
     assert_int_equal(host_stats(flow.server->host).connections_open, 0);
-    assert_ok(put(client, "k", &small));
+    assert_ok(table_put(client, "k", &small, &error));
     assert_int_equal(host_stats(flow.server->host).connections_total, 2);
     flow_done(&flow);
 }
@@ -248,12 +230,11 @@ static void a_connection_without_numbers_is_made_again(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL);
     nghttp2_session *h2 = wire_pump_session(client->pump)->h2;
     assert_int_equal(nghttp2_session_set_next_stream_id(h2, INT32_MAX), 0);
-    assert_ok(put(client, "k", &small));
-    assert_ok(put(client, "k", &small));
+    assert_ok(table_put(client, "k", &small, &error));
+    assert_ok(table_put(client, "k", &small, &error));
     assert_int_equal(host_stats(flow.server->host).connections_total, 2);
     flow_done(&flow);
 }
@@ -279,14 +260,13 @@ static void a_call_can_be_cancelled_while_it_connects(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL);
     struct cancelling cancelling = {client, client->connector};
     client->connector = (struct client_connector){connect_cancelled, &cancelling};
-    assert_ok(put(client, "k", &small));
+    assert_ok(table_put(client, "k", &small, &error));
     flow_break(&flow, client);
-    assert_int_equal(put(client, "k", &small), FKV_CANCELLED);
-    assert_ok(put(client, "k", &small));
+    assert_int_equal(table_put(client, "k", &small, &error), FKV_CANCELLED);
+    assert_ok(table_put(client, "k", &small, &error));
     flow_done(&flow);
 }
 
@@ -319,20 +299,19 @@ static void who_says_nothing_is_no_server(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL);
     const struct client_connector connector = client->connector;
     struct silence silence = {.flow = &flow};
     flow_break(&flow, client);
     client->connector = (struct client_connector){connect_to_silence, &silence};
     uint64_t before_ns = flow.now_ns;
-    assert_int_equal(put(client, "k", &small), FKV_UNAVAILABLE);
+    assert_int_equal(table_put(client, "k", &small, &error), FKV_UNAVAILABLE);
     assert_non_null(strstr(error.message, "pipe:1 doesn't answer as a Flight server"));
     assert_true(flow.now_ns - before_ns >= 10 * NS_PER_S);
     net_close(silence.end);
     /* The connection is given up with the call. */
     client->connector = connector;
-    assert_ok(put(client, "k", &small));
+    assert_ok(table_put(client, "k", &small, &error));
     flow_done(&flow);
 }
 

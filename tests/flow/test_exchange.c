@@ -134,8 +134,7 @@ static void who_writes_nothing_only_reads(void **state)
     struct fkv_flight_stream *stream;
     struct flow flow;
     uint64_t batches;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL);
     assert_int_equal(try_exchange(client, NULL, NULL, NULL), FKV_NOT_FOUND);
     assert_non_null(strstr(error.message, "'k'"));
     assert_int_equal(flow_stats(&flow).tables, 0);
@@ -163,8 +162,7 @@ static void what_is_wrong_changes_nothing(void **state)
     const struct table_rule rule = {.seed = 0, .batches = 1, .rows = 10};
     const struct table_rule more = {.seed = 10, .batches = 1, .rows = 10};
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL);
     assert_ok(try_exchange(client, &rule, NULL, NULL));
     uint64_t memory = flow_stats(&flow).memory.used_bytes;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -185,8 +183,7 @@ static void who_breaks_off_appends_nothing(void **state)
     const struct table_rule more = {.seed = 10, .batches = 3, .rows = 10000};
     struct fkv_flight_stream *stream;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow), *other = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL), *other = flow_client(&flow);
     assert_ok(try_exchange(other, &rule, NULL, NULL));
     assert_ok(begin(client, "k", NULL, NULL, &stream));
     assert_ok(write_table(stream, &more));
@@ -252,16 +249,7 @@ static enum fkv_status try_all(const struct alloc *alloc)
 static void every_failed_allocation_is_survived(void **state)
 {
     (void)state;
-    for (size_t n = 1;; n++) {
-        struct test_alloc t;
-        test_alloc_init(&t, n);
-        enum fkv_status status = try_all(&t.alloc);
-        assert_int_equal(t.live, 0);
-        if (t.requests < n) {
-            assert_int_equal(status, FKV_OK);
-            break;
-        }
-    }
+    test_sweep(try_all);
 }
 
 int main(void)

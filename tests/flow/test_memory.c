@@ -148,8 +148,7 @@ static void a_full_server_takes_requests_with_the_longest_key(void **state)
     (void)state;
     struct flow flow;
     const char *const settings[] = {"memory", "1MiB", NULL};
-    flow_init(&flow, alloc_system(), settings);
-    struct fkv_client *client = flow_client(&flow), *other = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, settings), *other = flow_client(&flow);
     static char key[store_key_bytes_max];
     enum fkv_status status = FKV_OK;
     for (unsigned i = 0; status == FKV_OK; i++) {
@@ -227,7 +226,10 @@ static void put_and_delete_large(struct flow *flow, struct buf *encoded,
     assert_ok(raw_get(client, "k", encoded, &error));
     assert_ok(fkv_delete(client, "k", 1, &error));
     flow_settle(flow);
-    raw_decode(buf_slice(encoded), messages, 2);
+    struct slice rest = buf_slice(encoded);
+    for (size_t i = 0; i < 2; i++)
+        messages[i] = raw_next(&rest);
+    assert_int_equal(rest.size, 0);
     assert_true(flow_memory(flow).warm_bytes >= messages[1].body.size);
 }
 

@@ -8,13 +8,6 @@ static struct fkv_error error;
 
 static const struct table_rule rule = {.seed = 40, .batches = 4, .rows = 1000};
 
-static void put(struct fkv_client *client, const char *key, const struct table_rule *what)
-{
-    struct ArrowArrayStream stream;
-    table_stream(what, &stream);
-    assert_ok(fkv_put(client, key, strlen(key), &stream, NULL, NULL, &error));
-}
-
 static enum fkv_status get(struct fkv_client *client, const char *key, const char *columns,
                            const char *rows, uint64_t bytes_max, struct ArrowArrayStream *ret)
 {
@@ -48,7 +41,7 @@ static void rows_come_in_any_pieces(void **state)
         flow_init(&flow, alloc_system(), NULL);
         flow.pipe = shapes[s];
         struct fkv_client *client = flow_client(&flow);
-        put(client, "k", &rule);
+        assert_ok(table_put(client, "k", &rule, &error));
         for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
             struct ArrowArrayStream stream;
             uint64_t batches;
@@ -68,9 +61,8 @@ static void columns_come_in_the_order_asked_for(void **state)
     struct ArrowArrayStream stream;
     struct ArrowSchema schema;
     struct ArrowArray array;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
-    put(client, "k", &rule);
+    struct fkv_client *client = flow_begin(&flow, NULL);
+    assert_ok(table_put(client, "k", &rule, &error));
     assert_ok(get(client, "k", "y,x,y", "10:12", 0, &stream));
     assert_int_equal(stream.get_schema(&stream, &schema), 0);
     assert_int_equal(schema.n_children, 2);
@@ -109,9 +101,8 @@ static void stock_clients_get_what_they_take(void **state)
     static const struct table_rule large = {.seed = 1, .batches = 2, .rows = 400000};
     static const char *const agents[] = {"grpc-go/1.60.0", "tonic/0.12", "grpc-dotnet/2.60", "me"};
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
-    put(client, "k", &large);
+    struct fkv_client *client = flow_begin(&flow, NULL);
+    assert_ok(table_put(client, "k", &large, &error));
     for (size_t i = 0; i < 2 * sizeof agents / sizeof *agents; i++) {
         const struct wire_pair pairs[] = {
             {slice_text("user-agent"), slice_text(agents[i / 2])},
@@ -143,7 +134,7 @@ static void options_are_refused_by_name(void **state)
     flow_init(&flow, alloc_system(), NULL);
     buf_init(&got, alloc_system(), SIZE_MAX);
     struct fkv_client *client = flow_client(&flow);
-    put(client, "k", &rule);
+    assert_ok(table_put(client, "k", &rule, &error));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const struct wire_pair pair = {slice_text(bad[i].name), slice_text(bad[i].value)};
         assert_int_equal(raw_get_with(client, "k", &pair, 1, &got, &error), bad[i].status);
@@ -167,7 +158,7 @@ static void a_get_left_half_way_gives_all_back(void **state)
     flow_init(&flow, alloc_system(), NULL);
     flow.pipe = (struct net_pipe_options){.buffer_bytes = 64 << 10};
     struct fkv_client *client = flow_client(&flow);
-    put(client, "k", &large);
+    assert_ok(table_put(client, "k", &large, &error));
     uint64_t used = flow_stats(&flow).memory.used_bytes;
     assert_ok(get(client, "k", NULL, "3:", 300000, &stream));
     assert_int_equal(stream.get_next(&stream, &array), 0);

@@ -4,27 +4,6 @@
 
 static struct fkv_error error;
 
-static enum fkv_status put(struct fkv_client *client, const char *key,
-                           const struct table_rule *rule)
-{
-    struct ArrowArrayStream stream;
-    table_stream(rule, &stream);
-    return fkv_put(client, key, strlen(key), &stream, NULL, NULL, &error);
-}
-
-static enum fkv_status get(struct fkv_client *client, const char *key, struct ArrowArrayStream *ret)
-{
-    const struct fkv_get_options options = {.size = sizeof options, .flags = FKV_GET_CHECK_VALUES};
-    return fkv_get(client, key, strlen(key), &options, ret, &error);
-}
-
-static void assert_holds(struct fkv_client *client, const char *key, const struct table_rule *rule)
-{
-    struct ArrowArrayStream stream;
-    assert_ok(get(client, key, &stream));
-    assert_true(table_is(&stream, rule));
-}
-
 static const struct table_rule small = {.seed = 5, .batches = 3, .rows = 100};
 static const struct table_rule other = {.seed = 900, .batches = 2, .rows = 1000};
 
@@ -50,8 +29,8 @@ static void comes_back_whole_in_any_pieces(void **state)
         flow.pipe = shapes[s];
         struct fkv_client *client = flow_client(&flow);
         for (size_t r = 0; r < sizeof rules / sizeof rules[0]; r++) {
-            assert_ok(put(client, "k", &rules[r]));
-            assert_holds(client, "k", &rules[r]);
+            assert_ok(table_put(client, "k", &rules[r], &error));
+            assert_table(client, "k", &rules[r]);
         }
         assert_int_equal(flow_stats(&flow).keys, 1);
         flow_done(&flow);
@@ -62,17 +41,16 @@ static void a_missing_key_is_named(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL);
     struct ArrowArrayStream stream;
-    assert_int_equal(get(client, "no%such", &stream), FKV_NOT_FOUND);
+    assert_int_equal(table_get(client, "no%such", &stream, &error), FKV_NOT_FOUND);
     assert_non_null(strstr(error.message, "no%25such"));
     assert_int_equal(fkv_delete(client, "no", 2, &error), FKV_NOT_FOUND);
     struct fkv_table_info info;
     assert_int_equal(fkv_info(client, "no", 2, &info, &error), FKV_NOT_FOUND);
     flow_settle(&flow);
     assert_int_equal(host_stats(flow.server->host).calls_failed, 3);
-    assert_ok(put(client, "yes", &small));
+    assert_ok(table_put(client, "yes", &small, &error));
     flow_done(&flow);
 }
 
@@ -80,8 +58,7 @@ static void keys_keep_their_rules(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL);
     static char key[4097];
     memset(key, 'k', sizeof key);
     static const struct {
@@ -114,16 +91,16 @@ static void a_reader_keeps_the_version_it_began_with(void **state)
     flow_init(&flow, alloc_system(), NULL);
     flow.pipe = (struct net_pipe_options){.buffer_bytes = 256};
     struct fkv_client *reader = flow_client(&flow), *writer = flow_client(&flow);
-    assert_ok(put(writer, "k", &other));
+    assert_ok(table_put(writer, "k", &other, &error));
     struct ArrowArrayStream stream;
-    assert_ok(get(reader, "k", &stream));
-    assert_ok(put(writer, "k", &small));
-    assert_holds(writer, "k", &small);
+    assert_ok(table_get(reader, "k", &stream, &error));
+    assert_ok(table_put(writer, "k", &small, &error));
+    assert_table(writer, "k", &small);
     assert_ok(fkv_delete(writer, "k", 1, &error));
     assert_true(table_is(&stream, &other));
     flow_settle(&flow);
     assert_int_equal(flow_stats(&flow).tables, 0);
-    assert_int_equal(get(reader, "k", &stream), FKV_NOT_FOUND);
+    assert_int_equal(table_get(reader, "k", &stream, &error), FKV_NOT_FOUND);
     flow_done(&flow);
 }
 
@@ -137,7 +114,7 @@ struct race {
 static void read_all(struct race *race, const struct table_rule *rule)
 {
     for (size_t i = 0; i < 4; i++)
-        assert_holds(race->readers[i], "k", rule);
+        assert_table(race->readers[i], "k", rule);
 }
 
 static void second_batch(void *context, uint32_t number)
@@ -159,7 +136,7 @@ static void first_batch(void *context, uint32_t number)
     struct table_rule rule = second_rule;
     rule.before_batch = second_batch;
     rule.context = race;
-    assert_ok(put(race->second, "k", &rule));
+    assert_ok(table_put(race->second, "k", &rule, &error));
     race->before = &second_rule;
 }
 
@@ -173,10 +150,10 @@ static void two_puts_of_one_key_are_each_whole(void **state)
     race.second = flow_client(&flow);
     for (size_t i = 0; i < 4; i++)
         race.readers[i] = flow_client(&flow);
-    assert_ok(put(first, "k", &small));
+    assert_ok(table_put(first, "k", &small, &error));
     struct table_rule rule = {
         .seed = 70, .batches = 5, .rows = 300, .before_batch = first_batch, .context = &race};
-    assert_ok(put(first, "k", &rule));
+    assert_ok(table_put(first, "k", &rule, &error));
     read_all(&race, &rule);
     assert_int_equal(flow_stats(&flow).tables, 1);
     flow_done(&flow);
@@ -211,18 +188,17 @@ static void a_killed_client_leaves_nothing(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *reader = flow_client(&flow);
-    assert_ok(put(reader, "k", &small));
+    struct fkv_client *reader = flow_begin(&flow, NULL);
+    assert_ok(table_put(reader, "k", &small, &error));
     struct store_stats before = flow_stats(&flow);
     for (uint32_t at = 0; at <= 6; at++) {
         struct fkv_client *client = flow_client(&flow);
         struct breaking breaking = {&flow, client, at};
         struct table_rule rule = {
             .seed = 1, .batches = 6, .rows = 20000, .before_batch = break_at, .context = &breaking};
-        assert_int_equal(put(client, "k", &rule), FKV_UNAVAILABLE);
+        assert_int_equal(table_put(client, "k", &rule, &error), FKV_UNAVAILABLE);
         assert_as_before(&flow, &before);
-        assert_holds(reader, "k", &small);
+        assert_table(reader, "k", &small);
     }
     flow_done(&flow);
 }
@@ -231,17 +207,16 @@ static void a_failing_source_leaves_nothing(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL);
     struct store_stats before = flow_stats(&flow);
     for (uint32_t at = 1; at <= 5; at++) {
         struct table_rule rule = {.seed = 1, .batches = 5, .rows = 500, .fail_at = at};
-        assert_int_equal(put(client, "k", &rule), FKV_INVALID_ARGUMENT);
+        assert_int_equal(table_put(client, "k", &rule, &error), FKV_INVALID_ARGUMENT);
         assert_non_null(strstr(error.message, "the rule says so"));
         flow_settle(&flow);
         assert_as_before(&flow, &before);
     }
-    assert_ok(put(client, "k", &small)); /* the connection is still good */
+    assert_ok(table_put(client, "k", &small, &error)); /* the connection is still good */
     flow_done(&flow);
 }
 
@@ -255,8 +230,7 @@ static void a_put_can_be_cancelled(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL);
     struct store_stats before = flow_stats(&flow);
     struct ArrowArrayStream stream;
     table_stream(&other, &stream);
@@ -274,21 +248,20 @@ static void what_does_not_fit_is_refused_with_the_numbers(void **state)
     (void)state;
     struct flow flow;
     const char *const settings[] = {"memory", "8MiB", NULL};
-    flow_init(&flow, alloc_system(), settings);
-    struct fkv_client *client = flow_client(&flow);
-    assert_ok(put(client, "old", &other));
+    struct fkv_client *client = flow_begin(&flow, settings);
+    assert_ok(table_put(client, "old", &other, &error));
     struct store_stats before = flow_stats(&flow);
     static const struct table_rule large = {.seed = 1, .batches = 1, .rows = 800000};
-    assert_int_equal(put(client, "new", &large), FKV_RESOURCE_EXHAUSTED);
+    assert_int_equal(table_put(client, "new", &large, &error), FKV_RESOURCE_EXHAUSTED);
     assert_non_null(strstr(error.message, "new"));
     assert_non_null(strstr(error.message, "8.0 MiB"));
     flow_settle(&flow);
     assert_as_before(&flow, &before);
     static const struct table_rule many = {.seed = 1, .batches = 400, .rows = 2000};
-    assert_int_equal(put(client, "new", &many), FKV_RESOURCE_EXHAUSTED);
+    assert_int_equal(table_put(client, "new", &many, &error), FKV_RESOURCE_EXHAUSTED);
     flow_settle(&flow);
     assert_as_before(&flow, &before);
-    assert_holds(client, "old", &other);
+    assert_table(client, "old", &other);
     flow_done(&flow);
 }
 
@@ -298,10 +271,9 @@ static void a_table_that_does_not_fit_in_the_end_is_named(void **state)
     (void)state;
     struct flow flow;
     const char *const settings[] = {"memory", "1MiB", NULL};
-    flow_init(&flow, alloc_system(), settings);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, settings);
     static const struct table_rule many = {.batches = 8000};
-    assert_int_equal(put(client, "some-key", &many), FKV_RESOURCE_EXHAUSTED);
+    assert_int_equal(table_put(client, "some-key", &many, &error), FKV_RESOURCE_EXHAUSTED);
     assert_non_null(strstr(error.message, "some-key"));
     flow_settle(&flow);
     assert_int_equal(flow_stats(&flow).memory.used_bytes, 0);
@@ -318,15 +290,14 @@ static void a_stalled_upload_ends(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL);
     struct store_stats before = flow_stats(&flow);
     struct table_rule rule = {.seed = 1,
                               .batches = 3,
                               .rows = 100000,
                               .before_batch = wait_two_minutes,
                               .context = &flow};
-    assert_int_equal(put(client, "k", &rule), FKV_DEADLINE_EXCEEDED);
+    assert_int_equal(table_put(client, "k", &rule, &error), FKV_DEADLINE_EXCEEDED);
     assert_non_null(strstr(error.message, "upload-timeout"));
     flow_settle(&flow);
     assert_as_before(&flow, &before);
@@ -377,13 +348,12 @@ static void connections_have_a_limit(void **state)
     (void)state;
     struct flow flow;
     const char *const settings[] = {"connections", "2", NULL};
-    flow_init(&flow, alloc_system(), settings);
-    struct fkv_client *a = flow_client(&flow), *b = flow_client(&flow), *c = NULL;
+    struct fkv_client *a = flow_begin(&flow, settings), *b = flow_client(&flow), *c = NULL;
     assert_int_equal(flow_try_client(&flow, &c, &error), FKV_RESOURCE_EXHAUSTED);
     flow_close_client(&flow, a);
     assert_ok(flow_try_client(&flow, &c, &error));
-    assert_ok(put(b, "k", &small));
-    assert_holds(c, "k", &small);
+    assert_ok(table_put(b, "k", &small, &error));
+    assert_table(c, "k", &small);
     flow_done(&flow);
 }
 
@@ -396,12 +366,12 @@ static void a_client_is_busy_while_a_get_is_open(void **state)
     flow_init(&flow, alloc_system(), NULL);
     flow.pipe = (struct net_pipe_options){.buffer_bytes = 256};
     struct fkv_client *client = flow_client(&flow);
-    assert_ok(put(client, "k", &other));
+    assert_ok(table_put(client, "k", &other, &error));
     struct ArrowArrayStream stream, again;
-    assert_ok(get(client, "k", &stream));
-    assert_int_equal(get(client, "k", &again), FKV_FAILED_PRECONDITION);
+    assert_ok(table_get(client, "k", &stream, &error));
+    assert_int_equal(table_get(client, "k", &again, &error), FKV_FAILED_PRECONDITION);
     stream.release(&stream);
-    assert_holds(client, "k", &other);
+    assert_table(client, "k", &other);
     flow_done(&flow);
 }
 
@@ -412,10 +382,10 @@ static void a_stream_outlives_its_client(void **state)
     flow_init(&flow, alloc_system(), NULL);
     flow.pipe = (struct net_pipe_options){.buffer_bytes = 256};
     struct fkv_client *client = flow_client(&flow);
-    assert_ok(put(client, "k", &other));
+    assert_ok(table_put(client, "k", &other, &error));
     struct ArrowArrayStream stream;
     struct ArrowArray array, next;
-    assert_ok(get(client, "k", &stream));
+    assert_ok(table_get(client, "k", &stream, &error));
     assert_int_equal(stream.get_next(&stream, &array), 0);
     flow_close_client(&flow, client);
     assert_int_not_equal(stream.get_next(&stream, &next), 0);
@@ -432,13 +402,13 @@ static void a_lost_connection_is_made_again(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
-    assert_ok(put(client, "k", &small));
+    struct fkv_client *client = flow_begin(&flow, NULL);
+    assert_ok(table_put(client, "k", &small, &error));
     flow_break(&flow, client);
-    if (put(client, "k", &small) != FKV_OK) /* the loss may be noticed only by a call */
-        assert_ok(put(client, "k", &small));
-    assert_holds(client, "k", &small);
+    if (table_put(client, "k", &small, &error) !=
+        FKV_OK) /* the loss may be noticed only by a call */
+        assert_ok(table_put(client, "k", &small, &error));
+    assert_table(client, "k", &small);
     flow_done(&flow);
 }
 
@@ -461,12 +431,11 @@ static void lists_by_pattern(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL);
     for (unsigned i = 0; i < 300; i++) {
         char key[32];
         snprintf(key, sizeof key, "%s/%u", i % 3 == 0 ? "a" : "b", i);
-        assert_ok(put(client, key, &small));
+        assert_ok(table_put(client, key, &small, &error));
     }
     struct listed listed = {0, 1000};
     assert_ok(fkv_list(client, NULL, count_table, &listed, &error));
@@ -507,8 +476,7 @@ static void a_costly_pattern_takes_turns(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL);
     char key[store_key_bytes_max], pattern[store_key_bytes_max / 2 + 2];
     memset(key, 'a', sizeof key);
     struct ArrowArrayStream stream;
@@ -546,10 +514,9 @@ static void actions_answer_in_json(void **state)
 {
     (void)state;
     struct flow flow;
-    flow_init(&flow, alloc_system(), NULL);
-    struct fkv_client *client = flow_client(&flow);
+    struct fkv_client *client = flow_begin(&flow, NULL);
     struct text text;
-    assert_ok(put(client, "k", &small));
+    assert_ok(table_put(client, "k", &small, &error));
     assert_ok(act(client, "flightkv.ping", "", &text));
     assert_non_null(strstr(text.bytes, "\"ok\":true"));
     assert_ok(act(client, "flightkv.exists", "{\"key\":\"k\"}", &text));

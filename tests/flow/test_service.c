@@ -281,16 +281,7 @@ static enum fkv_status try_all(const struct alloc *alloc)
 static void every_failed_allocation_is_survived(void **state)
 {
     (void)state;
-    for (size_t n = 1;; n++) {
-        struct test_alloc t;
-        test_alloc_init(&t, n);
-        enum fkv_status status = try_all(&t.alloc);
-        assert_int_equal(t.live, 0);
-        if (t.requests < n) {
-            assert_int_equal(status, FKV_OK);
-            break;
-        }
-    }
+    test_sweep(try_all);
 }
 
 #define TEST(function) cmocka_unit_test(function)

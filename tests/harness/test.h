@@ -54,4 +54,8 @@ struct test_alloc {
 
 void test_alloc_init(struct test_alloc *t, size_t fail_at);
 
+/* That sweep: without a failure the scenario must be FKV_OK, with one it must leave nothing behind.
+ * Gives the last n. */
+size_t test_sweep(enum fkv_status (*scenario)(const struct alloc *alloc));
+
 #endif

@@ -46,3 +46,18 @@ void test_alloc_init(struct test_alloc *t, size_t fail_at)
     *t = (struct test_alloc){.fail_at = fail_at};
     t->alloc = (struct alloc){counting_resize, counting_free, counting_aligned, t};
 }
+
+size_t test_sweep(enum fkv_status (*scenario)(const struct alloc *alloc))
+{
+    for (size_t n = 1;; n++) {
+        struct test_alloc t;
+        test_alloc_init(&t, n);
+        enum fkv_status status = scenario(&t.alloc);
+        if (t.live != 0)
+            fail_msg("%zu allocations live after number %zu failed", t.live, n);
+        if (t.requests >= n)
+            continue;
+        assert_int_equal(status, FKV_OK);
+        return n;
+    }
+}
