@@ -5,11 +5,10 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "flow/flow.h"
+#include "flow/peer.h"
 #include "flow/tables.h"
 #include "harness/hashes.h"
 #include "server/tokens.h"
-#include "unit/wire/frames.h"
 
 static struct fkv_error error;
 static char users_file[] = "/tmp/flightkv-users-XXXXXX";
@@ -17,11 +16,7 @@ static char users_file[] = "/tmp/flightkv-users-XXXXXX";
 static int write_users(void **state)
 {
     (void)state;
-    static const char text[] = "ann:" HASH_OF_SECRET "\nbob:" HASH_OF_OTHER "\n";
-    int fd = mkstemp(users_file);
-    bool is_written = fd >= 0 && write(fd, text, sizeof text - 1) == sizeof text - 1;
-    close(fd);
-    return is_written ? 0 : -1;
+    return users_file_write(users_file, "ann:" HASH_OF_SECRET "\nbob:" HASH_OF_OTHER "\n");
 }
 
 static int remove_users(void **state)
@@ -39,85 +34,18 @@ static void start(struct flow *flow, size_t piece_bytes)
 
 /* ---- a peer by hand ---- */
 
-struct peer {
-    struct flow *flow;
-    struct net_transport *end, *server_end;
-    struct answer answer;
-    struct buf unread;
-    uint32_t stream; /* of the latest call */
-};
-
-static void peer_open(struct peer *peer, struct flow *flow)
+static void open_peer(struct peer *peer, struct flow *flow)
 {
-    *peer = (struct peer){.flow = flow};
-    answer_init(&peer->answer);
-    buf_init(&peer->unread, alloc_system(), 1 << 20);
-    assert_ok(net_pipe_new(alloc_system(), &flow->pipe, &peer->end, &peer->server_end, &error));
-    net_pipe_hold(peer->server_end);
-    assert_ok(host_adopt(flow->server->host, peer->server_end, &error));
+    peer_open(peer, flow);
     add_preface(&peer->answer.bytes);
 }
 
-static void peer_close(struct peer *peer)
+/* Sends what was added; gives the answer to that alone. */
+static const char *answer_of(struct peer *peer)
 {
-    net_close(peer->end);
-    net_pipe_release(peer->server_end);
-    buf_done(&peer->unread);
-    answer_done(&peer->answer);
-}
-
-static void peer_step(struct peer *peer)
-{
-    do
-        flow_settle(peer->flow);
-    while (net_pipe_step(peer->server_end));
-}
-
-static void peer_send(struct peer *peer)
-{
-    struct buf *bytes = &peer->answer.bytes;
-    const struct iovec iov = {bytes->data, bytes->size};
-    assert_int_equal(net_write(peer->end, &iov, 1), bytes->size);
-    buf_clear(bytes);
-    peer_step(peer);
-}
-
-static const char *peer_read(struct peer *peer)
-{
-    uint8_t bytes[4096];
-    ssize_t size;
+    assert_true(peer_send(peer));
     buf_clear(&peer->answer.text);
-    while ((size = net_read(peer->end, bytes, sizeof bytes)) > 0) {
-        buf_append(&peer->unread, bytes, (size_t)size);
-        struct slice rest = show_frames(&peer->answer, buf_slice(&peer->unread));
-        memmove(peer->unread.data, rest.data, rest.size);
-        peer->unread.size = rest.size;
-        peer_step(peer);
-    }
-    return buf_c_text(&peer->answer.text);
-}
-
-/* The headers of a call, with one field more. */
-static void call(struct peer *peer, const char *method, int flags, const char *name,
-                 const char *value)
-{
-    char path[100];
-    snprintf(path, sizeof path, "%s%s",
-             method[0] == '/' ? "" : "/arrow.flight.protocol.FlightService/", method);
-    const char *const fields[] = {
-        ":authority", "pipe", ":method", "POST",     ":scheme",      "http",
-        ":path",      path,   "te",      "trailers", "content-type", "application/grpc",
-        name,         value,  NULL};
-    peer->stream += peer->stream == 0 ? 1 : 2;
-    add_headers(&peer->answer.bytes, flags, peer->stream, fields);
-}
-
-static void message(struct peer *peer, int flags, const void *bytes, size_t size)
-{
-    uint8_t framed[256] = {0, 0, 0, 0, (uint8_t)size};
-    if (size > 0)
-        memcpy(framed + 5, bytes, size);
-    add_frame(&peer->answer.bytes, DATA, flags, peer->stream, framed, 5 + size);
+    return peer_read(peer);
 }
 
 /* A HandshakeRequest with a BasicAuth. */
@@ -134,14 +62,13 @@ static void message_of(struct peer *peer, int flags, const char *name, const cha
     bytes[size++] = 0x1a; /* password */
     bytes[size++] = (uint8_t)p;
     memcpy(bytes + size, password, p);
-    message(peer, flags, bytes, size + p);
+    peer_message(peer, flags, bytes, size + p);
 }
 
 static void expect(struct peer *peer, const char *part)
 {
-    const char *text = peer_read(peer);
-    if (strstr(text, part) == NULL)
-        fail_msg("expected '%s' in\n%s", part, text);
+    answer_of(peer);
+    peer_expect(peer, part);
 }
 
 /* "authorization=Bearer TOKEN" of the answer. */
@@ -157,18 +84,16 @@ static void take_bearer(const char *text, char ret[token_size + 1])
 
 static void log_in(struct peer *peer, char ret[token_size + 1])
 {
-    call(peer, "Handshake", END_STREAM, "authorization", "Basic YW5uOnNlY3JldA==");
-    peer_send(peer);
-    take_bearer(peer_read(peer), ret);
+    peer_call(peer, "Handshake", END_STREAM, "authorization", "Basic YW5uOnNlY3JldA==");
+    take_bearer(answer_of(peer), ret);
 }
 
 /* A ListActions with such credentials: whether it is answered. */
 static bool is_admitted(struct peer *peer, const char *name, const char *value)
 {
-    call(peer, "ListActions", 0, name, value);
-    message(peer, END_STREAM, "", 0);
-    peer_send(peer);
-    const char *text = peer_read(peer);
+    peer_call(peer, "ListActions", 0, name, value);
+    peer_message(peer, END_STREAM, "", 0);
+    const char *text = answer_of(peer);
     bool is_ok = strstr(text, "grpc-status=0") != NULL;
     if (!is_ok && strstr(text, "HEADERS+") == NULL)
         fail_msg("not a Trailers-Only answer:\n%s", text);
@@ -205,14 +130,14 @@ static void basic_gets_a_bearer(void **state)
         struct flow flow;
         struct peer peer;
         start(&flow, pieces[i]);
-        peer_open(&peer, &flow);
+        open_peer(&peer, &flow);
         for (size_t row = 0; row < sizeof rows / sizeof rows[0]; row++) {
             bool at_once = rows[row].is_ended && !rows[row].has_message;
-            call(&peer, "Handshake", at_once ? END_STREAM : 0, "authorization", rows[row].value);
+            peer_call(&peer, "Handshake", at_once ? END_STREAM : 0, "authorization",
+                      rows[row].value);
             if (rows[row].has_message)
-                message(&peer, rows[row].is_ended ? END_STREAM : 0, "", 0);
-            peer_send(&peer);
-            const char *text = peer_read(&peer);
+                peer_message(&peer, rows[row].is_ended ? END_STREAM : 0, "", 0);
+            const char *text = answer_of(&peer);
             char token[token_size + 1];
             take_bearer(text, token);
             assert_non_null(strstr(text, "HEADERS "));
@@ -238,11 +163,10 @@ static void a_basic_auth_gets_a_token(void **state)
         struct peer peer;
         start(&flow, pieces[i]);
         for (int is_ended = 0; is_ended <= 1; is_ended++) {
-            peer_open(&peer, &flow);
-            call(&peer, "Handshake", 0, NULL, NULL);
+            open_peer(&peer, &flow);
+            peer_call(&peer, "Handshake", 0, NULL, NULL);
             message_of(&peer, is_ended ? END_STREAM : 0, "bob", "other");
-            peer_send(&peer);
-            const char *text = peer_read(&peer);
+            const char *text = answer_of(&peer);
             assert_null(strstr(text, "authorization="));
             assert_non_null(strstr(text, "grpc-status=0"));
             assert_int_equal(peer.answer.data_bytes, 5 + 2 + token_size);
@@ -262,15 +186,13 @@ static void wrong_passwords_are_refused(void **state)
     struct flow flow;
     struct peer peer;
     start(&flow, 0);
-    peer_open(&peer, &flow);
+    open_peer(&peer, &flow);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        call(&peer, "Handshake", 0, NULL, NULL);
+        peer_call(&peer, "Handshake", 0, NULL, NULL);
         message_of(&peer, END_STREAM, rows[i].name, rows[i].password);
-        peer_send(&peer);
         expect(&peer, "grpc-status=16 grpc-message=the user's name or the password is wrong");
     }
-    call(&peer, "Handshake", END_STREAM, "authorization", "Basic YW5uOm90aGVy");
-    peer_send(&peer);
+    peer_call(&peer, "Handshake", END_STREAM, "authorization", "Basic YW5uOm90aGVy");
     expect(&peer, "grpc-status=16 grpc-message=the user's name or the password is wrong");
     peer_close(&peer);
     flow_done(&flow);
@@ -282,27 +204,21 @@ static void bad_handshakes_are_told(void **state)
     struct flow flow;
     struct peer peer;
     start(&flow, 1);
-    peer_open(&peer, &flow);
-    call(&peer, "Handshake", END_STREAM, NULL, NULL);
-    peer_send(&peer);
+    open_peer(&peer, &flow);
+    peer_call(&peer, "Handshake", END_STREAM, NULL, NULL);
     expect(&peer, "grpc-status=16 grpc-message=the handshake has no credentials");
-    call(&peer, "Handshake", END_STREAM, "authorization", "Bearer what");
-    peer_send(&peer);
+    peer_call(&peer, "Handshake", END_STREAM, "authorization", "Bearer what");
     expect(&peer, "grpc-status=16 grpc-message=the handshake has no credentials");
-    call(&peer, "Handshake", 0, NULL, NULL);
-    message(&peer, END_STREAM, "", 0);
-    peer_send(&peer);
+    peer_call(&peer, "Handshake", 0, NULL, NULL);
+    peer_message(&peer, END_STREAM, "", 0);
     expect(&peer, "grpc-status=16 grpc-message=the handshake has no credentials");
-    call(&peer, "Handshake", END_STREAM, "authorization", "Basic secret");
-    peer_send(&peer);
+    peer_call(&peer, "Handshake", END_STREAM, "authorization", "Basic secret");
     expect(&peer, "grpc-status=3 grpc-message=what follows 'authorization: Basic'");
-    call(&peer, "Handshake", 0, NULL, NULL);
-    message(&peer, END_STREAM, "\x12\x06secret", 8);
-    peer_send(&peer);
+    peer_call(&peer, "Handshake", 0, NULL, NULL);
+    peer_message(&peer, END_STREAM, "\x12\x06secret", 8);
     expect(&peer, "grpc-status=3 grpc-message=the handshake's payload must be a BasicAuth");
-    call(&peer, "Handshake", 0, NULL, NULL);
-    message(&peer, END_STREAM, "\xff\xff\xff", 3);
-    peer_send(&peer);
+    peer_call(&peer, "Handshake", 0, NULL, NULL);
+    peer_message(&peer, END_STREAM, "\xff\xff\xff", 3);
     expect(&peer, "grpc-status=3");
     peer_close(&peer);
     flow_done(&flow);
@@ -319,7 +235,7 @@ static void a_call_needs_a_token(void **state)
         struct peer peer;
         char token[token_size + 1], changed[token_size + 1];
         start(&flow, pieces[i]);
-        peer_open(&peer, &flow);
+        open_peer(&peer, &flow);
         log_in(&peer, token);
         memcpy(changed, token, sizeof token);
         changed[token_size - 1] ^= 1;
@@ -349,7 +265,7 @@ static void a_token_expires(void **state)
     struct peer peer;
     char token[token_size + 1];
     start(&flow, 0);
-    peer_open(&peer, &flow);
+    open_peer(&peer, &flow);
     log_in(&peer, token);
     flow_wind(&flow, 3599 * NS_PER_S);
     assert_true(bears(&peer, token));
@@ -369,7 +285,7 @@ static void a_token_of_another_server_is_none(void **state)
     char token[token_size + 1];
     for (size_t i = 0; i < 2; i++) {
         start(&flows[i], 0);
-        peer_open(&peers[i], &flows[i]);
+        open_peer(&peers[i], &flows[i]);
     }
     log_in(&peers[0], token);
     assert_true(bears(&peers[0], token));
@@ -392,16 +308,14 @@ static void strangers_reach_nothing_but_health(void **state)
     struct flow flow;
     struct peer peer;
     start(&flow, 0);
-    peer_open(&peer, &flow);
+    open_peer(&peer, &flow);
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        call(&peer, methods[i], 0, NULL, NULL);
-        message(&peer, END_STREAM, "", 0);
-        peer_send(&peer);
+        peer_call(&peer, methods[i], 0, NULL, NULL);
+        peer_message(&peer, END_STREAM, "", 0);
         expect(&peer, "grpc-status=16 grpc-message=the call has no token");
     }
-    call(&peer, "/grpc.health.v1.Health/Check", 0, NULL, NULL);
-    message(&peer, END_STREAM, "", 0);
-    peer_send(&peer);
+    peer_call(&peer, "/grpc.health.v1.Health/Check", 0, NULL, NULL);
+    peer_message(&peer, END_STREAM, "", 0);
     expect(&peer, "grpc-status=0");
     assert_int_equal(host_stats(flow.server->host).calls_total, 1);
     peer_close(&peer);
@@ -414,9 +328,8 @@ static void a_server_without_users_has_no_handshake(void **state)
     struct flow flow;
     struct peer peer;
     flow_init(&flow, alloc_system(), NULL);
-    peer_open(&peer, &flow);
-    call(&peer, "Handshake", END_STREAM, "authorization", "Basic YW5uOnNlY3JldA==");
-    peer_send(&peer);
+    open_peer(&peer, &flow);
+    peer_call(&peer, "Handshake", END_STREAM, "authorization", "Basic YW5uOnNlY3JldA==");
     expect(&peer, "grpc-status=12");
     assert_true(is_admitted(&peer, NULL, NULL));
     peer_close(&peer);

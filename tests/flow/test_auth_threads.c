@@ -16,11 +16,7 @@ static char users_file[] = "/tmp/flightkv-users-XXXXXX";
 static int write_users(void **state)
 {
     (void)state;
-    static const char text[] = "ann:" HASH_OF_SECRET "\n";
-    int fd = mkstemp(users_file);
-    bool is_written = fd >= 0 && write(fd, text, sizeof text - 1) == sizeof text - 1;
-    close(fd);
-    return is_written ? 0 : -1;
+    return users_file_write(users_file, "ann:" HASH_OF_SECRET "\n");
 }
 
 static int remove_users(void **state)

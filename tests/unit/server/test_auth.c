@@ -20,12 +20,9 @@ static const struct clock stopped = {now, NULL};
 
 static struct auth *make(const struct log *log)
 {
-    static const char text[] = "ann:" HASH_OF_SECRET "\n";
     char path[] = "/tmp/flightkv-users-XXXXXX";
     struct auth *auth = NULL;
-    int fd = mkstemp(path);
-    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
-    close(fd);
+    assert_int_equal(users_file_write(path, "ann:" HASH_OF_SECRET "\n"), 0);
     assert_ok(auth_new(alloc_system(), &stopped, log, path, NS_PER_S, &auth, &error));
     unlink(path);
     return auth;
