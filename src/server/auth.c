@@ -12,6 +12,7 @@ struct auth {
     const struct log *log;
     uint64_t token_lifetime_ns;
     struct users *users;
+    uint64_t next_user; /* the number of the next one that comes new */
     struct tokens *tokens;
     atomic_uint logins; /* begun and not ended */
     struct log_limit failures;
@@ -21,6 +22,8 @@ static enum fkv_status init_auth(struct auth *auth, const char *path, struct fkv
 {
     bool is_exposed = false;
     enum fkv_status status = users_read(auth->alloc, path, &auth->users, &is_exposed, error);
+    if (status == FKV_OK)
+        users_number(auth->users, NULL, &auth->next_user);
     if (status == FKV_OK)
         status = tokens_new(auth->alloc, auth->token_lifetime_ns, &auth->tokens, error);
     if (status != FKV_OK)
@@ -45,6 +48,7 @@ enum fkv_status auth_new(const struct alloc *alloc, const struct clock *clock,
     auth->clock = clock;
     auth->log = log;
     auth->token_lifetime_ns = token_lifetime_ns;
+    auth->next_user = 1;
     enum fkv_status status = init_auth(auth, path, error);
     if (status != FKV_OK) {
         auth_free(auth);
@@ -77,13 +81,20 @@ static const char *why_not(struct wire_metadata metadata)
     return "the call's token is not one of this server, or holds no more; log in by Handshake";
 }
 
-enum fkv_status auth_admit(struct auth *auth, struct wire_metadata metadata,
-                           struct fkv_error *error)
+bool auth_user(struct auth *auth, struct wire_metadata metadata, uint64_t *ret)
 {
     struct slice bearer = credentials_of_scheme(metadata, "Bearer");
     struct slice token = wire_metadata_get(metadata, "auth-token-bin");
     uint64_t now = clock_now_ns(auth->clock);
-    if (tokens_hold(auth->tokens, bearer, now) || tokens_hold(auth->tokens, token, now))
+    return tokens_hold(auth->tokens, bearer, now, ret) ||
+           tokens_hold(auth->tokens, token, now, ret);
+}
+
+enum fkv_status auth_admit(struct auth *auth, struct wire_metadata metadata,
+                           struct fkv_error *error)
+{
+    uint64_t user;
+    if (auth_user(auth, metadata, &user))
         return FKV_OK;
     return status_set(error, FKV_UNAUTHENTICATED, "%s", why_not(metadata));
 }
@@ -100,9 +111,9 @@ enum fkv_status auth_login_begin(struct auth *auth, struct fkv_error *error)
 }
 
 enum fkv_status auth_login_check(const struct auth *auth, const struct credentials *credentials,
-                                 struct fkv_error *error)
+                                 uint64_t *ret_user, struct fkv_error *error)
 {
-    return users_check(auth->users, credentials->name, credentials->password, error);
+    return users_check(auth->users, credentials->name, credentials->password, ret_user, error);
 }
 
 void auth_login_end(struct auth *auth)
@@ -110,9 +121,10 @@ void auth_login_end(struct auth *auth)
     atomic_fetch_sub(&auth->logins, 1);
 }
 
-enum fkv_status auth_issue(struct auth *auth, char ret[token_size + 1], struct fkv_error *error)
+enum fkv_status auth_issue(struct auth *auth, uint64_t user, char ret[token_size + 1],
+                           struct fkv_error *error)
 {
-    return tokens_issue(auth->tokens, clock_now_ns(auth->clock), ret, error);
+    return tokens_issue(auth->tokens, user, clock_now_ns(auth->clock), ret, error);
 }
 
 uint64_t auth_token_lifetime_ns(const struct auth *auth)

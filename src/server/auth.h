@@ -27,6 +27,10 @@ void auth_free(struct auth *auth); /* NULL is allowed */
 enum fkv_status auth_admit(struct auth *auth, struct wire_metadata metadata,
                            struct fkv_error *error);
 
+/* Who makes it: the number that stands for a user with the password of now, 1 at least; false when
+ * it may not be made. */
+bool auth_user(struct auth *auth, struct wire_metadata metadata, uint64_t *ret);
+
 /* ---- a login, in this order ---- */
 
 /* RESOURCE_EXHAUSTED when there are auth_logins_max; else auth_login_end must follow. */
@@ -34,10 +38,11 @@ enum fkv_status auth_login_begin(struct auth *auth, struct fkv_error *error);
 
 /* Slow: for a helper thread. */
 enum fkv_status auth_login_check(const struct auth *auth, const struct credentials *credentials,
-                                 struct fkv_error *error);
+                                 uint64_t *ret_user, struct fkv_error *error);
 void auth_login_end(struct auth *auth);
 
-enum fkv_status auth_issue(struct auth *auth, char ret[token_size + 1], struct fkv_error *error);
+enum fkv_status auth_issue(struct auth *auth, uint64_t user, char ret[token_size + 1],
+                           struct fkv_error *error);
 uint64_t auth_token_lifetime_ns(const struct auth *auth);
 
 /* Failures are logged with name and peer, at most one a second. */

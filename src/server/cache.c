@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "server/auth.h"
+#include "server/sessions.h"
 
 /* The store's kinds are those of the IPC messages, and one more. */
 _Static_assert((int)STORE_SCHEMA == 1 && (int)STORE_DICTIONARY == 2 && (int)STORE_BATCH == 3,
@@ -26,6 +27,9 @@ enum fkv_status cache_init(struct cache *cache, const struct alloc *alloc,
     enum fkv_status status = arena_new(alloc, &options, &cache->arena, error);
     if (status == FKV_OK)
         status = store_new(alloc, cache->arena, clock, &cache->store, error);
+    if (status == FKV_OK)
+        status = sessions_new(alloc, (size_t)config->sessions_max, config->session_idle_ns,
+                              &cache->sessions, error);
     if (status != FKV_OK)
         cache_done(cache);
     return status;
@@ -35,6 +39,8 @@ void cache_done(struct cache *cache)
 {
     auth_free(cache->auth);
     cache->auth = NULL;
+    sessions_free(cache->sessions);
+    cache->sessions = NULL;
     if (cache->store != NULL)
         store_free(cache->store);
     if (cache->arena != NULL)

@@ -11,6 +11,7 @@
 #include "store/store.h"
 
 struct auth;
+struct sessions;
 
 struct cache {
     const struct alloc *alloc;
@@ -20,6 +21,7 @@ struct cache {
     struct arena *arena;
     struct store *store;
     struct auth *auth; /* NULL: everybody is served */
+    struct sessions *sessions;
     uint64_t started_ns;
 };
 
@@ -58,12 +60,6 @@ enum { key_shown_size = 160 };
 const char *key_shown(char ret[key_shown_size], struct slice key);
 
 enum fkv_status key_not_found(struct slice key, struct fkv_error *error);
-
-/* Refuses request metadata named flightkv-* that the call hasn't, by UNIMPLEMENTED, and what is
- * given twice, by INVALID_ARGUMENT; either names it. `known` are the names that it has, 64 at most,
- * ended by NULL; NULL: none. */
-enum fkv_status check_call_options(const struct host_call *call, const char *const *known,
-                                   struct fkv_error *error);
 
 /* Whether the client is known to fail on messages that carry only app_metadata (Go, Rust). */
 bool client_needs_headers(const struct host_call *call);

@@ -27,6 +27,8 @@ struct fkv_server_config {
     uint64_t warm_idle_ns;
     uint64_t connections_max;
     uint64_t streams_max;
+    uint64_t sessions_max;
+    uint64_t session_idle_ns;
     uint64_t header_bytes_max;
     uint64_t message_bytes_max;
     uint64_t request_bytes_max;

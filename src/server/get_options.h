@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a client may say about a get, in request metadata. */
+/* What a client may say about a get (call_options.h reads it). */
 #ifndef SERVER_GET_OPTIONS_H
 #define SERVER_GET_OPTIONS_H
 
-#include "server/cache.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
 
 struct get_options {
     struct slice columns; /* as it was written; data NULL: all */
@@ -12,11 +15,5 @@ struct get_options {
     uint64_t message_bytes_max;     /* UINT64_MAX: no limit */
     bool is_limit_asked;            /* by the client, not guessed from its user-agent */
 };
-
-/* Reads flightkv-columns, flightkv-rows and flightkv-max-message-bytes; slices are valid as long as
- * the call. INVALID_ARGUMENT for values that aren't what they should be, and for an option given
- * twice; UNIMPLEMENTED for other flightkv-* metadata. */
-enum fkv_status get_options_read(const struct host_call *call, struct get_options *ret,
-                                 struct fkv_error *error);
 
 #endif

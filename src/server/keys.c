@@ -66,40 +66,6 @@ enum fkv_status key_from_descriptor(const struct flight_descriptor *descriptor, 
     return buf->failed ? status_no_memory(error, size) : store_key_check(buf_slice(buf), error);
 }
 
-/* Index among `known`, or their count. */
-static size_t known_index(const char *const *known, struct slice name)
-{
-    size_t i = 0;
-    while (known[i] != NULL && !slice_is(name, known[i]))
-        i++;
-    return i;
-}
-
-enum fkv_status check_call_options(const struct host_call *call, const char *const *known,
-                                   struct fkv_error *error)
-{
-    static const char *const none[] = {NULL};
-    struct wire_metadata metadata = host_call_all_metadata(call);
-    uint64_t given = 0;
-    known = known != NULL ? known : none;
-    for (size_t i = 0; i < metadata.count; i++) {
-        struct slice name = metadata.pairs[i].name;
-        char shown[key_shown_size];
-        if (!slice_starts(name, "flightkv-"))
-            continue;
-        size_t k = known_index(known, name);
-        if (known[k] == NULL)
-            return status_set(error, FKV_UNIMPLEMENTED,
-                              "call option '%s' is not one that this call has",
-                              key_shown(shown, name));
-        if ((given >> k & 1) != 0)
-            return status_set(error, FKV_INVALID_ARGUMENT, "%s is given twice, expected once",
-                              known[k]);
-        given |= UINT64_C(1) << k;
-    }
-    return FKV_OK;
-}
-
 bool client_needs_headers(const struct host_call *call)
 {
     struct slice agent = host_call_metadata(call, "user-agent");

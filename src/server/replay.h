@@ -5,6 +5,7 @@
 #ifndef SERVER_REPLAY_H
 #define SERVER_REPLAY_H
 
+#include "server/cache.h"
 #include "server/get_options.h"
 
 struct replay;

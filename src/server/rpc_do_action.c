@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DoAction and ListActions: one table gives each action its name, its description and its function.
- * A function appends its one result's body to `result`, or nothing and clears `has_result`. */
+/* DoAction and ListActions: one table gives each action its name, its description and its function
+ * (actions.h). */
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/status.h"
 #include "base/text.h"
-#include "server/cache.h"
+#include "server/actions.h"
+#include "server/call_options.h"
 #include "server/json.h"
 
 enum { result_bytes_max = 1 << 20 };
-
-struct action_call {
-    struct cache *cache;
-    const struct host *host;
-    struct slice body;
-    struct buf result;
-    bool has_result;
-};
 
 #define TEXT(label, value)                                            \
     {                                                                 \
@@ -86,7 +79,7 @@ static enum fkv_status run_stats(struct action_call *action, struct fkv_error *e
     if (status != FKV_OK)
         return status;
     struct store_stats store = store_stats(action->cache->store);
-    struct host_stats host = host_stats(action->host);
+    struct host_stats host = host_stats(host_call_host(action->call));
     return WRITE(
         action, error, TEXT("version", fkv_version()), REAL("uptime_s", uptime_s(action->cache)),
         COUNT("workers", action->cache->config->workers), COUNT("keys", store.keys),
@@ -99,7 +92,8 @@ static enum fkv_status run_stats(struct action_call *action, struct fkv_error *e
         COUNT("hits", store.hits), COUNT("misses", store.misses), COUNT("deletes", store.deletes),
         COUNT("connections", host.connections_open),
         COUNT("connections_total", host.connections_total),
-        COUNT("connections_refused", host.connections_refused), COUNT("calls", host.calls_open),
+        COUNT("connections_refused", host.connections_refused),
+        COUNT("sessions", sessions_count(action->cache->sessions)), COUNT("calls", host.calls_open),
         COUNT("calls_total", host.calls_total), COUNT("calls_failed", host.calls_failed));
 }
 
@@ -180,16 +174,13 @@ static enum fkv_status run_drop_dataset(struct action_call *action, struct fkv_e
 
 /* ---- Flight's own ---- */
 
-/* A request's parts may take a few times its bytes. */
-enum { request_memory_max = 64 << 20 };
-
 /* Nothing runs that could be cancelled: an info is an answer that is there. */
 static enum fkv_status run_cancel(struct action_call *action, struct fkv_error *error)
 {
     enum { not_cancellable = 3 };
     struct flight_memory memory;
     struct flight_info info;
-    flight_memory_init(&memory, action->cache->alloc, request_memory_max);
+    flight_memory_init(&memory, action->cache->alloc, action_memory_max);
     enum fkv_status status = flight_cancel_request_decode(&memory, action->body, &info, error);
     if (status == FKV_OK)
         status = flight_status_result_encode(not_cancellable, &action->result, error);
@@ -203,7 +194,7 @@ static enum fkv_status run_renew(struct action_call *action, struct fkv_error *e
     struct flight_memory memory;
     struct flight_endpoint endpoint;
     struct store_table *table = NULL;
-    flight_memory_init(&memory, action->cache->alloc, request_memory_max);
+    flight_memory_init(&memory, action->cache->alloc, action_memory_max);
     enum fkv_status status = flight_renew_request_decode(&memory, action->body, &endpoint, error);
     if (status == FKV_OK)
         status = store_key_check(endpoint.ticket, error);
@@ -224,28 +215,40 @@ static const struct action {
     const char *name;
     const char *description;
     enum fkv_status (*run)(struct action_call *action, struct fkv_error *error);
+    bool is_of_session; /* and looks for it itself */
 } actions[] = {
     {"CancelFlightInfo",
      "Flight's own: nothing can be cancelled here. Body: CancelFlightInfoRequest. Result: "
      "CancelFlightInfoResult.",
-     run_cancel},
+     run_cancel, false},
     {"RenewFlightEndpoint",
      "Flight's own: gives the endpoint back, which never expires. Body: "
      "RenewFlightEndpointRequest. Result: FlightEndpoint.",
-     run_renew},
-    {"drop_dataset", "Delete a table. Body: the key. No result.", run_drop_dataset},
+     run_renew, false},
+    {"SetSessionOptions",
+     "Flight's own: defaults for the flightkv-* metadata of the session's calls. Body: "
+     "SetSessionOptionsRequest. Result: SetSessionOptionsResult.",
+     action_set_session_options, true},
+    {"GetSessionOptions",
+     "Flight's own. Body: GetSessionOptionsRequest. Result: GetSessionOptionsResult.",
+     action_get_session_options, true},
+    {"CloseSession",
+     "Flight's own: end the session. Body: CloseSessionRequest. Result: CloseSessionResult.",
+     action_close_session, true},
+    {"drop_dataset", "Delete a table. Body: the key. No result.", run_drop_dataset, false},
     {"flightkv.ping", "Say that the server is there. Body: empty. Result: {ok, uptime_s}.",
-     run_ping},
-    {"flightkv.version", "Body: empty. Result: {name, version}.", run_version},
+     run_ping, false},
+    {"flightkv.version", "Body: empty. Result: {name, version}.", run_version, false},
     {"flightkv.stats", "Figures of the server. Body: empty. Result: an object of counts.",
-     run_stats},
+     run_stats, false},
     {"flightkv.stat",
      "Figures of a table. Body: {\"key\"} or {\"key_b64\"}. Result: {key, rows, batches, bytes, "
      "memory_bytes, etag, version, created}.",
-     run_stat},
-    {"flightkv.delete", "Delete a table. Body: {\"key\"}. Result: {key, deleted}.", run_delete},
+     run_stat, false},
+    {"flightkv.delete", "Delete a table. Body: {\"key\"}. Result: {key, deleted}.", run_delete,
+     false},
     {"flightkv.exists", "Whether a table is there. Body: {\"key\"}. Result: {key, exists}.",
-     run_exists},
+     run_exists, false},
 };
 
 enum { action_count = sizeof actions / sizeof actions[0] };
@@ -258,8 +261,8 @@ static const struct action *find_action(struct slice type)
     return NULL;
 }
 
-static enum fkv_status run_action(struct cache *cache, const struct flight_action *request,
-                                  struct action_call *ret, struct fkv_error *error)
+static enum fkv_status run_action(const struct flight_action *request, struct action_call *call,
+                                  struct fkv_error *error)
 {
     const struct action *action = find_action(request->type);
     if (action == NULL) {
@@ -268,10 +271,12 @@ static enum fkv_status run_action(struct cache *cache, const struct flight_actio
                           "there is no action '%s', ListActions names those there are",
                           key_shown(shown, request->type));
     }
-    ret->cache = cache;
-    ret->body = request->body;
-    ret->has_result = true;
-    enum fkv_status status = action->run(ret, error);
+    enum fkv_status status = action->is_of_session
+                                 ? call_options_refuse(call->call, error)
+                                 : call_options_none(call->cache, call->call, error);
+    if (status != FKV_OK)
+        return status;
+    status = action->run(call, error);
     if (status == FKV_OK || status == FKV_NOT_FOUND) /* that names the key, which is enough */
         return status;
     return status_prefix(error, status, "%s", action->name);
@@ -291,14 +296,13 @@ static const struct host_stream empty_stream = {.next = next_of_none};
 
 void rpc_do_action(void *context, struct host_call *call, const struct flight_action *request)
 {
-    struct action_call action = {.host = host_call_host(call)};
+    struct action_call action = {
+        .cache = context, .call = call, .body = request->body, .has_result = true};
     struct buf reply;
     struct fkv_error error;
     buf_init(&action.result, host_call_alloc(call), result_bytes_max);
     buf_init(&reply, host_call_alloc(call), result_bytes_max + 16);
-    enum fkv_status status = check_call_options(call, NULL, &error);
-    if (status == FKV_OK)
-        status = run_action(context, request, &action, &error);
+    enum fkv_status status = run_action(request, &action, &error);
     if (status == FKV_OK && action.has_result)
         status = flight_bytes_encode(buf_slice(&action.result), &reply, &error);
     if (status != FKV_OK)
@@ -336,9 +340,8 @@ static const struct host_stream action_types_stream = {.next = next_action_type}
 
 void rpc_list_actions(void *context, struct host_call *call)
 {
-    (void)context;
     struct fkv_error error;
-    enum fkv_status status = check_call_options(call, NULL, &error);
+    enum fkv_status status = call_options_none(context, call, &error);
     size_t *next = host_call_memory(call, sizeof *next);
     if (status == FKV_OK && next == NULL)
         status = status_no_memory(&error, sizeof *next);

@@ -8,6 +8,7 @@
  * commit is made, the trailing metadata has the table's etag, whatever comes then. */
 #include "base/status.h"
 #include "ipc/cutter.h"
+#include "server/call_options.h"
 #include "server/replay.h"
 #include "server/upload.h"
 
@@ -131,15 +132,15 @@ void rpc_do_exchange(void *context, struct host_call *call)
 {
     const struct alloc *alloc = host_call_alloc(call);
     struct fkv_error error;
-    struct get_options options;
+    struct call_options options;
     struct exchange *exchange = NULL;
-    enum fkv_status status = get_options_read(call, &options, &error);
+    enum fkv_status status = call_options_read(context, call, OPTIONS_OF_GET, &options, &error);
     if (status == FKV_OK && (exchange = alloc_zero(alloc, sizeof *exchange)) == NULL)
         status = status_no_memory(&error, sizeof *exchange);
     if (exchange != NULL) {
         status = upload_init(&exchange->upload, context, alloc, true, &error);
         exchange->upload.is_exchange = true;
-        exchange->options = options;
+        exchange->options = options.get;
         host_call_stream(call, &exchange_stream, exchange);
     }
     if (status != FKV_OK)

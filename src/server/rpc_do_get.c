@@ -3,6 +3,7 @@
  * GetFlightInfo is for. Bodies are sent from where they are stored, and the table stays alive until
  * the socket has taken the last of them. */
 #include "base/status.h"
+#include "server/call_options.h"
 #include "server/replay.h"
 #include "server/tickets.h"
 
@@ -72,18 +73,18 @@ void rpc_do_get(void *context, struct host_call *call, struct slice ticket)
     struct cache *cache = context;
     struct store_table *table = NULL;
     struct replay_range range;
-    struct get_options options;
+    struct call_options options;
     struct replay *replay = NULL;
     struct fkv_error error;
     char etag[store_etag_size + 1];
-    enum fkv_status status = get_options_read(call, &options, &error);
+    enum fkv_status status = call_options_read(cache, call, OPTIONS_OF_GET, &options, &error);
     if (status == FKV_OK)
-        status = find(cache, ticket, &options, &table, &range, &error);
+        status = find(cache, ticket, &options.get, &table, &range, &error);
     if (status == FKV_OK) {
         memcpy(etag, table->etag, sizeof etag);
         status = replay_new(host_call_alloc(call), store_charging_alloc(cache->store),
-                            &cache->ipc_limits, table, range, &options, client_needs_headers(call),
-                            &replay, &error);
+                            &cache->ipc_limits, table, range, &options.get,
+                            client_needs_headers(call), &replay, &error);
     }
     if (status != FKV_OK) {
         host_call_fail(call, status, &error);

@@ -4,6 +4,7 @@
  * PutResults are a cursor over the batches received, never a queue: a client that doesn't read them
  * costs nothing and is never waited for. */
 #include "base/status.h"
+#include "server/call_options.h"
 #include "server/upload.h"
 
 struct put {
@@ -99,35 +100,17 @@ static const struct host_stream put_stream = {
     .on_closed = put_free,
 };
 
-#define MODE "flightkv-mode"
-
-static const char *const options[] = {MODE, NULL};
-
-static enum fkv_status read_mode(const struct host_call *call, bool *ret_is_append,
-                                 struct fkv_error *error)
-{
-    struct slice mode = host_call_metadata(call, MODE);
-    char shown[key_shown_size];
-    *ret_is_append = slice_is(mode, "append");
-    if (mode.data == NULL || *ret_is_append || slice_is(mode, "replace"))
-        return FKV_OK;
-    return status_set(error, FKV_INVALID_ARGUMENT, "%s is '%s', expected 'replace' or 'append'",
-                      MODE, key_shown(shown, mode));
-}
-
 void rpc_do_put(void *context, struct host_call *call)
 {
     const struct alloc *alloc = host_call_alloc(call);
     struct fkv_error error;
-    bool is_append = false;
-    enum fkv_status status = check_call_options(call, options, &error);
-    if (status == FKV_OK)
-        status = read_mode(call, &is_append, &error);
+    struct call_options options;
+    enum fkv_status status = call_options_read(context, call, OPTIONS_OF_PUT, &options, &error);
     struct put *put = NULL;
     if (status == FKV_OK && (put = alloc_zero(alloc, sizeof *put)) == NULL)
         status = status_no_memory(&error, sizeof *put);
     if (put != NULL) {
-        status = upload_init(&put->upload, context, alloc, is_append, &error);
+        status = upload_init(&put->upload, context, alloc, options.is_append, &error);
         host_call_stream(call, &put_stream, put);
     }
     if (status != FKV_OK)

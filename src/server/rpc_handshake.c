@@ -23,6 +23,7 @@ struct login {
     bool has_begun;
     bool is_checking;
     enum fkv_status status; /* of the check */
+    uint64_t user;
     struct fkv_error error;
     bool has_token;
     bool has_replied;
@@ -79,7 +80,7 @@ static enum wire_pull next_message(void *context, struct host_call *call, struct
 static void check(void *context)
 {
     struct login *login = context;
-    login->status = auth_login_check(login->auth, &login->credentials, &login->error);
+    login->status = auth_login_check(login->auth, &login->credentials, &login->user, &login->error);
 }
 
 static void finish_check(struct login *login)
@@ -88,7 +89,7 @@ static void finish_check(struct login *login)
         auth_log_failure(login->auth, &login->credentials, host_call_peer(login->call),
                          &login->error);
     else
-        login->status = auth_issue(login->auth, login->token, &login->error);
+        login->status = auth_issue(login->auth, login->user, login->token, &login->error);
     if (login->status == FKV_OK)
         answer(login);
     else

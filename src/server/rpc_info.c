@@ -4,7 +4,7 @@
 #include "base/glob.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "server/cache.h"
+#include "server/call_options.h"
 #include "server/tickets.h"
 
 /* Schemas are sent from where they are stored, so that replies which nobody reads cost no memory
@@ -75,28 +75,6 @@ static enum fkv_status encode_parts(const struct cache *cache, const struct stor
 }
 
 /* ---- GetFlightInfo, PollFlightInfo, GetSchema ---- */
-
-#define ENDPOINTS "flightkv-endpoints"
-
-static const char *const info_options[] = {ENDPOINTS, NULL};
-
-/* *ret is 0 where the option isn't given. */
-static enum fkv_status read_endpoints(const struct host_call *call, size_t *ret,
-                                      struct fkv_error *error)
-{
-    struct slice text = host_call_metadata(call, ENDPOINTS);
-    size_t value = 0;
-    for (size_t i = 0; i < text.size && value <= endpoints_max; i++) {
-        bool is_digit = text.data[i] >= '0' && text.data[i] <= '9';
-        value = is_digit ? 10 * value + (size_t)(text.data[i] - '0') : endpoints_max + 1;
-    }
-    *ret = value;
-    char shown[key_shown_size];
-    if (text.data == NULL || (value >= 1 && value <= endpoints_max))
-        return FKV_OK;
-    return status_set(error, FKV_INVALID_ARGUMENT, "%s is '%s', expected a number from 1 to %d",
-                      ENDPOINTS, key_shown(shown, text), endpoints_max);
-}
 
 /* The table that a descriptor names; a peek, since nothing of it is read. */
 static enum fkv_status find_described(struct cache *cache, const struct host_call *call,
@@ -208,13 +186,14 @@ static void answer_info(struct cache *cache, struct host_call *call,
 {
     struct question question = {.cache = cache, .descriptor = descriptor, .reply = reply};
     struct fkv_error error;
-    enum fkv_status status = check_call_options(call, info_options, &error);
-    if (status == FKV_OK)
-        status = read_endpoints(call, &question.endpoints, &error);
-    if (status == FKV_OK)
+    struct call_options options;
+    enum fkv_status status = call_options_read(cache, call, OPTIONS_OF_INFO, &options, &error);
+    if (status == FKV_OK) {
+        question.endpoints = options.endpoints;
         answer_described(call, &question);
-    else
+    } else {
         host_call_fail(call, status, &error);
+    }
 }
 
 void rpc_get_flight_info(void *context, struct host_call *call,
@@ -236,7 +215,7 @@ void rpc_get_schema(void *context, struct host_call *call,
     const struct question question = {
         .cache = context, .descriptor = descriptor, .reply = REPLY_SCHEMA};
     struct fkv_error error;
-    enum fkv_status status = check_call_options(call, NULL, &error);
+    enum fkv_status status = call_options_none(context, call, &error);
     if (status == FKV_OK)
         answer_described(call, &question);
     else
@@ -372,7 +351,7 @@ void rpc_list_flights(void *context, struct host_call *call, struct slice expres
 {
     const struct alloc *alloc = host_call_alloc(call);
     struct fkv_error error;
-    enum fkv_status status = check_call_options(call, NULL, &error);
+    enum fkv_status status = call_options_none(context, call, &error);
     struct listing *listing = NULL;
     if (status == FKV_OK && (listing = alloc_zero(alloc, sizeof *listing)) == NULL)
         status = status_no_memory(&error, sizeof *listing);

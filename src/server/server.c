@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "net/tcp.h"
 #include "server/auth.h"
+#include "server/sessions.h"
 
 enum { workers_default_max = 64 };
 
@@ -115,6 +116,7 @@ static void upkeep(void *context)
 {
     struct cache *cache = context;
     arena_trim(cache->arena, clock_now_ns(cache->clock));
+    sessions_trim(cache->sessions, clock_now_ns(cache->clock));
 }
 
 struct host_options server_config_host(const struct fkv_server_config *config)

@@ -6,23 +6,23 @@
  * does: what its timing tells of a digest says nothing of a text that has it. */
 #include "server/tokens.h"
 
-#include <errno.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdalign.h>
-#include <sys/random.h>
 
 #include "base/list.h"
 #include "base/map.h"
 #include "base/status.h"
+#include "server/secret.h"
 
 enum { shard_count = 16, shard_tokens_max = tokens_max / shard_count };
-enum { digest_size = 32, secret_size = token_size / 2 };
+enum { digest_size = 32 };
 
 struct token {
     struct map_node node;
     struct list link;
     uint64_t expires_ns;
+    uint64_t user;
     uint8_t digest[digest_size];
 };
 
@@ -109,20 +109,6 @@ void tokens_free(struct tokens *tokens)
 
 /* ---- issuing ---- */
 
-static enum fkv_status make_text(char ret[token_size + 1], struct fkv_error *error)
-{
-    uint8_t secret[secret_size];
-    if (getrandom(secret, sizeof secret, 0) != (ssize_t)sizeof secret)
-        return status_set(error, FKV_INTERNAL, "could not get random bytes: %s", strerror(errno));
-    for (size_t i = 0; i < secret_size; i++) {
-        ret[2 * i] = "0123456789abcdef"[secret[i] >> 4];
-        ret[2 * i + 1] = "0123456789abcdef"[secret[i] & 15];
-    }
-    ret[token_size] = '\0';
-    explicit_bzero(secret, sizeof secret);
-    return FKV_OK;
-}
-
 /* Those that hold no more, and one that does where there would be one too many. */
 static void make_room(const struct tokens *tokens, struct shard *shard, uint64_t now_ns)
 {
@@ -145,11 +131,11 @@ static void add(struct tokens *tokens, struct token *token, uint64_t now_ns)
     pthread_mutex_unlock(&shard->lock);
 }
 
-enum fkv_status tokens_issue(struct tokens *tokens, uint64_t now_ns, char ret[token_size + 1],
-                             struct fkv_error *error)
+enum fkv_status tokens_issue(struct tokens *tokens, uint64_t user, uint64_t now_ns,
+                             char ret[token_size + 1], struct fkv_error *error)
 {
     char text[token_size + 1];
-    enum fkv_status status = make_text(text, error);
+    enum fkv_status status = secret_make(text, token_size, error);
     if (status != FKV_OK)
         return status;
     struct token *token = alloc_zero(tokens->alloc, sizeof *token);
@@ -159,6 +145,7 @@ enum fkv_status tokens_issue(struct tokens *tokens, uint64_t now_ns, char ret[to
         alloc_free(tokens->alloc, token);
         return status_set(error, FKV_RESOURCE_EXHAUSTED, "a new token could not be hashed");
     }
+    token->user = user;
     token->expires_ns = now_ns + tokens->lifetime_ns;
     add(tokens, token, now_ns);
     memcpy(ret, text, sizeof text);
@@ -167,25 +154,28 @@ enum fkv_status tokens_issue(struct tokens *tokens, uint64_t now_ns, char ret[to
 
 /* ---- asking ---- */
 
-static bool holds(const struct shard *shard, const uint8_t digest[digest_size], uint64_t now_ns)
+static bool holds(const struct shard *shard, const uint8_t digest[digest_size], uint64_t now_ns,
+                  uint64_t *ret_user)
 {
     struct map_node *node = map_first(&shard->map, load_le64(digest));
     for (; node != NULL; node = map_next(node)) {
         const struct token *token = map_entry(node, struct token, node);
-        if (memcmp(token->digest, digest, digest_size) == 0)
-            return token->expires_ns > now_ns;
+        if (memcmp(token->digest, digest, digest_size) != 0)
+            continue;
+        *ret_user = token->user;
+        return token->expires_ns > now_ns;
     }
     return false;
 }
 
-bool tokens_hold(struct tokens *tokens, struct slice text, uint64_t now_ns)
+bool tokens_hold(struct tokens *tokens, struct slice text, uint64_t now_ns, uint64_t *ret_user)
 {
     uint8_t digest[digest_size];
     if (text.size != token_size || !make_digest(tokens, text, digest))
         return false;
     struct shard *shard = shard_of(tokens, digest);
     pthread_mutex_lock(&shard->lock);
-    bool is_held = holds(shard, digest, now_ns);
+    bool is_held = holds(shard, digest, now_ns, ret_user);
     pthread_mutex_unlock(&shard->lock);
     return is_held;
 }

@@ -23,12 +23,12 @@ enum fkv_status tokens_new(const struct alloc *alloc, uint64_t lifetime_ns, stru
                            struct fkv_error *error);
 void tokens_free(struct tokens *tokens); /* NULL is allowed */
 
-/* A new token, with a NUL behind it. */
-enum fkv_status tokens_issue(struct tokens *tokens, uint64_t now_ns, char ret[token_size + 1],
-                             struct fkv_error *error);
+/* A new token, with a NUL behind it; `user` says whose it is. */
+enum fkv_status tokens_issue(struct tokens *tokens, uint64_t user, uint64_t now_ns,
+                             char ret[token_size + 1], struct fkv_error *error);
 
-/* Whether it was issued, and still holds. */
-bool tokens_hold(struct tokens *tokens, struct slice text, uint64_t now_ns);
+/* Whether it was issued, and still holds; then *ret_user is whose it is. */
+bool tokens_hold(struct tokens *tokens, struct slice text, uint64_t now_ns, uint64_t *ret_user);
 
 size_t tokens_count(struct tokens *tokens);
 

@@ -15,6 +15,7 @@
 struct user {
     const char *name;
     const char *hash;
+    uint64_t id;
 };
 
 struct users {
@@ -75,7 +76,7 @@ static enum fkv_status parse_line(struct users *users, char *line, size_t number
     if (find_user(users, line) != NULL)
         return status_set(error, FKV_INVALID_ARGUMENT, "line %zu names a user for the second time",
                           number);
-    users->items[users->count++] = (struct user){line, colon + 1};
+    users->items[users->count++] = (struct user){.name = line, .hash = colon + 1};
     return FKV_OK;
 }
 
@@ -194,8 +195,26 @@ size_t users_count(const struct users *users)
     return users->count;
 }
 
+void users_number(struct users *users, const struct users *before, uint64_t *next)
+{
+    for (size_t i = 0; i < users->count; i++) {
+        struct user *user = &users->items[i];
+        const struct user *old = before != NULL ? find_user(before, user->name) : NULL;
+        bool is_same = old != NULL && strcmp(old->hash, user->hash) == 0;
+        user->id = is_same ? old->id : (*next)++;
+    }
+}
+
+bool users_have(const struct users *users, uint64_t id)
+{
+    for (size_t i = 0; i < users->count; i++)
+        if (users->items[i].id == id)
+            return true;
+    return false;
+}
+
 enum fkv_status users_check(const struct users *users, const char *name, const char *password,
-                            struct fkv_error *error)
+                            uint64_t *ret_id, struct fkv_error *error)
 {
     const struct user *user = find_user(users, name);
     const char *hash = user != NULL ? user->hash : users->items[0].hash;
@@ -203,5 +222,7 @@ enum fkv_status users_check(const struct users *users, const char *name, const c
     bool is_wrong = status == FKV_UNAUTHENTICATED || (status == FKV_OK && user == NULL);
     if (is_wrong)
         status = status_set(error, FKV_UNAUTHENTICATED, "the user's name or the password is wrong");
+    if (status == FKV_OK)
+        *ret_id = user->id;
     return status;
 }

@@ -8,7 +8,9 @@
 #ifndef SERVER_USERS_H
 #define SERVER_USERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/alloc.h"
 #include "base/slice.h"
@@ -32,10 +34,15 @@ void users_free(struct users *users); /* NULL is allowed */
 
 size_t users_count(const struct users *users);
 
-/* OK or UNAUTHENTICATED, with one message whether the name or the password was wrong, and at one
- * cost: an unknown user's password is compared with the first user's hash. Takes its time:
- * password.h. */
+/* Gives each user a number of its own: that of `before` (may be NULL) where it is in there with the
+ * same hash, else *next, which is counted up. So a number stands for one password of one user. */
+void users_number(struct users *users, const struct users *before, uint64_t *next);
+bool users_have(const struct users *users, uint64_t id);
+
+/* OK, and the user's number, or UNAUTHENTICATED, with one message whether the name or the password
+ * was wrong, and at one cost: an unknown user's password is compared with the first user's hash.
+ * Takes its time: password.h. */
 enum fkv_status users_check(const struct users *users, const char *name, const char *password,
-                            struct fkv_error *error);
+                            uint64_t *ret_id, struct fkv_error *error);
 
 #endif

@@ -217,6 +217,45 @@ void Cache(fl::FlightClient &client)
     DONE(exchange.writer->Close());
 }
 
+// The cache's session: defaults for its calls.
+void CacheSession(fl::FlightClient &client)
+{
+    arrow::Int32Builder builder;
+    DONE(builder.AppendValues({1, 2, 3}));
+    auto column = OK(builder.Finish());
+    auto schema =
+        arrow::schema({arrow::field("x", arrow::int32()), arrow::field("y", arrow::int32())});
+    auto table = arrow::Table::Make(schema, {column, column});
+    Put(client, fl::FlightDescriptor::Command("session"), *table);
+
+    MUST(Options(client).empty());
+    auto result = OK(client.SetSessionOptions(
+        {}, fl::SetSessionOptionsRequest{{{"flightkv-columns", "y"},
+                                          {"flightkv-rows", "1:"},
+                                          {"flightkv-max-message-bytes", std::int64_t{1 << 20}},
+                                          {"flightkv-endpoints", std::int64_t{-1}},
+                                          {"columns", "y"}}}));
+    MUST(result.errors.size() == 2);
+    MUST(result.errors.at("columns").value == fl::SetSessionOptionErrorValue::kInvalidName);
+    MUST(result.errors.at("flightkv-endpoints").value ==
+         fl::SetSessionOptionErrorValue::kInvalidValue);
+    auto options = Options(client);
+    MUST(options.size() == 3);
+    MUST(std::get<std::int64_t>(options.at("flightkv-max-message-bytes")) == 1 << 20);
+    auto part = OK(Get(client, fl::Ticket{"session"}));
+    MUST(part->num_columns() == 1 && part->num_rows() == 2);
+
+    DONE(client
+             .SetSessionOptions({},
+                                fl::SetSessionOptionsRequest{{{"flightkv-rows", std::monostate{}}}})
+             .status());
+    MUST(OK(Get(client, fl::Ticket{"session"}))->num_rows() == 3);
+    MUST(OK(client.CloseSession({}, fl::CloseSessionRequest{})).status ==
+         fl::CloseSessionStatus::kClosed);
+    MUST(OK(Get(client, fl::Ticket{"session"}))->Equals(*table));
+    MUST(!client.CloseSession({}, fl::CloseSessionRequest{}).ok());
+}
+
 const std::map<std::string, std::function<void(fl::FlightClient &)>> scenarios = {
     {"poll_flight_info", PollFlightInfo},
     {"expiration_time:do_get", ExpirationDoGet},
@@ -226,6 +265,7 @@ const std::map<std::string, std::function<void(fl::FlightClient &)>> scenarios =
     {"session expiry", SessionExpiry},
     {"do_exchange:echo", Echo},
     {"cache", Cache},
+    {"cache session", CacheSession},
 };
 
 }  // namespace

@@ -191,8 +191,9 @@ def test_our_server_with_arrow_cpp(ours, arrow_cpp, scenario, conformance):
     conformance(scenario, "server", "Arrow C++")
 
 
-def test_the_cache_with_arrow_cpp(arrow_cpp, server):
-    run(arrow_cpp, server.uri, "cache")
+@pytest.mark.parametrize("scenario", ["cache", "cache session"])
+def test_the_cache_with_arrow_cpp(arrow_cpp, server, scenario):
+    run(arrow_cpp, server.uri, scenario)
 
 
 # ---- sessions that are over, with pyarrow ----

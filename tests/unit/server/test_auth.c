@@ -8,6 +8,7 @@
 #include "server/auth.h"
 
 static struct fkv_error error;
+static uint64_t user;
 static uint64_t now_ns;
 
 static uint64_t now(void *context)
@@ -58,7 +59,7 @@ static void a_refusal_says_what_is_missing(void **state)
     (void)state;
     struct auth *auth = make(NULL);
     char token[token_size + 1], value[token_size + 16];
-    assert_ok(auth_issue(auth, token, &error));
+    assert_ok(auth_issue(auth, 7, token, &error));
     snprintf(value, sizeof value, "bearer %s", token);
     assert_ok(admit(auth, "authorization", value));
     assert_ok(admit(auth, "auth-token-bin", token));
@@ -91,7 +92,7 @@ static void failures_are_logged(void **state)
     const struct log log = {ends[1], LOG_WARN};
     struct auth *auth = make(&log);
     const struct credentials credentials = {"ann\n", "hunter2"};
-    assert_int_equal(auth_login_check(auth, &credentials, &error), FKV_UNAUTHENTICATED);
+    assert_int_equal(auth_login_check(auth, &credentials, &user, &error), FKV_UNAUTHENTICATED);
     for (int i = 0; i < 4; i++)
         auth_log_failure(auth, &credentials, "10.0.0.1:1234", &error);
     now_ns += NS_PER_S;

@@ -7,6 +7,7 @@
 #include "server/tokens.h"
 
 static struct fkv_error error;
+static uint64_t user;
 
 static struct tokens *make(uint64_t lifetime_ns)
 {
@@ -17,7 +18,7 @@ static struct tokens *make(uint64_t lifetime_ns)
 
 static struct slice issue(struct tokens *tokens, uint64_t now, char ret[token_size + 1])
 {
-    assert_ok(tokens_issue(tokens, now, ret, &error));
+    assert_ok(tokens_issue(tokens, 7, now, ret, &error));
     assert_int_equal(strlen(ret), token_size);
     assert_int_equal(strspn(ret, "0123456789abcdef"), token_size);
     return slice_of(ret, token_size);
@@ -30,11 +31,12 @@ static void a_token_holds_for_its_time(void **state)
     char a[token_size + 1], b[token_size + 1];
     struct slice first = issue(tokens, 1000, a), second = issue(tokens, 1050, b);
     assert_false(slice_equal(first, second));
-    assert_true(tokens_hold(tokens, first, 1000));
-    assert_true(tokens_hold(tokens, first, 1099));
-    assert_false(tokens_hold(tokens, first, 1100));
-    assert_true(tokens_hold(tokens, second, 1149));
-    assert_false(tokens_hold(tokens, second, 1150));
+    assert_true(tokens_hold(tokens, first, 1000, &user));
+    assert_int_equal(user, 7);
+    assert_true(tokens_hold(tokens, first, 1099, &user));
+    assert_false(tokens_hold(tokens, first, 1100, &user));
+    assert_true(tokens_hold(tokens, second, 1149, &user));
+    assert_false(tokens_hold(tokens, second, 1150, &user));
     tokens_free(tokens);
 }
 
@@ -44,16 +46,16 @@ static void what_was_not_issued_does_not_hold(void **state)
     struct tokens *tokens = make(100), *others = make(100);
     char text[token_size + 1], foreign[token_size + 1];
     issue(tokens, 0, text);
-    assert_false(tokens_hold(tokens, issue(others, 0, foreign), 0));
-    assert_false(tokens_hold(tokens, slice_of(NULL, 0), 0));
-    assert_false(tokens_hold(tokens, slice_of(text, token_size - 1), 0));
-    assert_false(tokens_hold(tokens, slice_of(text, token_size + 1), 0));
+    assert_false(tokens_hold(tokens, issue(others, 0, foreign), 0, &user));
+    assert_false(tokens_hold(tokens, slice_of(NULL, 0), 0, &user));
+    assert_false(tokens_hold(tokens, slice_of(text, token_size - 1), 0, &user));
+    assert_false(tokens_hold(tokens, slice_of(text, token_size + 1), 0, &user));
     for (size_t i = 0; i < token_size; i++) {
         text[i] ^= 1;
-        assert_false(tokens_hold(tokens, slice_of(text, token_size), 0));
+        assert_false(tokens_hold(tokens, slice_of(text, token_size), 0, &user));
         text[i] ^= 1;
     }
-    assert_true(tokens_hold(tokens, slice_of(text, token_size), 0));
+    assert_true(tokens_hold(tokens, slice_of(text, token_size), 0, &user));
     tokens_free(others);
     tokens_free(tokens);
 }
@@ -78,11 +80,11 @@ static void the_oldest_go_first(void **state)
     issue(tokens, 0, oldest);
     for (size_t i = 0; i < (size_t)tokens_max * 5 / 4; i++) {
         issue(tokens, 1, newest);
-        assert_true(i > 0 || tokens_hold(tokens, slice_of(oldest, token_size), 1));
+        assert_true(i > 0 || tokens_hold(tokens, slice_of(oldest, token_size), 1, &user));
     }
     assert_int_equal(tokens_count(tokens), tokens_max);
-    assert_false(tokens_hold(tokens, slice_of(oldest, token_size), 1));
-    assert_true(tokens_hold(tokens, slice_of(newest, token_size), 1));
+    assert_false(tokens_hold(tokens, slice_of(oldest, token_size), 1, &user));
+    assert_true(tokens_hold(tokens, slice_of(newest, token_size), 1, &user));
     tokens_free(tokens);
 }
 
@@ -96,8 +98,9 @@ static void memory_that_runs_out_is_told(void **state)
         char text[token_size + 1] = "untouched";
         enum fkv_status status = tokens_new(&t.alloc, 100, &tokens, &error);
         if (status == FKV_OK) {
-            status = tokens_issue(tokens, 0, text, &error);
-            assert_int_equal(tokens_hold(tokens, slice_of(text, token_size), 0), status == FKV_OK);
+            status = tokens_issue(tokens, 7, 0, text, &error);
+            assert_int_equal(tokens_hold(tokens, slice_of(text, token_size), 0, &user),
+                             status == FKV_OK);
         }
         assert_true(status == FKV_OK || status == FKV_RESOURCE_EXHAUSTED);
         assert_true(status == FKV_OK || strcmp(text, "untouched") == 0);
@@ -115,8 +118,9 @@ static void *issue_and_ask(void *context)
     char text[token_size + 1];
     size_t failures = 0;
     for (unsigned i = 0; i < 300; i++) {
-        failures += tokens_issue(tokens, i, text, &of_thread) != FKV_OK;
-        failures += !tokens_hold(tokens, slice_of(text, token_size), i);
+        failures += tokens_issue(tokens, 7, i, text, &of_thread) != FKV_OK;
+        uint64_t whose = 0;
+        failures += !tokens_hold(tokens, slice_of(text, token_size), i, &whose) || whose != 7;
     }
     return (void *)failures;
 }

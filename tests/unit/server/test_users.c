@@ -10,6 +10,7 @@
 #include "server/users.h"
 
 static struct fkv_error error;
+static uint64_t id;
 
 static struct users *parse(const char *text)
 {
@@ -44,7 +45,7 @@ static void users_are_known_by_their_password(void **state)
     assert_int_equal(users_count(users), 3);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         error.message[0] = '\0';
-        assert_int_equal(users_check(users, rows[i].name, rows[i].password, &error),
+        assert_int_equal(users_check(users, rows[i].name, rows[i].password, &id, &error),
                          rows[i].status);
         if (rows[i].status != FKV_OK)
             assert_string_equal(error.message, "the user's name or the password is wrong");
@@ -153,7 +154,7 @@ static void files_are_read(void **state)
         write_file(path, text, sizeof text - 1, (mode_t)(0640 | others));
         assert_ok(users_read(alloc_system(), path, &users, &is_exposed, &error));
         assert_int_equal(is_exposed, others != 0);
-        assert_ok(users_check(users, "ann", "secret", &error));
+        assert_ok(users_check(users, "ann", "secret", &id, &error));
         users_free(users);
     }
 
@@ -175,6 +176,36 @@ static void files_are_read(void **state)
     rmdir(folder);
 }
 
+/* A number stands for a user with one password, through files that are read anew. */
+static void a_user_keeps_the_number_while_the_hash_stays(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "ann:" HASH_OF_SECRET "\nbob:" HASH_OF_OTHER,
+        "eve:" HASH_OF_SECRET "\nbob:" HASH_OF_OTHER "\nann:" HASH_OF_SECRET,
+        "ann:" HASH_OF_OTHER "\nbob:" HASH_OF_OTHER,
+    };
+    struct users *users[3];
+    uint64_t next = 1, ann[3], bob[3];
+    for (size_t i = 0; i < 3; i++) {
+        assert_ok(users_parse(alloc_system(), slice_text(texts[i]), &users[i], &error));
+        users_number(users[i], i > 0 ? users[i - 1] : NULL, &next);
+        assert_ok(users_check(users[i], "bob", "other", &bob[i], &error));
+        assert_ok(users_check(users[i], "ann", i < 2 ? "secret" : "other", &ann[i], &error));
+        assert_true(users_have(users[i], ann[i]));
+    }
+    assert_int_equal(ann[1], ann[0]);
+    assert_int_not_equal(ann[2], ann[0]);
+    assert_false(users_have(users[2], ann[0]));
+    assert_int_equal(bob[1], bob[0]);
+    assert_int_equal(bob[2], bob[0]);
+    assert_int_not_equal(ann[0], bob[0]);
+    assert_int_equal(next, 5);
+    assert_false(users_have(users[2], 0));
+    for (size_t i = 0; i < 3; i++)
+        users_free(users[i]);
+}
+
 static void memory_that_runs_out_is_told(void **state)
 {
     (void)state;
@@ -185,7 +216,7 @@ static void memory_that_runs_out_is_told(void **state)
         enum fkv_status status =
             users_parse(&t.alloc, slice_text("ann:" HASH_OF_SECRET), &users, &error);
         if (status == FKV_OK)
-            status = users_check(users, "ann", "secret", &error);
+            status = users_check(users, "ann", "secret", &id, &error);
         assert_int_equal(status, t.requests < n ? FKV_OK : FKV_RESOURCE_EXHAUSTED);
         users_free(users);
         assert_int_equal(t.live, 0);
@@ -199,5 +230,7 @@ int main(void)
     RUN_TESTS(cmocka_unit_test(users_are_known_by_their_password),
               cmocka_unit_test(bad_lines_are_named), cmocka_unit_test(a_zero_byte_is_named),
               cmocka_unit_test(a_long_name_is_refused), cmocka_unit_test(cut_files_are_survived),
-              cmocka_unit_test(files_are_read), cmocka_unit_test(memory_that_runs_out_is_told));
+              cmocka_unit_test(files_are_read),
+              cmocka_unit_test(a_user_keeps_the_number_while_the_hash_stays),
+              cmocka_unit_test(memory_that_runs_out_is_told));
 }
