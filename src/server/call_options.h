@@ -21,7 +21,7 @@ enum call_option {
 enum {
     OPTIONS_OF_GET = 1 << OPTION_COLUMNS | 1 << OPTION_ROWS | 1 << OPTION_MESSAGE_BYTES,
     OPTIONS_OF_PUT = 1 << OPTION_MODE,
-    OPTIONS_OF_INFO = 1 << OPTION_ENDPOINTS,
+    OPTIONS_OF_INFO = 1 << OPTION_ENDPOINTS | 1 << OPTION_ROWS,
 };
 
 struct call_options {

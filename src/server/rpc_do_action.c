@@ -9,6 +9,8 @@
 #include "server/actions.h"
 #include "server/call_options.h"
 #include "server/json.h"
+#include "server/sessions.h"
+#include "server/tickets.h"
 
 enum { result_bytes_max = 1 << 20 };
 
@@ -196,10 +198,15 @@ static enum fkv_status run_renew(struct action_call *action, struct fkv_error *e
     struct store_table *table = NULL;
     flight_memory_init(&memory, action->cache->alloc, action_memory_max);
     enum fkv_status status = flight_renew_request_decode(&memory, action->body, &endpoint, error);
+    struct ticket_part part = {.key = endpoint.ticket};
+    bool is_part = status == FKV_OK && ticket_is_part(endpoint.ticket);
     if (status == FKV_OK)
-        status = store_key_check(endpoint.ticket, error);
-    if (status == FKV_OK && (table = store_peek(action->cache->store, endpoint.ticket)) == NULL)
-        status = key_not_found(endpoint.ticket, error);
+        status = is_part ? ticket_decode(endpoint.ticket, &part, error)
+                         : store_key_check(part.key, error);
+    if (status == FKV_OK && (table = store_peek(action->cache->store, part.key)) == NULL)
+        status = key_not_found(part.key, error);
+    if (status == FKV_OK && is_part)
+        status = ticket_check(&part, table, error);
     endpoint.has_expiration = false;
     if (status == FKV_OK)
         status = flight_endpoint_encode(&endpoint, &action->result, error);

@@ -31,16 +31,17 @@ static enum fkv_status find_table(struct cache *cache, struct slice key, struct 
     return *ret != NULL ? FKV_OK : key_not_found(key, error);
 }
 
+/* Its rows are those that the ticket was made for: a session's aren't asked for again. */
 static enum fkv_status find_part(struct cache *cache, struct slice ticket,
-                                 const struct get_options *options, struct store_table **ret,
+                                 struct call_options *options, struct store_table **ret,
                                  struct replay_range *ret_range, struct fkv_error *error)
 {
     struct ticket_part part;
     struct store_table *table = NULL;
-    if (options->has_rows)
+    if ((options->own >> OPTION_ROWS & 1) != 0)
         return status_set(error, FKV_INVALID_ARGUMENT,
                           "flightkv-rows goes together with a ticket that is a key, not with one "
-                          "for a part of a table");
+                          "for a part of a table; say it to GetFlightInfo instead");
     enum fkv_status status = ticket_decode(ticket, &part, error);
     if (status == FKV_OK)
         status = find_table(cache, part.key, &table, error);
@@ -52,13 +53,16 @@ static enum fkv_status find_part(struct cache *cache, struct slice ticket,
     }
     *ret = table;
     *ret_range = (struct replay_range){part.first, part.end};
+    options->get.rows_start = part.rows_start;
+    options->get.rows_stop = part.rows_stop;
+    options->get.has_rows = part.rows_start > 0 || part.rows_stop < UINT64_MAX;
     return FKV_OK;
 }
 
 /* What a ticket is for, with a reference on the table. */
-static enum fkv_status find(struct cache *cache, struct slice ticket,
-                            const struct get_options *options, struct store_table **ret,
-                            struct replay_range *ret_range, struct fkv_error *error)
+static enum fkv_status find(struct cache *cache, struct slice ticket, struct call_options *options,
+                            struct store_table **ret, struct replay_range *ret_range,
+                            struct fkv_error *error)
 {
     if (ticket_is_part(ticket))
         return find_part(cache, ticket, options, ret, ret_range, error);
@@ -79,7 +83,7 @@ void rpc_do_get(void *context, struct host_call *call, struct slice ticket)
     char etag[store_etag_size + 1];
     enum fkv_status status = call_options_read(cache, call, OPTIONS_OF_GET, &options, &error);
     if (status == FKV_OK)
-        status = find(cache, ticket, &options.get, &table, &range, &error);
+        status = find(cache, ticket, &options, &table, &range, &error);
     if (status == FKV_OK) {
         memcpy(etag, table->etag, sizeof etag);
         status = replay_new(host_call_alloc(call), store_charging_alloc(cache->store),

@@ -17,59 +17,58 @@ static void write_with_schema(struct store_table *table, struct slice rest, stru
     wire_out_end(out);
 }
 
-/* A FlightInfo without its schema. */
-static enum fkv_status encode_info(const struct store_table *table,
-                                   const struct flight_descriptor *descriptor,
-                                   const struct flight_endpoint *endpoints, size_t count,
-                                   bool is_ordered, struct buf *ret, struct fkv_error *error)
+/* A FlightInfo without its schema, and without locations for its endpoints. */
+static enum fkv_status encode_info(const struct cache *cache, const struct flight_info *info,
+                                   struct flight_endpoint *endpoints, struct buf *ret,
+                                   struct fkv_error *error)
 {
-    const struct flight_info info = {.descriptor = *descriptor,
-                                     .endpoints = endpoints,
-                                     .endpoint_count = count,
-                                     .total_records = (int64_t)table->rows,
-                                     .total_bytes = (int64_t)table->body_bytes,
-                                     .ordered = is_ordered};
-    return flight_info_encode(&info, ret, error);
+    const struct slice location = slice_text(cache->config->advertise);
+    for (size_t i = 0; i < info->endpoint_count; i++) {
+        endpoints[i].locations = &location;
+        endpoints[i].location_count = location.size > 0;
+    }
+    struct flight_info with_endpoints = *info;
+    with_endpoints.endpoints = endpoints;
+    return flight_info_encode(&with_endpoints, ret, error);
 }
 
 static enum fkv_status encode_rest(const struct cache *cache, const struct store_table *table,
                                    const struct flight_descriptor *descriptor, struct buf *ret,
                                    struct fkv_error *error)
 {
-    const struct slice location = slice_text(cache->config->advertise);
-    const struct flight_endpoint endpoint = {
-        .ticket = table->key, .locations = &location, .location_count = location.size > 0};
-    return encode_info(table, descriptor, &endpoint, 1, false, ret, error);
+    struct flight_endpoint endpoint = {.ticket = table->key};
+    const struct flight_info info = {.descriptor = *descriptor,
+                                     .endpoint_count = 1,
+                                     .total_records = (int64_t)table->rows,
+                                     .total_bytes = (int64_t)table->body_bytes};
+    return encode_info(cache, &info, &endpoint, ret, error);
 }
 
-/* The same with endpoints for parts of the table. */
+/* The same with endpoints for parts of the table, or of some of its rows. */
 static enum fkv_status encode_parts(const struct cache *cache, const struct store_table *table,
-                                    const struct flight_descriptor *descriptor, size_t wanted,
-                                    const struct alloc *alloc, struct buf *ret,
-                                    struct fkv_error *error)
+                                    const struct flight_descriptor *descriptor,
+                                    const struct call_options *options, const struct alloc *alloc,
+                                    struct buf *ret, struct fkv_error *error)
 {
-    const struct slice location = slice_text(cache->config->advertise);
+    const struct ticket_rows rows = {options->get.rows_start, options->get.rows_stop};
     struct flight_endpoint endpoints[endpoints_max];
-    uint64_t ends[endpoints_max];
+    struct ticket_cut cut;
     struct buf tickets;
+    ticket_cut(table, options->endpoints > 0 ? options->endpoints : 1, rows, &cut);
+    const struct flight_info info = {.descriptor = *descriptor,
+                                     .endpoint_count = cut.count,
+                                     .total_records = (int64_t)cut.rows,
+                                     .total_bytes = (int64_t)cut.bytes,
+                                     .ordered = true};
     buf_init(&tickets, alloc, SIZE_MAX);
-    size_t count = ticket_cut(table, wanted, ends), ticket_bytes = 0;
-    struct ticket_part part = {table->key, slice_text(table->etag), 1, 1};
-    for (size_t i = 0; i < count; i++) {
-        part.end = ends[i];
-        ticket_encode(&part, &tickets);
-        part.first = part.end;
-        ticket_bytes = i == 0 ? tickets.size : ticket_bytes; /* all are as long */
-    }
-    enum fkv_status status =
-        tickets.failed ? status_no_memory(error, count * ticket_bytes) : FKV_OK;
-    for (size_t i = 0; i < count && status == FKV_OK; i++)
+    for (size_t i = 0; i < cut.count; i++)
+        ticket_encode(&cut.parts[i], &tickets);
+    size_t ticket_bytes = tickets.size / cut.count; /* all are as long */
+    for (size_t i = 0; i < cut.count; i++)
         endpoints[i] = (struct flight_endpoint){
-            .ticket = slice_part(buf_slice(&tickets), i * ticket_bytes, ticket_bytes),
-            .locations = &location,
-            .location_count = location.size > 0};
-    if (status == FKV_OK)
-        status = encode_info(table, descriptor, endpoints, count, true, ret, error);
+            .ticket = slice_part(buf_slice(&tickets), i * ticket_bytes, ticket_bytes)};
+    enum fkv_status status = tickets.failed ? status_no_memory(error, tickets.size)
+                                            : encode_info(cache, &info, endpoints, ret, error);
     buf_done(&tickets);
     return status;
 }
@@ -137,7 +136,7 @@ struct question {
     struct cache *cache;
     const struct flight_descriptor *descriptor;
     enum reply reply;
-    size_t endpoints; /* 0: one, for the key */
+    struct call_options options;
 };
 
 static enum fkv_status answer(const struct question *question, const struct store_table *table,
@@ -145,9 +144,9 @@ static enum fkv_status answer(const struct question *question, const struct stor
 {
     if (question->reply == REPLY_SCHEMA)
         return FKV_OK;
-    if (question->endpoints == 0)
+    if (question->options.endpoints == 0 && !question->options.get.has_rows)
         return encode_rest(question->cache, table, question->descriptor, ret, error);
-    return encode_parts(question->cache, table, question->descriptor, question->endpoints, alloc,
+    return encode_parts(question->cache, table, question->descriptor, &question->options, alloc,
                         ret, error);
 }
 
@@ -186,14 +185,12 @@ static void answer_info(struct cache *cache, struct host_call *call,
 {
     struct question question = {.cache = cache, .descriptor = descriptor, .reply = reply};
     struct fkv_error error;
-    struct call_options options;
-    enum fkv_status status = call_options_read(cache, call, OPTIONS_OF_INFO, &options, &error);
-    if (status == FKV_OK) {
-        question.endpoints = options.endpoints;
+    enum fkv_status status =
+        call_options_read(cache, call, OPTIONS_OF_INFO, &question.options, &error);
+    if (status == FKV_OK)
         answer_described(call, &question);
-    } else {
+    else
         host_call_fail(call, status, &error);
-    }
 }
 
 void rpc_get_flight_info(void *context, struct host_call *call,

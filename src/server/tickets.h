@@ -3,8 +3,10 @@
  *
  *     1  NUL, which no key begins with
  *     1  'p', the form of what follows
- *     8  index of the part's first message  (little-endian, as the next one)
+ *     8  index of the part's first message  (little-endian, as the next ones)
  *     8  index behind its last message
+ *     8  the first row asked for, counted from the part's first one
+ *     8  the row behind the last one; all bits set: all rows
  *    32  the table's etag, which says the version
  *        the key
  *
@@ -23,6 +25,7 @@ struct ticket_part {
     struct slice etag;
     uint64_t first; /* at least 1: the schema goes with every part */
     uint64_t end;
+    uint64_t rows_start, rows_stop; /* half-open; UINT64_MAX: to the end */
 };
 
 /* Appends; failure is the buf's. */
@@ -40,10 +43,23 @@ enum fkv_status ticket_decode(struct slice ticket, struct ticket_part *ret,
 enum fkv_status ticket_check(const struct ticket_part *part, const struct store_table *table,
                              struct fkv_error *error);
 
-/* Cuts a table into at most `wanted` (1 to endpoints_max) parts of about as many bytes, each a
- * range of whole batches with the dictionaries before them; ret[i] is the end of part i, which
- * begins where the one before ended, the first at 1. Gives their number, 1 at least. Looks at every
- * message once. */
-size_t ticket_cut(const struct store_table *table, size_t wanted, uint64_t ret[endpoints_max]);
+/* What is to be cut: the rows [start, stop) of a table, as far as it has them; 0 and UINT64_MAX are
+ * all of it, whatever it has beside batches. */
+struct ticket_rows {
+    uint64_t start, stop;
+};
+
+struct ticket_cut {
+    struct ticket_part parts[endpoints_max];
+    size_t count;   /* 1 at least */
+    uint64_t rows;  /* of all parts */
+    uint64_t bytes; /* of their bodies; a batch that is cut counts in proportion to its rows */
+};
+
+/* Cuts them into at most `wanted` (1 to endpoints_max) parts of about as many bytes, each a range
+ * of batches with the dictionaries before them. The parts point into the table. Looks at every
+ * message twice. */
+void ticket_cut(const struct store_table *table, size_t wanted, struct ticket_rows rows,
+                struct ticket_cut *ret);
 
 #endif
