@@ -197,8 +197,8 @@ enum fkv_status client_open(const struct alloc *alloc, const struct clock *clock
     return FKV_OK;
 }
 
-enum fkv_status client_open_like(const struct fkv_client *other, struct fkv_client **ret,
-                                 struct fkv_error *error)
+enum fkv_status client_open_like(const struct fkv_client *other, const struct client_fields *fields,
+                                 struct fkv_client **ret, struct fkv_error *error)
 {
     struct fkv_client *client = new_client(other->alloc, other->clock, &other->connector);
     if (client == NULL)
@@ -208,10 +208,11 @@ enum fkv_status client_open_like(const struct fkv_client *other, struct fkv_clie
     client->has_others_tls = true;
     client->call_timeout_ns = other->call_timeout_ns;
     set_names(client);
-    client_fields_init(&client->fields, client->alloc);
     const struct fkv_client_options login = {.user = other->login.user,
                                              .password = other->login.password};
-    enum fkv_status status = client_login_init(&client->login, client->alloc, &login, error);
+    enum fkv_status status = client_fields_copy(&client->fields, fields, error);
+    if (status == FKV_OK)
+        status = client_login_init(&client->login, client->alloc, &login, error);
     if (status == FKV_OK)
         status = start_client(client, error);
     if (status != FKV_OK) {

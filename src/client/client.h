@@ -55,10 +55,10 @@ enum fkv_status client_open(const struct alloc *alloc, const struct clock *clock
                             const struct fkv_client_options *options, struct fkv_client **ret,
                             struct fkv_error *error);
 
-/* Another client of the same server and user, for another thread; `other` must outlive it. It logs
- * in by itself. */
-enum fkv_status client_open_like(const struct fkv_client *other, struct fkv_client **ret,
-                                 struct fkv_error *error);
+/* Another client of the same server and user, for another thread; `other` must outlive it. It sends
+ * a copy of `fields` with its calls, and logs in by itself. */
+enum fkv_status client_open_like(const struct fkv_client *other, const struct client_fields *fields,
+                                 struct fkv_client **ret, struct fkv_error *error);
 
 /* ---- one call ---- */
 

@@ -76,6 +76,35 @@ void client_fields_done(struct client_fields *fields)
     free_all(fields->alloc, &fields->cookies);
 }
 
+static bool copy_all(const struct alloc *alloc, struct list *to, const struct list *from)
+{
+    list_each(node, from)
+    {
+        const struct field *field = list_entry(node, struct field, link);
+        struct field *copy = add(alloc, to, buf_slice(&field->name), buf_slice(&field->value));
+        if (copy == NULL)
+            return false;
+        copy->expires = field->expires;
+    }
+    return true;
+}
+
+enum fkv_status client_fields_copy(struct client_fields *ret, const struct client_fields *from,
+                                   struct fkv_error *error)
+{
+    client_fields_init(ret, from->alloc);
+    ret->cookie_count = from->cookie_count;
+    if (copy_all(from->alloc, &ret->fields, &from->fields) &&
+        copy_all(from->alloc, &ret->cookies, &from->cookies))
+        return FKV_OK;
+    return status_no_memory(error, sizeof(struct field));
+}
+
+bool client_fields_are_empty(const struct client_fields *fields)
+{
+    return list_empty(&fields->fields) && list_empty(&fields->cookies);
+}
+
 /* ---- set by the user ---- */
 
 static enum fkv_status check_field(const char *name, struct slice value, struct fkv_error *error)

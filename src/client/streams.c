@@ -25,6 +25,8 @@
 enum { streams_max = 64, parts_max = 256 };
 #define AHEAD_BYTES ((uint64_t)64 << 20)
 
+enum { info_memory_max = 256 << 20 };
+
 /* How long a wait lasts before fkv_client_cancel is looked at again. */
 enum { wait_ns = 50 * 1000000 };
 
@@ -50,7 +52,8 @@ struct streams {
     struct fkv_client *client;      /* whose get it is; NULL once that is closed */
     struct fkv_get_options options; /* of one part's get */
     struct buf columns;             /* what options.columns points to */
-    struct ArrowArrayStream empty;  /* with columns: a get of no rows, for their schema */
+    struct client_fields fields;    /* of each runner's client, as the client's were at first */
+    struct ArrowArrayStream empty;  /* where that may differ from the info's: for the schema */
     struct flight_memory memory;
     struct buf reply; /* the info; schema and tickets point into both */
     struct slice schema;
@@ -142,7 +145,7 @@ static enum fkv_status open_client(struct runner *runner, struct fkv_error *erro
 {
     struct streams *streams = runner->streams;
     struct fkv_client *client = NULL;
-    enum fkv_status status = client_open_like(streams->client, &client, error);
+    enum fkv_status status = client_open_like(streams->client, &streams->fields, &client, error);
     pthread_mutex_lock(&streams->lock);
     runner->client = client;
     pthread_mutex_unlock(&streams->lock);
@@ -222,6 +225,7 @@ static void streams_free(struct streams *streams)
     flight_memory_done(&streams->memory);
     buf_done(&streams->reply);
     buf_done(&streams->columns);
+    client_fields_done(&streams->fields);
     if (streams->empty.release != NULL)
         streams->empty.release(&streams->empty);
     pthread_cond_destroy(&streams->changed);
@@ -356,21 +360,25 @@ static enum fkv_status on_info(void *context, struct slice message, bool *ret_mo
 {
     struct streams *streams = context;
     *ret_more = false;
+    buf_clear(&streams->reply);
     return buf_append(&streams->reply, message.data, message.size)
                ? FKV_OK
                : status_no_memory(error, message.size);
 }
 
 static enum fkv_status ask_info(struct streams *streams, struct fkv_client *client,
-                                struct slice key, size_t wanted, struct fkv_error *error)
+                                struct slice key, const char *rows, size_t wanted,
+                                struct fkv_error *error)
 {
     char text[24];
     snprintf(text, sizeof text, "%zu", wanted);
-    const struct wire_pair endpoints = {slice_text("flightkv-endpoints"), slice_text(text)};
+    const struct wire_pair pairs[] = {
+        {slice_text("flightkv-endpoints"), slice_text(text)},
+        {slice_text("flightkv-rows"), slice_text(rows != NULL ? rows : "")}};
     const struct client_call_options options = {
         .path = CLIENT_PATH("GetFlightInfo"),
         .timeout_ms = streams->options.timeout_ms,
-        .metadata = {&endpoints, 1},
+        .metadata = {pairs, rows != NULL ? 2 : 1},
     };
     struct buf descriptor;
     buf_init(&descriptor, streams->alloc, SIZE_MAX);
@@ -380,6 +388,23 @@ static enum fkv_status ask_info(struct streams *streams, struct fkv_client *clie
     if (status == FKV_OK && streams->reply.size == 0)
         status = status_set(error, FKV_INTERNAL, "the server's answer has no info");
     buf_done(&descriptor);
+    return status;
+}
+
+/* How much there is, as far as the server says. */
+static enum fkv_status ask_bytes(struct streams *streams, struct fkv_client *client,
+                                 struct slice key, const char *rows, uint64_t *ret,
+                                 struct fkv_error *error)
+{
+    struct flight_memory memory;
+    struct flight_info info;
+    flight_memory_init(&memory, streams->alloc, info_memory_max);
+    enum fkv_status status = ask_info(streams, client, key, rows, 1, error);
+    if (status == FKV_OK)
+        status = flight_info_decode(&memory, buf_slice(&streams->reply), &info, error);
+    if (status == FKV_OK)
+        *ret = info.total_bytes > 0 ? (uint64_t)info.total_bytes : 0;
+    flight_memory_done(&memory);
     return status;
 }
 
@@ -438,12 +463,13 @@ static enum fkv_status get_no_rows(struct streams *streams, struct fkv_client *c
     return fkv_stream_error(&streams->empty, error);
 }
 
-/* The options outlive what the caller gave. */
+/* The options of each part's get, which outlive what the caller gave. */
 static enum fkv_status keep_options(struct streams *streams, const struct fkv_get_options *given,
                                     struct fkv_error *error)
 {
     streams->options = *given;
     streams->options.streams = 0;
+    streams->options.rows = NULL; /* a part's ticket has its own */
     if (given->columns == NULL)
         return FKV_OK;
     if (!buf_append(&streams->columns, given->columns, strlen(given->columns) + 1))
@@ -452,19 +478,24 @@ static enum fkv_status keep_options(struct streams *streams, const struct fkv_ge
     return FKV_OK;
 }
 
-static enum fkv_status begin(struct streams *streams, struct fkv_client *client, struct slice key,
-                             size_t count, struct fkv_error *error)
+/* Fields that the user set, and cookies, may ask for columns too. */
+static bool may_have_columns(const struct streams *streams)
 {
-    struct fkv_table_info info;
-    enum fkv_status status = fkv_info(client, key.data, key.size, &info, error);
-    if (status != FKV_OK)
-        return status;
-    uint64_t bytes = info.bytes > 0 ? (uint64_t)info.bytes : 0;
-    fkv_table_info_done(&info);
-    status = ask_info(streams, client, key, parts_for(bytes, count), error);
+    return streams->options.columns != NULL || !client_fields_are_empty(&streams->fields);
+}
+
+static enum fkv_status begin(struct streams *streams, struct fkv_client *client, struct slice key,
+                             const char *rows, size_t count, struct fkv_error *error)
+{
+    uint64_t bytes = 0;
+    enum fkv_status status = client_fields_copy(&streams->fields, &client->fields, error);
+    if (status == FKV_OK)
+        status = ask_bytes(streams, client, key, rows, &bytes, error);
+    if (status == FKV_OK)
+        status = ask_info(streams, client, key, rows, parts_for(bytes, count), error);
     if (status == FKV_OK)
         status = take_info(streams, error);
-    if (status == FKV_OK && streams->options.columns != NULL)
+    if (status == FKV_OK && may_have_columns(streams))
         status = get_no_rows(streams, client, key, error);
     if (status != FKV_OK)
         return status;
@@ -483,8 +514,6 @@ static void init_sync(struct streams *streams)
     pthread_mutex_init(&streams->lock, NULL);
 }
 
-enum { info_memory_max = 256 << 20 };
-
 enum fkv_status client_get_streams(struct fkv_client *client, struct slice key,
                                    const struct fkv_get_options *options,
                                    struct ArrowArrayStream *ret, struct fkv_error *error)
@@ -492,10 +521,6 @@ enum fkv_status client_get_streams(struct fkv_client *client, struct slice key,
     if (options->streams > streams_max)
         return status_set(error, FKV_INVALID_ARGUMENT, "%llu streams, expected at most %d",
                           (unsigned long long)options->streams, streams_max);
-    if (options->rows != NULL)
-        return status_set(error, FKV_INVALID_ARGUMENT,
-                          "rows '%s' over %llu streams, expected one stream or no rows",
-                          options->rows, (unsigned long long)options->streams);
     struct streams *streams = alloc_zero(client->alloc, sizeof *streams);
     if (streams == NULL)
         return status_no_memory(error, sizeof *streams);
@@ -506,7 +531,7 @@ enum fkv_status client_get_streams(struct fkv_client *client, struct slice key,
     init_sync(streams);
     enum fkv_status status = keep_options(streams, options, error);
     if (status == FKV_OK)
-        status = begin(streams, client, key, (size_t)options->streams, error);
+        status = begin(streams, client, key, options->rows, (size_t)options->streams, error);
     if (status != FKV_OK) {
         streams_free(streams);
         return status;

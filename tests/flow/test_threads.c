@@ -3,6 +3,7 @@
  * whole table, whoever replaces it meanwhile. Made for the thread sanitizer. */
 #include <pthread.h>
 
+#include "flightkv/flight.h"
 #include "flow/tables.h"
 #include "harness/test.h"
 
@@ -122,12 +123,22 @@ static void a_server_stops_under_load(void **state)
 
 /* ---- appends, and gets over several connections ---- */
 
+static enum fkv_status get_part(struct fkv_client *client, uint64_t streams, const char *columns,
+                                const char *rows, struct ArrowArrayStream *ret,
+                                struct fkv_error *error)
+{
+    const struct fkv_get_options options = {.size = sizeof options,
+                                            .flags = FKV_GET_CHECK_VALUES,
+                                            .columns = columns,
+                                            .rows = rows,
+                                            .streams = streams};
+    return fkv_get(client, "k", 1, &options, ret, error);
+}
+
 static enum fkv_status get_streams(struct fkv_client *client, uint64_t streams,
                                    struct ArrowArrayStream *ret, struct fkv_error *error)
 {
-    const struct fkv_get_options options = {
-        .size = sizeof options, .flags = FKV_GET_CHECK_VALUES, .streams = streams};
-    return fkv_get(client, "k", 1, &options, ret, error);
+    return get_part(client, streams, NULL, NULL, ret, error);
 }
 
 /* Appends of 10 rows each: readers see whole ones only, and all are there in the end. */
@@ -219,6 +230,90 @@ static void streams_keep_the_order(void **state)
     fkv_server_stop(server);
 }
 
+static void streams_of_some_rows(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct fkv_server *server = start_server();
+    struct fkv_client *client;
+    struct ArrowArrayStream stream;
+    static const struct {
+        const char *rows;
+        uint64_t first, count;
+    } asked[] = {
+        {"0:100000", 0, 100000}, {":", 0, 100000},       {"1:99999", 1, 99998},
+        {"499:501", 499, 2},     {"500:1000", 500, 500}, {"33333:66666", 33333, 33333},
+        {"99999:", 99999, 1},    {":1", 0, 1},           {"7:7", 7, 0},
+        {"0:0", 0, 0},           {"100000:", 100000, 0}, {"999999999999999999999999:", 0, 0},
+    };
+    assert_ok(fkv_client_open(fkv_server_uri(server, 0), NULL, &client, &error));
+    table_stream(&many, &stream);
+    assert_ok(fkv_put(client, "k", 1, &stream, NULL, NULL, &error));
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        for (uint64_t streams = 1; streams <= 9; streams += 4) {
+            uint64_t batches;
+            assert_ok(get_part(client, streams, NULL, asked[i].rows, &stream, &error));
+            assert_true(
+                table_rows_are(&stream, many.seed + asked[i].first, asked[i].count, &batches));
+        }
+    }
+    assert_int_equal(get_part(client, 3, NULL, "2:1", &stream, &error), FKV_INVALID_ARGUMENT);
+    assert_int_equal(get_part(client, 3, NULL, "x", &stream, &error), FKV_INVALID_ARGUMENT);
+    assert_int_equal(get_part(client, 3, "z", "1:2", &stream, &error), FKV_INVALID_ARGUMENT);
+    fkv_client_close(client);
+    fkv_server_stop(server);
+}
+
+static uint64_t rows_of(struct ArrowArrayStream *stream, int64_t columns)
+{
+    struct ArrowSchema schema;
+    struct ArrowArray array;
+    uint64_t rows = 0;
+    assert_int_equal(stream->get_schema(stream, &schema), 0);
+    assert_int_equal(schema.n_children, columns);
+    schema.release(&schema);
+    while (stream->get_next(stream, &array) == 0 && array.release != NULL) {
+        assert_int_equal(array.n_children, columns);
+        rows += (uint64_t)array.length;
+        array.release(&array);
+    }
+    stream->release(stream);
+    return rows;
+}
+
+/* The connections of a get have the client's session, and so the schema is that of what comes. */
+static void streams_of_some_columns(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct fkv_server *server = start_server();
+    struct fkv_client *client;
+    struct ArrowArrayStream stream;
+    struct fkv_flight_option_errors *errors;
+    const struct fkv_flight_option options[] = {
+        {.name = {"flightkv-columns", 16}, .type = FKV_FLIGHT_OPTION_STRING, .string = {"y", 1}},
+        {.name = {"flightkv-rows", 13}, .type = FKV_FLIGHT_OPTION_STRING, .string = {"20000:", 6}},
+    };
+    assert_ok(fkv_client_open(fkv_server_uri(server, 0), NULL, &client, &error));
+    table_stream(&many, &stream);
+    assert_ok(fkv_put(client, "k", 1, &stream, NULL, NULL, &error));
+    assert_ok(get_part(client, 4, "y", NULL, &stream, &error));
+    assert_int_equal(rows_of(&stream, 1), 100000);
+    assert_ok(get_part(client, 4, "y", "10:", &stream, &error));
+    assert_int_equal(rows_of(&stream, 1), 99990);
+    assert_ok(fkv_flight_set_session_options(client, options, 2, NULL, &errors, &error));
+    assert_int_equal(errors->count, 0);
+    fkv_flight_free(errors);
+    for (uint64_t streams = 1; streams <= 4; streams += 3) {
+        assert_ok(get_part(client, streams, NULL, NULL, &stream, &error));
+        assert_int_equal(rows_of(&stream, 1), 80000);
+        assert_ok(get_part(client, streams, "y,x", "5:10", &stream, &error));
+        assert_int_equal(rows_of(&stream, 2), 5);
+    }
+    fkv_client_close(client);
+    fkv_server_stop(server);
+}
+
 /* In the middle: released, cancelled, the client closed, the table replaced. */
 static void streams_end_early(void **state)
 {
@@ -265,6 +360,7 @@ static void streams_end_early(void **state)
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(appends_at_once_all_land), cmocka_unit_test(streams_keep_the_order),
+              cmocka_unit_test(streams_of_some_rows), cmocka_unit_test(streams_of_some_columns),
               cmocka_unit_test(streams_end_early), cmocka_unit_test(readers_get_whole_tables),
               cmocka_unit_test(a_server_stops_under_load));
 }

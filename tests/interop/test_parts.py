@@ -2,14 +2,17 @@
 """Columns, rows and message sizes of a get: whatever is asked for must be what pyarrow's own select
 and slice make of the whole table."""
 
+import os
 import random
+import subprocess
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.feather as feather
 import pyarrow.flight as fl
 import pytest
 
-from server_process import call_options
+from server_process import PROGRAM, ROOT, START_TIMEOUT_S, call_options
 from tables import ARRAYS
 
 ROWS = len(ARRAYS[0])
@@ -226,3 +229,60 @@ def test_views_are_compacted_to_fit(client):
     got = chunks(read(client, b"views", max_message_bytes=20000))
     assert len(got) > 10
     same(pa.Table.from_batches([chunk.data for chunk in got]), table)
+
+
+def test_endpoints_for_some_rows(server, client):
+    """Rows are said to GetFlightInfo; the tickets then have them."""
+    batches = [pa.record_batch({"a": list(range(i * 10, i * 10 + 10))}) for i in range(20)]
+    put(client, "rows", batches, batches[0].schema)
+    whole = pa.Table.from_batches(batches)
+    for rows, start, stop, count in ("15:95", 15, 95, 4), ("33:", 33, 200, 7), (":1", 0, 1, 5), \
+            ("12:18", 12, 18, 3), ("500:", 200, 200, 2):
+        options = call_options(headers=[(b"flightkv-rows", rows.encode()),
+                                        (b"flightkv-endpoints", str(count).encode())])
+        info = client.get_flight_info(fl.FlightDescriptor.for_command("rows"), options)
+        assert 1 <= len(info.endpoints) <= count and info.ordered
+        assert info.total_records == stop - start
+        parts = [client.do_get(endpoint.ticket, call_options()).read_all()
+                 for endpoint in info.endpoints]
+        assert pa.concat_tables(parts) == whole.slice(start, stop - start)
+    options = call_options(headers=[(b"flightkv-rows", b"5:7")])
+    [endpoint] = client.get_flight_info(fl.FlightDescriptor.for_command("rows"), options).endpoints
+    assert client.do_get(endpoint.ticket, call_options()).read_all() == whole.slice(5, 2)
+    with pytest.raises(pa.ArrowInvalid, match="say it to GetFlightInfo"):
+        client.do_get(endpoint.ticket, options).read_all()
+    renewed = [result.body.to_pybytes() for result in client.do_action(
+        fl.Action("RenewFlightEndpoint", b"\x0a" + bytes([len(endpoint.serialize())])
+                  + endpoint.serialize()), call_options())]
+    assert renewed == [endpoint.serialize()]
+    put(client, "rows", batches[:3], batches[0].schema)
+    with pytest.raises(KeyError, match="call GetFlightInfo again"):
+        client.do_get(endpoint.ticket, call_options()).read_all()
+
+
+@pytest.mark.parametrize("where", ["tcp", "unix", "users"])
+def test_streams_of_rows_and_columns(start_server, tmp_path, where):
+    """The program reads a part over several connections, however it reaches the server."""
+    table = pa.table({"a": list(range(1000)), "b": [str(i) for i in range(1000)]})
+    feather.write_feather(table, tmp_path / "in.arrow", "uncompressed", chunksize=70)
+    environment = {**os.environ, "FLIGHTKV_PASSWORD": "secret"}
+    login, more, listen = [], [], "grpc+tcp://localhost:0"
+    if where == "unix":
+        listen = f"grpc+unix://{tmp_path}/socket"
+    if where == "users":
+        line = subprocess.run([ROOT / PROGRAM, "passwd", "ann"], input=b"secret", check=True,
+                              capture_output=True).stdout
+        (tmp_path / "users").write_bytes(line)
+        more, login = ["--auth-file", str(tmp_path / "users")], ["--user", "ann"]
+    server = start_server(*more, listen=listen)
+
+    def run(*words):
+        subprocess.run([ROOT / PROGRAM, *words, "--server", server.uri, *login], check=True,
+                       env=environment, cwd=tmp_path, timeout=START_TIMEOUT_S)
+
+    run("put", "k", "in.arrow")
+    for streams in "1", "3", "8":
+        run("get", "k", "-o", "out.arrow", "--streams", streams, "--rows", "33:987",
+            "--columns", "b")
+        with pa.ipc.open_file(tmp_path / "out.arrow") as got:
+            assert got.read_all() == table.select(["b"]).slice(33, 954)

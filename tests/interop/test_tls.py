@@ -146,10 +146,11 @@ def test_users(tls_server, authority, tmp_path):
             writer.write_table(TABLE, max_chunksize=100_000)
     ca, out = ["--tls-ca", str(authority.pem)], tmp_path / "k.arrow"
     login = ["--user", "ann", "--password-file", str(password)]
-    got = run(server, "get", "k", "-o", str(out), "--streams", "3", *ca, *login)
-    assert got.returncode == 0, got.stderr
-    with pa.ipc.open_file(out) as file:
-        assert file.read_all().equals(TABLE)
+    for part, expected in ([], TABLE), (["--rows", "77:150077"], TABLE.slice(77, 150000)):
+        got = run(server, "get", "k", "-o", str(out), "--streams", "3", *part, *ca, *login)
+        assert got.returncode == 0, got.stderr
+        with pa.ipc.open_file(out) as file:
+            assert file.read_all().equals(expected)
     assert "give --user NAME" in run(server, "ls", *ca).stderr
     assert "--user" not in refusal(server)
 
