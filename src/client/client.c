@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/options.h"
 #include "base/status.h"
@@ -197,30 +198,76 @@ enum fkv_status client_open(const struct alloc *alloc, const struct clock *clock
     return FKV_OK;
 }
 
-enum fkv_status client_open_like(const struct fkv_client *other, const struct client_fields *fields,
-                                 struct fkv_client **ret, struct fkv_error *error)
+/* Of addresses as they are written: "localhost" isn't 127.0.0.1 here. */
+static bool is_same_address(const struct net_uri *a, const struct net_uri *b)
+{
+    if (a->scheme != b->scheme)
+        return false;
+    if (a->scheme == NET_UNIX)
+        return strcmp(a->path, b->path) == 0;
+    return a->port == b->port && strcasecmp(a->host, b->host) == 0;
+}
+
+static enum fkv_status share_tls(struct fkv_client *client, const struct fkv_client *other,
+                                 struct fkv_error *error)
+{
+    const struct fkv_client_options defaults = {.size = sizeof defaults};
+    if (client->uri.scheme != NET_TLS || other->connect.tls == NULL)
+        return init_tls(client, &defaults, error);
+    client->connect.tls = net_tls_ref(other->connect.tls);
+    return FKV_OK;
+}
+
+/* Without `fields` the other's user isn't taken either. */
+static enum fkv_status init_like(struct fkv_client *client, const struct fkv_client *other,
+                                 const struct client_fields *fields, struct fkv_error *error)
+{
+    const struct fkv_client_options login = {.user = other->login.user,
+                                             .password = other->login.password};
+    client->connect.timeout_ns = other->connect.timeout_ns;
+    client->call_timeout_ns = other->call_timeout_ns;
+    set_names(client);
+    client_fields_init(&client->fields, client->alloc);
+    enum fkv_status status = share_tls(client, other, error);
+    if (status == FKV_OK && fields != NULL)
+        status = client_fields_copy(&client->fields, fields, error);
+    if (status == FKV_OK && fields != NULL)
+        status = client_login_init(&client->login, client->alloc, &login, error);
+    return status == FKV_OK ? start_client(client, error) : status;
+}
+
+static enum fkv_status open_from(const struct fkv_client *other, const struct net_uri *uri,
+                                 const struct client_fields *fields, struct fkv_client **ret,
+                                 struct fkv_error *error)
 {
     struct fkv_client *client = new_client(other->alloc, other->clock, &other->connector);
     if (client == NULL)
         return status_no_memory(error, sizeof *client);
-    client->uri = other->uri;
-    client->connect = other->connect;
-    client->has_others_tls = true;
-    client->call_timeout_ns = other->call_timeout_ns;
-    set_names(client);
-    const struct fkv_client_options login = {.user = other->login.user,
-                                             .password = other->login.password};
-    enum fkv_status status = client_fields_copy(&client->fields, fields, error);
-    if (status == FKV_OK)
-        status = client_login_init(&client->login, client->alloc, &login, error);
-    if (status == FKV_OK)
-        status = start_client(client, error);
+    client->uri = *uri;
+    enum fkv_status status = init_like(client, other, fields, error);
     if (status != FKV_OK) {
         fkv_client_close(client);
         return status;
     }
     *ret = client;
     return FKV_OK;
+}
+
+enum fkv_status client_open_like(const struct fkv_client *other, const struct client_fields *fields,
+                                 struct fkv_client **ret, struct fkv_error *error)
+{
+    return open_from(other, &other->uri, fields, ret, error);
+}
+
+enum fkv_status client_open_at(const struct fkv_client *other, const char *uri,
+                               struct fkv_client **ret, struct fkv_error *error)
+{
+    struct net_uri parsed;
+    enum fkv_status status = net_uri_parse(uri, &parsed, error);
+    if (status != FKV_OK)
+        return status_prefix(error, status, "location");
+    bool is_same = is_same_address(&parsed, &other->uri);
+    return open_from(other, &parsed, is_same ? &other->fields : NULL, ret, error);
 }
 
 enum fkv_status fkv_client_open(const char *uri, const struct fkv_client_options *options,
@@ -239,8 +286,7 @@ void fkv_client_close(struct fkv_client *client)
     if (client->streams != NULL)
         client_streams_detach(client->streams);
     wire_pump_free(client->pump);
-    if (!client->has_others_tls)
-        net_tls_free(client->connect.tls);
+    net_tls_free(client->connect.tls);
     client_pool_close(client->pool);
     client_fields_done(&client->fields);
     client_login_done(&client->login, client->alloc);

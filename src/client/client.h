@@ -36,7 +36,6 @@ struct fkv_client {
     char authority[net_host_max + 16]; /* what HTTP/2 calls the server */
     const char *name;                  /* what messages call it */
     struct net_connect_options connect;
-    bool has_others_tls;      /* connect.tls is another client's (client_open_like) */
     uint64_t call_timeout_ns; /* 0: none */
 
     struct wire_pump *pump; /* NULL when there is no connection */
@@ -54,6 +53,12 @@ enum fkv_status client_open(const struct alloc *alloc, const struct clock *clock
                             const struct client_connector *connector, const char *uri,
                             const struct fkv_client_options *options, struct fkv_client **ret,
                             struct fkv_error *error);
+
+/* Another client at that address, with the time-outs and, where both are grpc+tls, the TLS options
+ * of `other`. Its user, fields and cookies go along only to `other`'s own address: who names
+ * another one in an answer mustn't learn a password or token so. */
+enum fkv_status client_open_at(const struct fkv_client *other, const char *uri,
+                               struct fkv_client **ret, struct fkv_error *error);
 
 /* Another client of the same server and user, for another thread; `other` must outlive it. It sends
  * a copy of `fields` with its calls, and logs in by itself. */

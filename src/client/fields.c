@@ -92,10 +92,9 @@ static bool copy_all(const struct alloc *alloc, struct list *to, const struct li
 enum fkv_status client_fields_copy(struct client_fields *ret, const struct client_fields *from,
                                    struct fkv_error *error)
 {
-    client_fields_init(ret, from->alloc);
     ret->cookie_count = from->cookie_count;
-    if (copy_all(from->alloc, &ret->fields, &from->fields) &&
-        copy_all(from->alloc, &ret->cookies, &from->cookies))
+    if (copy_all(ret->alloc, &ret->fields, &from->fields) &&
+        copy_all(ret->alloc, &ret->cookies, &from->cookies))
         return FKV_OK;
     return status_no_memory(error, sizeof(struct field));
 }

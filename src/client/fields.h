@@ -19,7 +19,7 @@ struct client_fields {
 void client_fields_init(struct client_fields *fields, const struct alloc *alloc);
 void client_fields_done(struct client_fields *fields); /* also one of zeros */
 
-/* All of `from`, which isn't changed meanwhile, into a new one. */
+/* Adds all of `from`, which isn't changed meanwhile, to one without any. */
 enum fkv_status client_fields_copy(struct client_fields *ret, const struct client_fields *from,
                                    struct fkv_error *error);
 bool client_fields_are_empty(const struct client_fields *fields);

@@ -160,8 +160,7 @@ static enum fkv_status connect_to(const struct fkv_client *client, struct fkv_by
     struct buf uri;
     buf_init(&uri, client->alloc, net_uri_max);
     enum fkv_status status = buf_append(&uri, location.data, location.size)
-                                 ? client_open(client->alloc, client->clock, &client->connector,
-                                               buf_c_text(&uri), NULL, ret, error)
+                                 ? client_open_at(client, buf_c_text(&uri), ret, error)
                                  : status_set(error, FKV_INVALID_ARGUMENT,
                                               "a location of %zu bytes, expected at most %d",
                                               location.size, net_uri_max);

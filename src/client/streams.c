@@ -528,6 +528,7 @@ enum fkv_status client_get_streams(struct fkv_client *client, struct slice key,
     flight_memory_init(&streams->memory, client->alloc, info_memory_max);
     buf_init(&streams->reply, client->alloc, SIZE_MAX);
     buf_init(&streams->columns, client->alloc, SIZE_MAX);
+    client_fields_init(&streams->fields, client->alloc);
     init_sync(streams);
     enum fkv_status status = keep_options(streams, options, error);
     if (status == FKV_OK)

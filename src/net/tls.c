@@ -421,9 +421,11 @@ static const struct net_transport_ops tls_ops = {tls_read, tls_write, tls_want, 
 
 /* ---- one connection ---- */
 
-static bool attach(struct tls *tls, const struct net_tls *shared)
+static bool attach(struct tls *tls, struct net_tls *shared)
 {
-    tls->ssl = SSL_new(shared->context);
+    pthread_mutex_lock(&shared->lock);
+    tls->ssl = SSL_new(shared->context); /* which holds it */
+    pthread_mutex_unlock(&shared->lock);
     BIO *bio = tls->ssl == NULL ? NULL : BIO_new(shared->method);
     if (bio == NULL)
         return false;
@@ -433,7 +435,7 @@ static bool attach(struct tls *tls, const struct net_tls *shared)
     return true;
 }
 
-static enum fkv_status tls_new(const struct alloc *alloc, const struct net_tls *shared,
+static enum fkv_status tls_new(const struct alloc *alloc, struct net_tls *shared,
                                struct net_transport *inner, struct tls **ret,
                                struct fkv_error *error)
 {

@@ -39,6 +39,12 @@ enum fkv_status net_tls_new_server(const struct alloc *alloc,
 enum fkv_status net_tls_new_client(const struct alloc *alloc,
                                    const struct net_tls_client_options *options,
                                    struct net_tls **ret, struct fkv_error *error);
+/* Connections made from now on are by the files of `with`, which is taken over; nobody else has it.
+ * One thread at a time may do so; others may accept and connect meanwhile. */
+void net_tls_renew(struct net_tls *tls, struct net_tls *with);
+
+/* Another owner of it, in any thread; each frees it once. NULL is allowed, and given back. */
+struct net_tls *net_tls_ref(struct net_tls *tls);
 void net_tls_free(struct net_tls *tls);
 
 /* The server's side of a connection over `inner`, which is taken over, also on failure. The

@@ -6,12 +6,16 @@
 
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/buf.h"
 #include "net/tls.h"
 
 struct net_tls {
     const struct alloc *alloc;
+    atomic_uint owners;
+    pthread_mutex_t lock; /* of `context`, which net_tls_renew replaces */
     SSL_CTX *context;
     BIO_METHOD *method;
 };

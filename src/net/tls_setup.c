@@ -99,6 +99,8 @@ static enum fkv_status shared_new(const struct alloc *alloc, const SSL_METHOD *s
     if (tls == NULL)
         return status_no_memory(error, sizeof *tls);
     tls->alloc = alloc;
+    atomic_init(&tls->owners, 1);
+    pthread_mutex_init(&tls->lock, NULL);
     tls->context = SSL_CTX_new(side);
     tls->method = tls_new_method();
     if (tls->context == NULL || tls->method == NULL || !set_rules(tls->context)) {
@@ -171,10 +173,28 @@ enum fkv_status net_tls_new_client(const struct alloc *alloc,
     return status;
 }
 
+void net_tls_renew(struct net_tls *tls, struct net_tls *with)
+{
+    SSL_CTX *old = tls->context;
+    pthread_mutex_lock(&tls->lock);
+    tls->context = with->context;
+    pthread_mutex_unlock(&tls->lock);
+    with->context = old;
+    net_tls_free(with);
+}
+
+struct net_tls *net_tls_ref(struct net_tls *tls)
+{
+    if (tls != NULL)
+        atomic_fetch_add(&tls->owners, 1);
+    return tls;
+}
+
 void net_tls_free(struct net_tls *tls)
 {
-    if (tls == NULL)
+    if (tls == NULL || atomic_fetch_sub(&tls->owners, 1) > 1)
         return;
+    pthread_mutex_destroy(&tls->lock);
     SSL_CTX_free(tls->context);
     BIO_meth_free(tls->method);
     alloc_free(tls->alloc, tls);

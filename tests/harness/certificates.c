@@ -22,6 +22,7 @@ static const char make_certificates[] =
     "}\n"
     "sign server ca DNS:server.test,IP:192.0.2.1,IP:2001:db8::1\n"
     "sign stranger other DNS:server.test\n"
+    "sign local ca DNS:localhost,IP:127.0.0.1\n"
     "sign client ca DNS:client.test\n"
     "sign expired ca DNS:server.test '-days -1'\n";
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates for tests, made by the openssl command: "ca" and "other" are authorities, "server"
- * (server.test, 192.0.2.1, 2001:db8::1), "client" and "expired" are signed by "ca", "stranger" by
- * "other". */
+ * (server.test, 192.0.2.1, 2001:db8::1), "local" (localhost), "client" and "expired" are signed by
+ * "ca", "stranger" by "other". */
 #ifndef HARNESS_CERTIFICATES_H
 #define HARNESS_CERTIFICATES_H
 
