@@ -23,15 +23,26 @@ static void print_addresses(const struct cli *cli, const struct fkv_server *serv
     fflush(cli->out);
 }
 
+/* Until the server is to stop. SIGHUP asks for its files to be read anew; a server that has none
+ * ends with its terminal, as other programs do. */
+static void wait_for_end(struct fkv_server *server, const sigset_t *signals)
+{
+    struct fkv_error error;
+    int number;
+    do
+        sigwait(signals, &number);
+    while (number == SIGHUP && fkv_server_reload(server, &error) != FKV_FAILED_PRECONDITION);
+}
+
 static int serve(const struct cli *cli, const struct fkv_server_config *config)
 {
     struct fkv_error error;
     struct fkv_server *server;
     sigset_t signals;
-    int number;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before the server's threads, which inherit it */
     sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     enum fkv_status status = fkv_server_start(config, &server, &error);
@@ -44,7 +55,7 @@ static int serve(const struct cli *cli, const struct fkv_server_config *config)
     if (status != FKV_OK)
         return cli_fail(cli, &error);
     print_addresses(cli, server);
-    sigwait(&signals, &number);
+    wait_for_end(server, &signals);
     fputs("\nStopping the server...\n", cli->out);
     fflush(cli->out);
     fkv_server_stop(server);
@@ -76,9 +87,15 @@ const struct command cmd_serve = {
         "of\n"
         "yescrypt, scrypt, bcrypt or sha512crypt: \"flightkv passwd\", mkpasswd and \"openssl "
         "passwd\n"
-        "-6\" make such; lines that begin with '#' are comments. It is read at the start. Clients "
-        "send\n"
-        "name and password once and get a token, which holds for --token-lifetime.\n",
+        "-6\" make such; lines that begin with '#' are comments. Clients send name and password "
+        "once "
+        "and\n"
+        "get a token, which holds for --token-lifetime.\n"
+        "\n"
+        "SIGHUP reads the files of --auth-file and --tls-... anew. What is wrong with one is "
+        "logged, "
+        "and\n"
+        "all stays as it was.\n",
     .examples = "  flightkv serve\n"
                 "  flightkv serve --memory 8GiB --workers 4\n"
                 "  flightkv serve --listen grpc+tcp://localhost:7777\n"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/auth.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "base/status.h"
@@ -11,6 +12,8 @@ struct auth {
     const struct clock *clock;
     const struct log *log;
     uint64_t token_lifetime_ns;
+    char *path;
+    pthread_mutex_t lock; /* of what follows, up to the tokens; while one is issued, too */
     struct users *users;
     uint64_t next_user; /* the number of the next one that comes new */
     struct tokens *tokens;
@@ -18,23 +21,55 @@ struct auth {
     struct log_limit failures;
 };
 
-static enum fkv_status init_auth(struct auth *auth, const char *path, struct fkv_error *error)
+static enum fkv_status read_users(const struct auth *auth, struct users **ret,
+                                  struct fkv_error *error)
 {
     bool is_exposed = false;
-    enum fkv_status status = users_read(auth->alloc, path, &auth->users, &is_exposed, error);
-    if (status == FKV_OK)
-        users_number(auth->users, NULL, &auth->next_user);
-    if (status == FKV_OK)
-        status = tokens_new(auth->alloc, auth->token_lifetime_ns, &auth->tokens, error);
+    enum fkv_status status = users_read(auth->alloc, auth->path, ret, &is_exposed, error);
     if (status != FKV_OK)
         return status_prefix(error, status, "--auth-file");
     if (is_exposed)
-        log_event(auth->log, LOG_WARN, "auth-file-exposed", "file", path, "reason",
+        log_event(auth->log, LOG_WARN, "auth-file-exposed", "file", auth->path, "reason",
                   "others than its owner and group may read or change it; chmod 0640 helps", NULL);
     char count[text_figure_size];
-    snprintf(count, sizeof count, "%zu", users_count(auth->users));
-    log_event(auth->log, LOG_INFO, "authentication", "file", path, "users", count, NULL);
+    snprintf(count, sizeof count, "%zu", users_count(*ret));
+    log_event(auth->log, LOG_INFO, "authentication", "file", auth->path, "users", count, NULL);
     return FKV_OK;
+}
+
+static bool is_user(const void *users, uint64_t id)
+{
+    return users_have(users, id);
+}
+
+enum fkv_status auth_reload(struct auth *auth, struct fkv_error *error)
+{
+    struct users *users = NULL;
+    enum fkv_status status = read_users(auth, &users, error);
+    if (status != FKV_OK)
+        return status;
+    pthread_mutex_lock(&auth->lock);
+    struct users *before = auth->users;
+    users_number(users, before, &auth->next_user);
+    auth->users = users;
+    tokens_keep(auth->tokens, is_user, users);
+    pthread_mutex_unlock(&auth->lock);
+    users_free(before);
+    return FKV_OK;
+}
+
+static enum fkv_status init_auth(struct auth *auth, const char *path, struct fkv_error *error)
+{
+    pthread_mutex_init(&auth->lock, NULL);
+    auth->path = alloc_text(auth->alloc, path, strlen(path));
+    if (auth->path == NULL)
+        return status_no_memory(error, strlen(path));
+    enum fkv_status status = read_users(auth, &auth->users, error);
+    if (status != FKV_OK)
+        return status;
+    users_number(auth->users, NULL, &auth->next_user);
+    status = tokens_new(auth->alloc, auth->token_lifetime_ns, &auth->tokens, error);
+    return status == FKV_OK ? FKV_OK : status_prefix(error, status, "--auth-file");
 }
 
 enum fkv_status auth_new(const struct alloc *alloc, const struct clock *clock,
@@ -64,6 +99,8 @@ void auth_free(struct auth *auth)
         return;
     users_free(auth->users);
     tokens_free(auth->tokens);
+    pthread_mutex_destroy(&auth->lock);
+    alloc_free(auth->alloc, auth->path);
     alloc_free(auth->alloc, auth);
 }
 
@@ -110,10 +147,16 @@ enum fkv_status auth_login_begin(struct auth *auth, struct fkv_error *error)
                       "%d logins are being checked already, the limit; try again", auth_logins_max);
 }
 
-enum fkv_status auth_login_check(const struct auth *auth, const struct credentials *credentials,
+enum fkv_status auth_login_check(struct auth *auth, const struct credentials *credentials,
                                  uint64_t *ret_user, struct fkv_error *error)
 {
-    return users_check(auth->users, credentials->name, credentials->password, ret_user, error);
+    pthread_mutex_lock(&auth->lock);
+    struct users *users = users_ref(auth->users);
+    pthread_mutex_unlock(&auth->lock);
+    enum fkv_status status =
+        users_check(users, credentials->name, credentials->password, ret_user, error);
+    users_free(users);
+    return status;
 }
 
 void auth_login_end(struct auth *auth)
@@ -124,7 +167,13 @@ void auth_login_end(struct auth *auth)
 enum fkv_status auth_issue(struct auth *auth, uint64_t user, char ret[token_size + 1],
                            struct fkv_error *error)
 {
-    return tokens_issue(auth->tokens, user, clock_now_ns(auth->clock), ret, error);
+    pthread_mutex_lock(&auth->lock);
+    enum fkv_status status =
+        users_have(auth->users, user)
+            ? tokens_issue(auth->tokens, user, clock_now_ns(auth->clock), ret, error)
+            : status_set(error, FKV_UNAUTHENTICATED, "the user's name or the password is wrong");
+    pthread_mutex_unlock(&auth->lock);
+    return status;
 }
 
 uint64_t auth_token_lifetime_ns(const struct auth *auth)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who may call: users with passwords (users.h) log in by Handshake (rpc_handshake.c) and get a
- * token (tokens.h), which every other call must show. Read-only after the start but for the tokens
- * and counters; any thread. */
+ * token (tokens.h), which every other call must show. The file may be read anew; any thread. */
 #ifndef SERVER_AUTH_H
 #define SERVER_AUTH_H
 
@@ -23,6 +22,10 @@ enum fkv_status auth_new(const struct alloc *alloc, const struct clock *clock,
                          struct auth **ret, struct fkv_error *error);
 void auth_free(struct auth *auth); /* NULL is allowed */
 
+/* Reads the users anew; on failure all stays as it was. Tokens of users who are gone, or have
+ * another hash, hold no more; also of such whose password is being checked. */
+enum fkv_status auth_reload(struct auth *auth, struct fkv_error *error);
+
 /* Whether a call with this metadata may be made: UNAUTHENTICATED says what is missing. */
 enum fkv_status auth_admit(struct auth *auth, struct wire_metadata metadata,
                            struct fkv_error *error);
@@ -37,10 +40,11 @@ bool auth_user(struct auth *auth, struct wire_metadata metadata, uint64_t *ret);
 enum fkv_status auth_login_begin(struct auth *auth, struct fkv_error *error);
 
 /* Slow: for a helper thread. */
-enum fkv_status auth_login_check(const struct auth *auth, const struct credentials *credentials,
+enum fkv_status auth_login_check(struct auth *auth, const struct credentials *credentials,
                                  uint64_t *ret_user, struct fkv_error *error);
 void auth_login_end(struct auth *auth);
 
+/* UNAUTHENTICATED when the user is gone meanwhile. */
 enum fkv_status auth_issue(struct auth *auth, uint64_t user, char ret[token_size + 1],
                            struct fkv_error *error);
 uint64_t auth_token_lifetime_ns(const struct auth *auth);

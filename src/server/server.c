@@ -238,6 +238,28 @@ const char *fkv_server_uri(const struct fkv_server *server, size_t index)
     return index < host_uri_count(server->host) ? server->uris[index] : NULL;
 }
 
+enum fkv_status fkv_server_reload(struct fkv_server *server, struct fkv_error *error)
+{
+    struct net_tls *tls = NULL;
+    enum fkv_status status = FKV_OK;
+    if (server->cache.auth == NULL && server->tls == NULL)
+        return status_set(error, FKV_FAILED_PRECONDITION,
+                          "the server has no files that could be read anew");
+    if (server->tls != NULL)
+        status = server_config_tls(&server->config, server->cache.alloc, &tls, error);
+    if (status == FKV_OK && server->cache.auth != NULL)
+        status = auth_reload(server->cache.auth, error);
+    if (status != FKV_OK) {
+        net_tls_free(tls);
+        log_event(&server->log, LOG_ERROR, "reload-failed", "reason", error->message, NULL);
+        return status;
+    }
+    if (tls != NULL)
+        net_tls_renew(server->tls, tls);
+    log_event(&server->log, LOG_INFO, "reloaded", NULL);
+    return FKV_OK;
+}
+
 void fkv_server_stop(struct fkv_server *server)
 {
     if (server == NULL)

@@ -180,6 +180,22 @@ bool tokens_hold(struct tokens *tokens, struct slice text, uint64_t now_ns, uint
     return is_held;
 }
 
+void tokens_keep(struct tokens *tokens, bool (*holds_user)(const void *context, uint64_t user),
+                 const void *context)
+{
+    for (size_t i = 0; i < shard_count; i++) {
+        struct shard *shard = &tokens->shards[i];
+        pthread_mutex_lock(&shard->lock);
+        list_each(link, &shard->oldest_first)
+        {
+            struct token *token = list_entry(link, struct token, link);
+            if (!holds_user(context, token->user))
+                drop(tokens, shard, token);
+        }
+        pthread_mutex_unlock(&shard->lock);
+    }
+}
+
 size_t tokens_count(struct tokens *tokens)
 {
     size_t count = 0;

@@ -30,6 +30,10 @@ enum fkv_status tokens_issue(struct tokens *tokens, uint64_t user, uint64_t now_
 /* Whether it was issued, and still holds; then *ret_user is whose it is. */
 bool tokens_hold(struct tokens *tokens, struct slice text, uint64_t now_ns, uint64_t *ret_user);
 
+/* Drops those of users whom `holds` doesn't answer for. */
+void tokens_keep(struct tokens *tokens, bool (*holds)(const void *context, uint64_t user),
+                 const void *context);
+
 size_t tokens_count(struct tokens *tokens);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,7 +22,9 @@ struct user {
 
 struct users {
     const struct alloc *alloc;
-    char *text; /* the file, with NULs behind names and hashes */
+    atomic_uint owners;
+    uint64_t *ids; /* sorted */
+    char *text;    /* the file, with NULs behind names and hashes */
     struct user *items;
     size_t count;
 };
@@ -117,9 +121,11 @@ enum fkv_status users_parse(const struct alloc *alloc, struct slice text, struct
     if (users == NULL)
         return status_no_memory(error, sizeof *users);
     users->alloc = alloc;
+    atomic_init(&users->owners, 1);
     users->text = alloc_text(alloc, (const char *)text.data, text.size);
     users->items = alloc_array(alloc, count_lines(text), sizeof *users->items);
-    enum fkv_status status = users->text != NULL && users->items != NULL
+    users->ids = alloc_array(alloc, count_lines(text), sizeof *users->ids);
+    enum fkv_status status = users->text != NULL && users->items != NULL && users->ids != NULL
                                  ? parse_lines(users, text.size, error)
                                  : status_no_memory(error, text.size);
     if (status != FKV_OK) {
@@ -130,10 +136,17 @@ enum fkv_status users_parse(const struct alloc *alloc, struct slice text, struct
     return FKV_OK;
 }
 
+struct users *users_ref(struct users *users)
+{
+    atomic_fetch_add(&users->owners, 1);
+    return users;
+}
+
 void users_free(struct users *users)
 {
-    if (users == NULL)
+    if (users == NULL || atomic_fetch_sub(&users->owners, 1) > 1)
         return;
+    alloc_free(users->alloc, users->ids);
     alloc_free(users->alloc, users->items);
     alloc_free(users->alloc, users->text);
     alloc_free(users->alloc, users);
@@ -195,6 +208,12 @@ size_t users_count(const struct users *users)
     return users->count;
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
 void users_number(struct users *users, const struct users *before, uint64_t *next)
 {
     for (size_t i = 0; i < users->count; i++) {
@@ -202,15 +221,14 @@ void users_number(struct users *users, const struct users *before, uint64_t *nex
         const struct user *old = before != NULL ? find_user(before, user->name) : NULL;
         bool is_same = old != NULL && strcmp(old->hash, user->hash) == 0;
         user->id = is_same ? old->id : (*next)++;
+        users->ids[i] = user->id;
     }
+    qsort(users->ids, users->count, sizeof *users->ids, compare_ids);
 }
 
 bool users_have(const struct users *users, uint64_t id)
 {
-    for (size_t i = 0; i < users->count; i++)
-        if (users->items[i].id == id)
-            return true;
-    return false;
+    return bsearch(&id, users->ids, users->count, sizeof id, compare_ids) != NULL;
 }
 
 enum fkv_status users_check(const struct users *users, const char *name, const char *password,

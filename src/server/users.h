@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may use the server: the file of --auth-file, read once. A line is
+/* Who may use the server: the file of --auth-file. A line is
  *
  *     USER:HASH          HASH as crypt(3) makes it: mkpasswd, openssl passwd -6, flightkv passwd
  *
  * Empty lines, and those that begin with '#', say nothing. USER is UTF-8 without ':' and control
- * characters. Read-only afterwards: any thread. */
+ * characters. Read-only once its users have numbers: any thread. */
 #ifndef SERVER_USERS_H
 #define SERVER_USERS_H
 
@@ -30,6 +30,8 @@ enum fkv_status users_parse(const struct alloc *alloc, struct slice text, struct
 /* The same of a file, named by the error too; says whether anybody may read or change it. */
 enum fkv_status users_read(const struct alloc *alloc, const char *path, struct users **ret,
                            bool *ret_is_exposed, struct fkv_error *error);
+/* Another owner; each frees it once. */
+struct users *users_ref(struct users *users);
 void users_free(struct users *users); /* NULL is allowed */
 
 size_t users_count(const struct users *users);

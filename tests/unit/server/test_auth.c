@@ -59,7 +59,7 @@ static void a_refusal_says_what_is_missing(void **state)
     (void)state;
     struct auth *auth = make(NULL);
     char token[token_size + 1], value[token_size + 16];
-    assert_ok(auth_issue(auth, 7, token, &error));
+    assert_ok(auth_issue(auth, 1, token, &error));
     snprintf(value, sizeof value, "bearer %s", token);
     assert_ok(admit(auth, "authorization", value));
     assert_ok(admit(auth, "auth-token-bin", token));
