@@ -404,8 +404,8 @@ FKV_API enum fkv_status fkv_flight_close_session(struct fkv_client *client,
 
 /* Where the endpoint's data is: `client` itself when it names no location or says so; else a new
  * client, to be closed by the caller, at the first of its locations that answers. The new one has
- * the time-outs and TLS options of `client`. Its user, headers and cookies go along only to the very
- * address that `client` was opened for (scheme, host and port as written): a server that names
+ * the time-outs and TLS options of `client`. Its user, headers and cookies go along only to the
+ * very address that `client` was opened for (scheme, host and port as written): a server that names
  * another one can't have a password or token sent there. Who trusts a location opens a client for
  * it. */
 FKV_API enum fkv_status fkv_flight_endpoint_client(struct fkv_client *client,
