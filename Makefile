@@ -27,9 +27,9 @@ release dev tsan:
 	@test -e build/$@/flightkv_formats.so || \
 	    echo "built without Parquet: 'make deps && make' adds it"
 
-test: check-release check-dev check-tsan ## all tests; installs what is missing
+test: check check-dev check-tsan ## all tests; installs what is missing
 
-check-release: deps release ## unit and flow tests, packaging, stock pyarrow clients
+check: deps release ## unit and flow tests, packaging, stock clients, conformance (with Go)
 	ctest --preset release -j $(JOBS)
 	$(call pytest,release,tests)
 
@@ -80,5 +80,5 @@ deb: release ## build/flightkv_VERSION_ARCHITECTURE.deb
 clean: ## remove build/ (.venv stays)
 	rm -rf build
 
-.PHONY: help deps release dev tsan test check-release check-dev check-tsan unit interop fuzz \
+.PHONY: help deps release dev tsan test check check-dev check-tsan unit interop fuzz \
         demo bench clean-demo tidy format install docs deb clean

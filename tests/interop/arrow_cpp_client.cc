@@ -2,18 +2,19 @@
 // Arrow C++'s own Flight client, as pyarrow ships it, for the calls that pyarrow doesn't wrap.
 //
 //     arrow_cpp_client URI SCENARIO
+//     arrow_cpp_client URI json PATH.json
 //
 // The scenarios are those of Arrow's integration tests, and "cache": the same calls to flightkv.
+// "json" is their JSON mode; the table is read from PATH.stream, which lies beside the JSON.
 // Exits with 0 when all went as it should, else with a line that says what didn't.
-#include <arrow/api.h>
-#include <arrow/flight/api.h>
 #include <arrow/flight/client_cookie_middleware.h>
 
 #include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <map>
-#include <string>
+
+#include "arrow_cpp.h"
 
 namespace fl = arrow::flight;
 
@@ -180,6 +181,54 @@ void Echo(fl::FlightClient &client)
     DONE(exchange.writer->Close());
 }
 
+// ---- JSON mode ----
+
+// In lock-step: each batch is acknowledged by its own app_metadata, and nothing comes after.
+void PutBatches(fl::FlightClient &client, const fl::FlightDescriptor &descriptor,
+                const Batches &batches)
+{
+    auto put = OK(client.DoPut(descriptor, batches.schema));
+    std::shared_ptr<arrow::Buffer> result;
+    for (std::size_t i = 0; i < batches.all.size(); i++) {
+        auto number = std::to_string(i);
+        DONE(put.writer->WriteWithMetadata(*batches.all[i], arrow::Buffer::FromString(number)));
+        DONE(put.reader->ReadMetadata(&result));
+        MUST(result != nullptr && result->ToString() == number);
+    }
+    DONE(put.writer->DoneWriting());
+    DONE(put.reader->ReadMetadata(&result));
+    MUST(result == nullptr);
+    DONE(put.writer->Close());
+}
+
+void GetBatches(fl::FlightClient &client, const fl::Ticket &ticket, const Batches &batches)
+{
+    auto reader = OK(client.DoGet(ticket));
+    DONE(CheckStream(*reader, batches, [](const arrow::Buffer &) { return arrow::Status(); }));
+}
+
+void Json(fl::FlightClient &client, const std::string &uri, const std::string &path)
+{
+    auto batches = OK(ReadBatches(path));
+    auto descriptor = fl::FlightDescriptor::Path({path});
+    PutBatches(client, descriptor, batches);
+    auto info = OK(client.GetFlightInfo(descriptor));
+    arrow::ipc::DictionaryMemo memo;
+    MUST(info->descriptor().Equals(descriptor));
+    MUST(OK(info->GetSchema(&memo))->Equals(*batches.schema, true));
+    MUST(info->total_records() == batches.rows && !info->endpoints().empty());
+    for (const auto &endpoint : info->endpoints()) {
+        auto locations = endpoint.locations;
+        if (locations.empty())  // the server that was asked
+            locations.push_back(OK(fl::Location::Parse(uri)));
+        for (const auto &location : locations) {
+            auto another = OK(fl::FlightClient::Connect(location));
+            GetBatches(*another, endpoint.ticket, batches);
+            DONE(another->Close());
+        }
+    }
+}
+
 // ---- the cache ----
 
 void Put(fl::FlightClient &client, const fl::FlightDescriptor &descriptor,
@@ -272,14 +321,18 @@ const std::map<std::string, std::function<void(fl::FlightClient &)>> scenarios =
 
 int main(int argc, char **argv)
 {
-    if (argc != 3 || scenarios.count(argv[2]) == 0) {
-        std::cerr << "expected a URI and a scenario" << std::endl;
+    bool is_json = argc == 4 && std::string(argv[2]) == "json";
+    if (!is_json && (argc != 3 || scenarios.count(argv[2]) == 0)) {
+        std::cerr << "expected a URI, and a scenario or json and a path" << std::endl;
         return 2;
     }
     auto options = fl::FlightClientOptions::Defaults();
     options.middleware.push_back(fl::GetCookieFactory());
     auto client = OK(fl::FlightClient::Connect(OK(fl::Location::Parse(argv[1])), options));
-    scenarios.at(argv[2])(*client);
+    if (is_json)
+        Json(*client, argv[1], argv[3]);
+    else
+        scenarios.at(argv[2])(*client);
     DONE(client->Close());
     return 0;
 }

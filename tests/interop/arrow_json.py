@@ -4,6 +4,7 @@
 The format: https://arrow.apache.org/docs/format/Integration.html. pyarrow has no writer of it; this
 one knows the types that TABLES uses, no others."""
 
+import decimal
 import json
 
 import pyarrow as pa
@@ -15,6 +16,9 @@ def json_type(kind):
         return {"name": "int", "bitWidth": kind.bit_width, "isSigned": signed}
     if pa.types.is_floating(kind):
         return {"name": "floatingpoint", "precision": {32: "SINGLE", 64: "DOUBLE"}[kind.bit_width]}
+    if pa.types.is_decimal(kind):
+        return {"name": "decimal", "precision": kind.precision, "scale": kind.scale,
+                "bitWidth": kind.bit_width}
     simple = {pa.bool_(): "bool", pa.utf8(): "utf8", pa.binary(): "binary", pa.null(): "null"}
     if kind in simple:
         return {"name": simple[kind]}
@@ -41,6 +45,8 @@ def json_values(array):
     if pa.types.is_integer(kind):
         values = [value or 0 for value in array.to_pylist()]
         return [str(value) for value in values] if kind.bit_width == 64 else values
+    if pa.types.is_decimal(kind):
+        return [str(int((value or 0) * 10 ** kind.scale)) for value in array.to_pylist()]
     if pa.types.is_binary(kind):
         return [(value or b"").hex().upper() for value in array.to_pylist()]
     zero = "" if pa.types.is_string(kind) else False if pa.types.is_boolean(kind) else 0.0
@@ -97,6 +103,11 @@ def numbers(first):
         "truth": pa.array([True, None, False])})
 
 
+def decimals(make):
+    values = [decimal.Decimal("1.25"), None, decimal.Decimal("-9999999.99")]
+    return pa.table({"decimal": pa.array(values, make(9, 2))})
+
+
 TABLES = {
     "numbers": pa.concat_tables([numbers(1), numbers(7)]),
     "no_batches": numbers(1).schema.empty_table(),
@@ -104,6 +115,8 @@ TABLES = {
         "text": pa.array(["", None, "\u3065"]),
         "bytes": pa.array([b"\0\xff", b"", None]),
         "nothing": pa.nulls(3)}),
+    "decimal32": decimals(pa.decimal32),
+    "decimal64": decimals(pa.decimal64),
     "nested": pa.table({
         "list": pa.array([[1, None], None, []], pa.list_(pa.int32())),
         "struct": pa.array([{"a": 1, "b": "x"}, {"a": None, "b": None}, {"a": 3, "b": "z"}],

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls that end in mid-stream, from either side: cancelled, left, out of time, drained. After each,
-nothing of it is stored, its memory is given back and the server serves on."""
+"""Calls that end in mid-stream, from either side: cancelled, left, out of time, drained. After
+each, nothing of it is stored, its memory is given back and the server serves on."""
 
 import signal
 
@@ -53,8 +53,8 @@ class Broken:
 
     def wait_until_it_is_there(self):
         """The begun call's batches are held by the server."""
-        stats = self.server.wait_for_stats(
-            lambda stats: stats["memory_used_bytes"] >= self.before["memory_used_bytes"] + 8 * 2**20)
+        expected = self.before["memory_used_bytes"] + 8 * BATCH.nbytes
+        stats = self.server.wait_for_stats(lambda stats: stats["memory_used_bytes"] >= expected)
         assert stats["puts_open"] == 1
 
     def assert_as_before(self):
