@@ -11,9 +11,9 @@ import pytest
 from server_process import call_options
 from transfer import assert_same, command, get, path, put
 
-ACTIONS = {"CancelFlightInfo", "RenewFlightEndpoint", "drop_dataset", "flightkv.ping",
-           "flightkv.version", "flightkv.stat", "flightkv.stats", "flightkv.delete",
-           "flightkv.exists"}
+ACTIONS = {"CancelFlightInfo", "RenewFlightEndpoint", "SetSessionOptions", "GetSessionOptions",
+           "CloseSession", "drop_dataset", "flightkv.ping", "flightkv.version", "flightkv.stat",
+           "flightkv.stats", "flightkv.delete", "flightkv.exists"}
 BATCH = pa.record_batch([pa.array(range(1000)), pa.array(["x"] * 1000)], names=["a", "b"])
 
 
