@@ -9,7 +9,6 @@
  * servers. */
 #include "cli/commands.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,6 +20,7 @@
 #include "cli/demo_table.h"
 #include "cli/demo_timing.h"
 #include "cli/json.h"
+#include "cli/option_values.h"
 
 static const char key[] = "speed-of-flight";
 
@@ -241,22 +241,6 @@ static int run_demo(struct demo *demo, const struct wish *wish)
     return exit_code;
 }
 
-static int parse_count(const struct cli *cli, const struct parsed *parsed, const char *name,
-                       size_t fallback, size_t *ret)
-{
-    const char *text = parsed_value(parsed, name);
-    char *end;
-    *ret = fallback;
-    if (text == NULL)
-        return CLI_DONE;
-    unsigned long value = strtoul(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || value < 1 || value > count_max)
-        return cli_error(cli, CLI_USAGE, "--%s: '%s' isn't a whole number from 1 to %d", name, text,
-                         count_max);
-    *ret = value;
-    return CLI_DONE;
-}
-
 static int parse_size(const struct cli *cli, const struct parsed *parsed, uint64_t *ret)
 {
     const char *text = parsed_value(parsed, "size");
@@ -275,16 +259,16 @@ static int run(struct cli *cli, const struct parsed *parsed)
 {
     struct demo demo = {.cli = cli};
     struct wish wish = {.folder = parsed_value(parsed, "dir")};
-    size_t loops, calls;
+    uint64_t loops, calls;
     if (parsed->argument_count > 0)
         wish.file = parsed->arguments[0];
     if (wish.file != NULL && (parsed_has(parsed, "size") || wish.folder != NULL))
         return cli_error(cli, CLI_USAGE,
                          "--size and --dir are for a table to be made, and '%s' is given",
                          wish.file);
-    int exit_code = parse_count(cli, parsed, "loops", 5, &loops);
+    int exit_code = option_count(cli, parsed, "loops", 5, 1, count_max, &loops);
     if (exit_code == CLI_DONE)
-        exit_code = parse_count(cli, parsed, "calls", 10, &calls);
+        exit_code = option_count(cli, parsed, "calls", 10, 1, count_max, &calls);
     if (exit_code == CLI_DONE)
         exit_code = parse_size(cli, parsed, &wish.size);
     if (exit_code != CLI_DONE)

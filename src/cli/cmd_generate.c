@@ -1,65 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 #include "base/text.h"
 #include "cli/json.h"
-#include "cli/numbers.h"
+#include "cli/option_values.h"
 #include "cli/transfer.h"
-
-/* A whole number of least to most. */
-static int parse_count(const struct cli *cli, const char *option, const char *text, uint64_t least,
-                       uint64_t most, uint64_t *ret)
-{
-    char *end;
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < least ||
-        value > most)
-        return cli_error(cli, CLI_USAGE, "--%s: '%s' isn't a whole number from %llu to %llu",
-                         option, text, (unsigned long long)least, (unsigned long long)most);
-    *ret = value;
-    return CLI_DONE;
-}
-
-static const char *value_or(const struct parsed *parsed, const char *name, const char *fallback)
-{
-    const char *value = parsed_value(parsed, name);
-    return value != NULL ? value : fallback;
-}
-
-static int parse_shape(const struct cli *cli, const struct parsed *parsed,
-                       struct numbers_options *ret)
-{
-    uint64_t bytes, columns, seed, batch_rows;
-    const char *size = value_or(parsed, "size", "64MiB");
-    if (!text_parse_size(size, &bytes))
-        return cli_error(cli, CLI_USAGE,
-                         "--size: '%s' isn't a size; expected one like \"2GiB\" or "
-                         "\"512MiB\"",
-                         size);
-    int exit_code = parse_count(cli, "columns", value_or(parsed, "columns", "64"), 1,
-                                numbers_columns_max, &columns);
-    if (exit_code == CLI_DONE)
-        exit_code = parse_count(cli, "seed", value_or(parsed, "seed", "0"), 0, UINT64_MAX, &seed);
-    if (exit_code == CLI_DONE)
-        exit_code = parse_count(cli, "batch-rows", value_or(parsed, "batch-rows", "131072"), 1,
-                                1 << 30, &batch_rows);
-    if (exit_code != CLI_DONE)
-        return exit_code;
-    uint64_t rows = bytes / (columns * sizeof(double));
-    if (rows == 0)
-        return cli_error(
-            cli, CLI_USAGE, "--size: '%s' is less than one row of %llu columns, %llu bytes", size,
-            (unsigned long long)columns, (unsigned long long)(columns * sizeof(double)));
-    *ret = (struct numbers_options){.rows = (int64_t)rows,
-                                    .columns = (int64_t)columns,
-                                    .batch_rows = (int64_t)(batch_rows < rows ? batch_rows : rows),
-                                    .seed = seed};
-    return CLI_DONE;
-}
 
 static int report(const struct cli *cli, const struct numbers_options *options, const char *path)
 {
@@ -105,7 +50,7 @@ static int generate(struct cli *cli, const struct numbers_options *options, stru
 static int run(struct cli *cli, const struct parsed *parsed)
 {
     struct numbers_options options;
-    int exit_code = parse_shape(cli, parsed, &options);
+    int exit_code = option_shape(cli, parsed, "64MiB", 64, &options);
     if (exit_code != CLI_DONE)
         return exit_code;
     const char *path = parsed_value(parsed, "output");

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "cli/option_values.h"
 #include "cli/preview.h"
 #include "cli/transfer.h"
 
@@ -12,7 +11,7 @@ enum { rows_shown = 5, rows_shown_max = 1000, streams_max = 64 };
 
 struct get {
     struct cli *cli;
-    size_t streams;
+    uint64_t streams;
     struct transfer transfer;
     const char *columns; /* NULL: all */
     const char *rows;    /* NULL: all */
@@ -94,22 +93,6 @@ static int get_to_preview(struct get *get, const struct preview_options *options
     return CLI_DONE;
 }
 
-/* The value of an option, or `fallback` where it wasn't said. */
-static int parse_count(const struct cli *cli, const struct parsed *parsed, const char *name,
-                       size_t fallback, size_t most, size_t *ret)
-{
-    const char *text = parsed_value(parsed, name);
-    char *end;
-    errno = 0;
-    unsigned long value = text != NULL ? strtoul(text, &end, 10) : fallback;
-    if (text != NULL &&
-        (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value > most))
-        return cli_error(cli, CLI_USAGE, "--%s: '%s' isn't a whole number from 0 to %zu", name,
-                         text, most);
-    *ret = value;
-    return CLI_DONE;
-}
-
 /* "START:STOP", either left out. That START isn't behind STOP is for the server to say. */
 static bool is_range(const char *text)
 {
@@ -121,9 +104,10 @@ static bool is_range(const char *text)
 static int preview(struct get *get, const struct parsed *parsed)
 {
     const struct cli *cli = get->cli;
-    struct preview_options options = {.width = terminal_width(cli->out, 0),
-                                      .has_color = cli->has_color};
-    int exit_code = parse_count(cli, parsed, "show", rows_shown, rows_shown_max, &options.rows);
+    uint64_t rows;
+    int exit_code = option_count(cli, parsed, "show", rows_shown, 0, rows_shown_max, &rows);
+    struct preview_options options = {
+        .rows = rows, .width = terminal_width(cli->out, 0), .has_color = cli->has_color};
     if (exit_code == CLI_DONE)
         exit_code = cli_connect(get->cli);
     if (exit_code == CLI_DONE)
@@ -162,7 +146,7 @@ static int run(struct cli *cli, const struct parsed *parsed)
     int exit_code = cli_key(cli, parsed->arguments[0]);
     struct get get = {.cli = cli, .columns = parsed_value(parsed, "columns"), .rows = rows};
     if (exit_code == CLI_DONE)
-        exit_code = parse_count(cli, parsed, "streams", 1, streams_max, &get.streams);
+        exit_code = option_count(cli, parsed, "streams", 1, 0, streams_max, &get.streams);
     if (exit_code != CLI_DONE)
         return exit_code;
     return is_preview ? preview(&get, parsed) : transfer(&get, parsed);

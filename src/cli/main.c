@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "cli/cli.h"
+#include "cli/option_values.h"
 
 static int unknown_option(const struct cli *cli, const char *name)
 {
@@ -71,17 +71,13 @@ static int apply_common(struct cli *cli, const struct parsed *parsed)
     cli->password_file = parsed_value(parsed, "password-file");
     if (cli->password_file != NULL && cli->user == NULL)
         return cli_error(cli, CLI_USAGE, "--password-file needs --user NAME");
-    const char *timeout =
-        cli->command->flags & COMMAND_CALLS_SERVER ? parsed_value(parsed, "timeout") : NULL;
-    if (timeout == NULL)
-        return CLI_DONE;
-    uint64_t ns;
-    if (!text_parse_duration(timeout, &ns) || ns < NS_PER_MS)
-        return cli_error(cli, CLI_USAGE,
-                         "--timeout: '%s' isn't a duration of at least 1ms; expected one like "
-                         "\"500ms\", \"30s\" or \"5m\"",
-                         timeout);
-    cli->timeout_ms = ns / NS_PER_MS;
+    uint64_t timeout_ns = 0;
+    if (cli->command->flags & COMMAND_CALLS_SERVER) {
+        int exit_code = option_duration(cli, parsed, "timeout", 0, &timeout_ns);
+        if (exit_code != CLI_DONE)
+            return exit_code;
+    }
+    cli->timeout_ms = timeout_ns / NS_PER_MS;
     return CLI_DONE;
 }
 
