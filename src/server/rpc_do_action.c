@@ -2,6 +2,7 @@
 /* DoAction and ListActions: one table gives each action its name, its description and its function
  * (actions.h). */
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/status.h"
@@ -75,6 +76,16 @@ static uint64_t resident_bytes(void)
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* What this process has had of the processors, in all its threads. */
+static double cpu_s(void)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0)
+        return 0;
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
 static enum fkv_status run_stats(struct action_call *action, struct fkv_error *error)
 {
     enum fkv_status status = json_read_key(action->body, NULL, error);
@@ -82,21 +93,22 @@ static enum fkv_status run_stats(struct action_call *action, struct fkv_error *e
         return status;
     struct store_stats store = store_stats(action->cache->store);
     struct host_stats host = host_stats(host_call_host(action->call));
-    return WRITE(
-        action, error, TEXT("version", fkv_version()), REAL("uptime_s", uptime_s(action->cache)),
-        COUNT("workers", action->cache->config->workers), COUNT("keys", store.keys),
-        COUNT("tables", store.tables), COUNT("table_bytes", store.table_bytes),
-        COUNT("memory_limit_bytes", store.memory.budget_bytes),
-        COUNT("memory_used_bytes", store.memory.used_bytes),
-        COUNT("memory_warm_bytes", store.memory.warm_bytes),
-        COUNT("resident_bytes", resident_bytes()), COUNT("puts", store.puts),
-        COUNT("puts_open", store.puts_open), COUNT("puts_aborted", store.puts_aborted),
-        COUNT("hits", store.hits), COUNT("misses", store.misses), COUNT("deletes", store.deletes),
-        COUNT("connections", host.connections_open),
-        COUNT("connections_total", host.connections_total),
-        COUNT("connections_refused", host.connections_refused),
-        COUNT("sessions", sessions_count(action->cache->sessions)), COUNT("calls", host.calls_open),
-        COUNT("calls_total", host.calls_total), COUNT("calls_failed", host.calls_failed));
+    return WRITE(action, error, TEXT("version", fkv_version()),
+                 REAL("uptime_s", uptime_s(action->cache)), REAL("cpu_s", cpu_s()),
+                 COUNT("workers", action->cache->config->workers), COUNT("keys", store.keys),
+                 COUNT("tables", store.tables), COUNT("table_bytes", store.table_bytes),
+                 COUNT("memory_limit_bytes", store.memory.budget_bytes),
+                 COUNT("memory_used_bytes", store.memory.used_bytes),
+                 COUNT("memory_warm_bytes", store.memory.warm_bytes),
+                 COUNT("resident_bytes", resident_bytes()), COUNT("puts", store.puts),
+                 COUNT("puts_open", store.puts_open), COUNT("puts_aborted", store.puts_aborted),
+                 COUNT("hits", store.hits), COUNT("misses", store.misses),
+                 COUNT("deletes", store.deletes), COUNT("connections", host.connections_open),
+                 COUNT("connections_total", host.connections_total),
+                 COUNT("connections_refused", host.connections_refused),
+                 COUNT("sessions", sessions_count(action->cache->sessions)),
+                 COUNT("calls", host.calls_open), COUNT("calls_total", host.calls_total),
+                 COUNT("calls_failed", host.calls_failed));
 }
 
 /* ---- about a key ---- */
