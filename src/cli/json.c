@@ -167,7 +167,9 @@ static void visit_value(const struct walk *walk, const char *name, const json_t 
         member.number = json_number_value(value);
     if (member.is_integer)
         member.integer = json_integer_value(value);
-    char *owned = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *owned = json_is_string(value)
+                      ? NULL
+                      : json_dumps(value, JSON_REAL_PRECISION(15) | JSON_ENCODE_ANY | JSON_COMPACT);
     member.text = json_is_string(value) ? json_string_value(value) : owned;
     if (member.text != NULL)
         walk->visit(walk->context, &member);
