@@ -21,6 +21,7 @@ static void become_server(int output)
     static char *const words[] = {"flightkv", "serve", "--listen", "grpc+tcp://127.0.0.1:0", NULL};
     ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
+    setpgid(0, 0); /* a terminal's Ctrl-C is for the parent, who may have questions left */
     dup2(output, STDOUT_FILENO);
     if (size > 0) {
         path[size] = '\0';
