@@ -9,7 +9,7 @@
 static int report(const struct cli *cli, const struct numbers_options *options, const char *path)
 {
     char size[text_figure_size], rows[text_figure_size], columns[text_figure_size];
-    uint64_t bytes = (uint64_t)options->rows * (uint64_t)options->columns * sizeof(double);
+    uint64_t bytes = numbers_bytes(options);
     if (!cli->json) {
         fprintf(cli->out, "Memory size: %s\n", text_size_short(size, bytes));
         fprintf(cli->out, "Number of rows: %s\n", text_count(rows, (uint64_t)options->rows));

@@ -14,6 +14,7 @@ extern const struct command cmd_rm;
 extern const struct command cmd_stats;
 extern const struct command cmd_ping;
 extern const struct command cmd_generate;
+extern const struct command cmd_bench;
 extern const struct command cmd_demo;
 extern const struct command cmd_passwd;
 extern const struct command cmd_completion;

@@ -18,6 +18,12 @@ struct numbers_options {
     uint64_t seed;
 };
 
+/* Of all values. */
+static inline uint64_t numbers_bytes(const struct numbers_options *options)
+{
+    return (uint64_t)options->rows * (uint64_t)options->columns * sizeof(double);
+}
+
 /* Arrays may outlive the stream and be released by any thread. */
 enum fkv_status numbers_stream(const struct numbers_options *options, struct ArrowArrayStream *ret,
                                struct fkv_error *error);

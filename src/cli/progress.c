@@ -82,6 +82,15 @@ void progress_update(struct progress *progress, double fraction, uint64_t bytes)
     progress->drawn_ns = elapsed_ns;
 }
 
+void progress_say(struct progress *progress, const char *text)
+{
+    if (progress->out == NULL)
+        return;
+    fprintf(progress->out, "\r\033[K%s", text);
+    fflush(progress->out);
+    progress->drawn_ns = progress_elapsed_ns(progress);
+}
+
 void progress_end(struct progress *progress)
 {
     if (progress->out != NULL && progress->drawn_ns > 0) {

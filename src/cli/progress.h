@@ -19,6 +19,9 @@ void progress_begin(struct progress *progress, const struct cli *cli, const char
 /* `fraction` of the whole is done, negative when that isn't known; `bytes` so far. */
 void progress_update(struct progress *progress, double fraction, uint64_t bytes);
 
+/* The line is `text`, now. */
+void progress_say(struct progress *progress, const char *text);
+
 /* Takes the line away. */
 void progress_end(struct progress *progress);
 

@@ -46,6 +46,11 @@ UNSTABLE = [
     (r'"(seconds|uptime_s|created|memory_bytes)": [\d.e-]+', r'"\1": <number>'),
     (r"^(uptime_s|created|resident_bytes|memory_bytes)\t[\d.e-]+", r"\1\t<number>"),
     (r"(memory_bytes\\e\[0m +).*", r"\1<size>"),
+    (r"[\d,]+ a second", "<number> a second"),
+    (r"reached [\d,]+", "reached <number>"),
+    (r"has [\d.]+ .iB of memory", "has <size> of memory"),
+    (r"^ +\\e\[2mdone\\e.*", "<heads>"),
+    (r"^(\\e\[2m(?:put|get|first batch)\\e\[0m ).*", r"\1<figures>"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "<date>"),
     (r"flightkv \d+\.\d+\.\d+", "flightkv <version>"),
 ]
