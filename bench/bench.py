@@ -1,31 +1,36 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures what flightkv does, and writes docs/BENCHMARKS.md.
+"""Measures flightkv beside its peers and beside what the machine can do, and writes
+docs/BENCHMARKS.md.
 
     make bench                     at 2 GiB, or the largest size that the machine has room for
     make bench SIZE=256MiB ROUNDS=3
-    bench/bench.py --help          more options; each can be given as a variable, too
+    make bench ONLY=latency,keys   these groups only; they join the day's other results
+    bench/bench.py --help          more options, and the groups
 
-One server holds the table (64 float64 columns, batches of 131,072 rows); libflightkv's client, in a
-process of its own, and pyarrow's, in this one, ask it. Groups go one after the other; within a
-group, all cases are called once a round, in an order that is random each round, so that whatever
-the machine does in the meantime meets all of them. The first round, into memory that was never
-touched, is kept apart; medians, least and most are of the others, and ratios of the medians of one
-and the same run.
+Each server and each client of libflightkv is a process of its own; pyarrow's client is in this one.
+Groups go one after the other, each with its own servers; within a group, all cases are called once
+a round, in an order that is random each round, so that whatever the machine does in the meantime
+meets all of them. The first round is kept apart; medians, least and most are of the others, and
+ratios of the medians of one and the same group. What a table is received into was touched before,
+wherever that is ours to say; the first put into a server that has just started has a group of its
+own.
 
 Bytes on the wire are what the loopback device counted during the call: TCP's headers are in it, and
 whatever else went over it then. The machine should have nothing else to do.
+
+Peers (Redis, memcached, a Go server, h2load and nghttpd) are measured where they are installed, and
+left out elsewhere; the run says which and how to add them.
 """
 
 import argparse
 import contextlib
 import json
 import os
-import random
+import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -41,9 +46,19 @@ except ImportError:
 import cases
 import machine
 from benchmarks import write_document
-from processes import Failed, Progress, Server
+from figures import count_text, seconds_text
+from groups import GROUPS
+from peers import PACKAGES
+from processes import Failed
+from sitting import Sitting
 
-MEMORY_FACTOR = 5  # the server's versions of two keys, the caller's table, both clients' answers
+MEMORY_FACTOR = 9  # most of it: flightkv 2, two peers 5, the clients' 2 (group "pyarrow")
+PROGRAMS = ("flightkv", "bench/caller", "bench/ceiling", "bench/responder", "bench/stores")
+WITH_SOURCE = ("pyarrow", "first", "stores", "host")  # neighbours, which share the table
+# Seconds at 2 GiB with 5 rounds on 2 cores; only to reckon with.
+EXPECTED = {"sockets": 90, "pyarrow": 200, "first": 120, "stores": 120, "host": 90, "latency": 60,
+            "requests": 200, "fairness": 60, "sizes": 120, "keys": 120, "clients": 60, "parts": 90,
+            "transports": 60}
 
 
 def parse_arguments():
@@ -54,10 +69,20 @@ def parse_arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", default=variable("SIZE", None), help="of the table (variable "
                         "SIZE); default: the largest of 2GiB, 1GiB, 512MiB, 256MiB that has room")
-    parser.add_argument("--rounds", type=int, default=variable("ROUNDS", "9"),
-                        help="rounds behind the first one (ROUNDS); default: 9")
+    parser.add_argument("--rounds", type=int, default=variable("ROUNDS", "5"),
+                        help="rounds behind the first one (ROUNDS); default: 5")
+    parser.add_argument("--only", default=variable("ONLY", None), metavar="GROUP,GROUP",
+                        help="these groups only (ONLY): " + ", ".join(GROUPS))
+    parser.add_argument("--without", default=variable("WITHOUT", ""), metavar="PEER,PEER",
+                        help="as if these weren't installed (WITHOUT): " + ", ".join(PACKAGES))
     parser.add_argument("--batches", type=int, default=variable("BATCHES", "10000"),
                         help="of the table that appends go to (BATCHES); default: 10000")
+    parser.add_argument("--keys", type=int, default=variable("KEYS", "1000000"),
+                        help="most keys in a server (KEYS); default: 1000000")
+    parser.add_argument("--calls", type=int, default=variable("CALLS", "20000"),
+                        help="by many clients in all (CALLS); default: 20000")
+    parser.add_argument("--load-seconds", type=int, default=variable("LOAD_SECONDS", "1"),
+                        help="of each load by h2load (LOAD_SECONDS); default: 1")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs",
                         help="where BENCHMARKS.md and its plots are written; default: docs")
     parser.add_argument("--results", type=Path, default=HERE / "results",
@@ -70,9 +95,21 @@ def parse_arguments():
         arguments.size = machine.parse_size(arguments.size) if arguments.size else None
     except ValueError:
         parser.error(f"'{arguments.size}' isn't a size; expected one like 2GiB or 512MiB")
-    if arguments.rounds < 1 or arguments.batches < 1:
-        parser.error("at least one round, and one batch to append to, are needed")
+    check(parser, arguments)
     return arguments
+
+
+def check(parser, arguments):
+    arguments.build = arguments.build.resolve()
+    for name, known in (("only", GROUPS), ("without", PACKAGES)):
+        words = [word for word in (getattr(arguments, name) or "").split(",") if word]
+        for word in words:
+            if word not in known:
+                parser.error(f"'{word}' isn't known; expected some of {', '.join(known)}")
+        setattr(arguments, name, words)
+    if min(arguments.rounds, arguments.batches, arguments.keys, arguments.calls,
+           arguments.load_seconds) < 1:
+        parser.error("at least one round, batch, key, call and second is needed")
 
 
 def choose_size(arguments):
@@ -84,119 +121,152 @@ def choose_size(arguments):
     return size // cases.ROW_BYTES * cases.ROW_BYTES
 
 
-# ---- the server and its clients ----
-
-def make_certificate(folder):
-    """For localhost, signed by itself."""
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", certificate,
-                    "-days", "2", "-subj", "/CN=localhost", "-addext",
-                    "subjectAltName=DNS:localhost"], check=True, capture_output=True)
-    return str(key), str(certificate)
-
-
-@contextlib.contextmanager
-def clients_of(arguments, size):
-    """A server with a listener for each transport, and the clients by name."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        key, certificate = make_certificate(Path(folder))
-        command = [arguments.build / "flightkv", "serve", "--memory", str(4 * size + (1 << 28)),
-                   "--listen", "grpc+tcp://localhost:0",
-                   "--listen", f"grpc+unix://{folder}/socket", "--listen", "grpc+tls://localhost:0",
-                   "--tls-cert", certificate, "--tls-key", key]
-        server = stack.enter_context(Server(list(map(str, command)), listeners=3))
-        callers = {}
-        for name, uri in zip(("TCP", "Unix", "TLS"), server.addresses):
-            ca = certificate if name == "TLS" else None
-            callers[name] = cases.Caller(arguments.build / "bench/caller", uri, ca)
-            stack.callback(callers[name].close)
-        stock = cases.Pyarrow(server.addresses[0])
-        stack.callback(stock.close)
-        yield callers, stock
-
-
 # ---- rounds ----
 
-def run_round(group, order, number, progress, prefix):
-    for case in order.sample(group.cases, len(group.cases)):
-        call = progress.during(f"{prefix}, {case.name}", 0, case.run)
+def run_round(group, sitting, number, prefix, planned):
+    for case in sitting.order.sample(group.cases, len(group.cases)):
+        call = sitting.progress.during(f"{prefix}, {case.name}", planned / len(group.cases),
+                                       case.run)
         if number == 0:
             case.first = call
-        else:
+        if number > 0 or group.rounds == 0:  # what is there once counts as both
             case.calls.append(call)
 
 
-def run_group(group, arguments, order, progress):
-    begin = time.monotonic()
-    for number in range(arguments.rounds + 1):
-        prefix = f"{group.title}, round {number} of {arguments.rounds}"
-        run_round(group, order, number, progress, prefix)
-    print(f"{group.title}: {time.monotonic() - begin:.0f} s")
+def median_text(case, group):
+    if group.kind == "memory":
+        return machine.size_text(case.first.more["rss"])
+    seconds = statistics.median(call.seconds for call in case.calls)
+    if group.kind == "rate" or group.unit == "/s":
+        return count_text(1 / seconds) + "/s"
+    return seconds_text(seconds)
+
+
+def run_group(group, sitting, planned):
+    rounds = sitting.arguments.rounds * group.times
+    rounds = rounds if group.rounds is None else min(rounds, group.rounds)
+    for number in range(rounds + 1):
+        run_round(group, sitting, number, f"{group.title}, round {number} of {rounds}",
+                  planned / (rounds + 1))
     for case in group.cases:
-        seconds = statistics.median(call.seconds for call in case.calls)
-        print(f"    {case.name:<40} {seconds * 1000:10.3f} ms", flush=True)
+        print(f"    {case.name:<58} {median_text(case, group)}", flush=True)
+    group.rounds = rounds
 
 
-def run_all(arguments, size):
-    rows, progress, order = size // cases.ROW_BYTES, Progress(), random.Random(arguments.seed)
-    with clients_of(arguments, size) as (callers, stock):
-        tcp = callers["TCP"]
+def planned_seconds(name, sitting):
+    large = sitting.size / cases.ROW_BYTES / 4194304
+    return EXPECTED[name] * (0.1 + 0.9 * large) * (sitting.arguments.rounds + 1) / 6
 
-        def prepare():
-            tcp.put("table", rows)
-            tcp.put("batches-1", 1024, 1024)
-            tcp.put(f"batches-{arguments.batches}", arguments.batches, 1)
-        progress.during("Putting the tables", 0, prepare)
-        groups = [cases.parts(tcp, stock, rows), cases.streams(tcp),
-                  cases.appends(tcp, 1, arguments.batches)]
+
+def run_named(name, sitting):
+    """The groups of that name as they stand in the results."""
+    begin, planned = time.monotonic(), planned_seconds(name, sitting)
+    print(f"{name}:", flush=True)
+    with GROUPS[name](sitting) as groups:
         for group in groups:
-            run_group(group, arguments, order, progress)
-        tcp.put("table", 1)  # its memory is wanted for the rest
-        tcp.put("half", rows // 2)
-        groups.append(cases.transports(callers, rows // 2))
-        run_group(groups[-1], arguments, order, progress)
-    return groups
+            run_group(group, sitting, planned / len(groups))
+    seconds = time.monotonic() - begin
+    print(f"    {seconds:.0f} s", flush=True)
+    return [group_result(group, sitting, seconds / len(groups)) for group in groups]
 
 
 # ---- results ----
 
-def results_of(arguments, size, groups, seconds):
-    def call_of(call):
-        return {"seconds": call.seconds, "rows": call.rows, "bytes": call.bytes,
-                "wire": call.wire}
+def commit():
+    """Of this tree, with a "+" where it has changes; "unknown" outside of one."""
+    try:
+        name = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty=+"],
+                              capture_output=True, text=True)
+    except OSError:
+        return "unknown"
+    return name.stdout.strip() or "unknown"
 
-    return {"date": time.strftime("%Y-%m-%d"), "seconds": round(seconds), "bytes": size,
-            "rounds": arguments.rounds, "machine": machine.describe(),
-            "pyarrow": pyarrow.__version__,
-            "groups": [{"title": group.title, "about": group.about, "unit": group.unit,
-                        "cases": [{"name": case.name, "base": case.base,
-                                   "first": call_of(case.first),
-                                   "calls": list(map(call_of, case.calls))}
-                                  for case in group.cases]} for group in groups]}
+
+def call_result(call):
+    return {"seconds": call.seconds, "rows": call.rows, "bytes": call.bytes, "wire": call.wire,
+            **call.more}
+
+
+def group_result(group, sitting, seconds):
+    return {"key": group.key, "title": group.title, "about": group.about, "kind": group.kind,
+            "rounds": group.rounds, "seconds": round(seconds, 1), "commit": sitting.commit,
+            "notes": group.notes, "x_unit": group.x_unit, "unit": group.unit,
+            "cases": [{"name": case.name, "base": case.base, "batch": case.batch, "x": case.x,
+                       "series": case.series, "first": call_result(case.first),
+                       "calls": list(map(call_result, case.calls))} for case in group.cases]}
+
+
+def results_before(arguments, path, size):
+    """Of the same day and size, for ONLY= to join; empty otherwise."""
+    if not arguments.only or not path.exists():
+        return []
+    before = json.loads(path.read_text())
+    if before.get("bytes") != size or "versions" not in before:
+        sys.exit(f"{path} is of another size; name that one, or remove the file")
+    return before["groups"]
+
+
+def merged(before, groups):
+    """Those of before, in the order of a whole run, with the new ones in their place."""
+    new = {group["key"] for group in groups}
+    order = ["sockets", "pyarrow", "first", "stores", "host", "latency", "requests", "fairness",
+             "sizes", "keys", "memory", "clients", "parts", "streams", "appends", "transports"]
+    return sorted([group for group in before if group["key"] not in new] + groups,
+                  key=lambda group: order.index(group["key"]))
+
+
+def run_all(arguments, size, results, path):
+    """Writes the file behind every group: what was measured isn't lost with the rest."""
+    before = results["groups"]
+    names = [name for name in GROUPS if not arguments.only or name in arguments.only]
+    done = []
+    with contextlib.ExitStack() as stack:
+        sitting = Sitting(arguments, size, stack)
+        sitting.commit = commit()
+        results |= {"missing": sitting.peers.missing, "versions": {
+            "pyarrow": pyarrow.__version__, **sitting.peers.versions()}}
+        for name, why in sitting.peers.missing.items():
+            print(f"Left out: {name} ({why})")
+        for name in names:
+            sitting.progress.plan(planned_seconds(name, sitting))
+        for name in names:
+            if name not in WITH_SOURCE:
+                sitting.drop_sources()
+            try:
+                done += run_named(name, sitting)
+            except (Failed, EOFError, OSError, pyarrow.ArrowException) as failure:
+                results["failed"][name] = str(failure).splitlines()[0]
+                print(f"    failed: {failure}", flush=True)
+            results["groups"] = merged(before, done)
+            path.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def main():
-    arguments, begin = parse_arguments(), time.monotonic()
-    for program in ("flightkv", "bench/caller"):
+    arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Terminated."))
+    for program in PROGRAMS:
         if not os.access(arguments.build / program, os.X_OK):
             sys.exit(f"{arguments.build / program} isn't built; \"make\" builds it")
     size = choose_size(arguments)
     print(f"A table of {machine.size_text(size)}, {arguments.rounds} rounds and a first one.")
-    groups = run_all(arguments, size)
-    results = results_of(arguments, size, groups, time.monotonic() - begin)
     arguments.results.mkdir(parents=True, exist_ok=True)
     arguments.docs.mkdir(parents=True, exist_ok=True)
-    path = arguments.results / f"{results['date']}.json"
-    path.write_text(json.dumps(results, indent=1) + "\n")
+    date = time.strftime("%Y-%m-%d")
+    path = arguments.results / f"{date}.json"
+    results = {"date": date, "bytes": size, "rounds": arguments.rounds,
+               "machine": machine.describe() | machine.settings(), "run": {"commit": commit()},
+               "failed": {}, "groups": results_before(arguments, path, size)}
+    run_all(arguments, size, results, path)
+    if not results["groups"]:
+        sys.exit("bench: nothing was measured")
     written = [path, *write_document(results, arguments.docs)]
     print("Written: " + ", ".join(os.path.relpath(path, os.getcwd()) for path in written))
+    if results["failed"]:
+        sys.exit("bench: failed: " + ", ".join(results["failed"]))
 
 
 if __name__ == "__main__":
     try:
         main()
-    except Failed as failure:
-        sys.exit(f"bench: {failure}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,122 +1,219 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/BENCHMARKS.md and its plots, from the results of bench.py."""
+"""docs/BENCHMARKS.md, from the results of bench.py: the goals, then a table a group."""
 
-import math
-import statistics
-
+import drawings
+import goals
+from figures import count_text, median, ratio_text, seconds_text, values
 from machine import size_text
-from plot import FAINT, GRID, dot, line, seconds_text, svg, text
-
-WIDTH, LEFT, RIGHT, ROW = 860, 300, 90, 26
-COLOR = "#2f6fb0"
+from plot import svg
 
 HEAD = """# Benchmarks
 
-Written by `make bench`; [bench/bench.py](../bench/bench.py) says at its head how it measures. All
-tables are of one run. Within a group, all cases were called once a round, in an order that was
-random each round. "first" is the first round, apart from the rest, into memory that was not touched
-before; median, least and most are of the {rounds} rounds behind it. "time" is the median's ratio to
-that of the group's case with a 1; "bytes" is the same of what went over the wire, TCP's headers
-included. Only ratios mean anything on another machine.
+Written by `make bench`; [bench/bench.py](../bench/bench.py) says at its head how it measures.
+Within a group, all cases were called once a round, in an order that was random each round. "first"
+is the first round, apart from the rest; median, least and most are of the rounds behind it. Only
+ratios mean anything on another machine: those of one group, which is one sitting.
 
-- {date}: {processor}, {cores} cores, {memory} of memory, Linux {kernel}, pyarrow {pyarrow}
-- client and server on the same machine
-- a table of {size}: {rows:,} rows of 64 float64 columns, in batches of 131,072 rows
-- {minutes} min {rest:02d} s in all; every call is in [{results}](../{results})
+## Goals
+
+Medians of the groups below.
+
+{goals}
+
+## The machine and the run
+
+{facts}
 """
-
-
-def seconds_of(case):
-    return [call["seconds"] for call in case["calls"]]
-
-
-def median(case):
-    return statistics.median(seconds_of(case))
 
 
 def wire_of(case):
     """None where it wasn't over the loopback device."""
-    counts = [call["wire"] for call in case["calls"]]
-    return None if None in counts else statistics.median(counts)
+    return median(case, "wire") if len(values(case, "wire")) == len(case["calls"]) else None
 
 
-def ratio_text(part, whole):
-    """"1/32" or "1.2"."""
-    ratio = part / whole
-    if ratio >= 0.5:
-        return f"{ratio:.2f}"
-    return f"1/{1 / ratio:.1f}" if ratio > 0.01 else f"1/{1 / ratio:,.0f}"
+# ---- tables: a row a case, a column a function ----
+
+def speed_text(case):
+    """GB/s; of a call that moves nothing, or in no time, none."""
+    size, seconds = median(case, "bytes"), median(case)
+    return f"{size / seconds / 1e9:.2f}" if size and seconds > 1e-3 else "-"
 
 
-def row_of(case, by_name):
-    base, wire = by_name.get(case["base"]), wire_of(case)
-    seconds = seconds_of(case)
-    base_wire = wire_of(base) if base else None
-    return [case["name"], seconds_text(case["first"]["seconds"]), seconds_text(median(case)),
-            seconds_text(min(seconds)), seconds_text(max(seconds)),
-            ratio_text(median(case), median(base)) if base else "1",
-            size_text(round(wire)) if wire is not None else "-",
-            ratio_text(wire, base_wire) if wire is not None and base_wire else
-            "1" if wire is not None and not base else "-"]
+def wire_text(case, base):
+    wire = wire_of(case)
+    return size_text(round(wire)) if wire is not None else "-"
+
+
+def wire_ratio(case, base):
+    wire, whole = wire_of(case), wire_of(base) if base else None
+    if wire is None:
+        return "-"
+    return ratio_text(wire, whole) if whole else "-" if base else "1"
+
+
+def ratio_of(name):
+    return lambda case, base: ratio_text(median(case, name), median(base, name)) if base else "1"
+
+
+def text_of(name, text):
+    return lambda case, base: text(median(case, name))
+
+
+COLUMNS = {
+    "time": {
+        "batch": lambda case, base: case["batch"],
+        "first": lambda case, base: seconds_text(case["first"]["seconds"]),
+        "median": text_of("seconds", seconds_text),
+        "least": lambda case, base: seconds_text(min(values(case))),
+        "most": lambda case, base: seconds_text(max(values(case))),
+        "GB/s": lambda case, base: speed_text(case),
+        "time": ratio_of("seconds"),
+        "every byte read once": text_of("read", seconds_text),
+        "p99": text_of("p99", seconds_text),
+        "CPU": text_of("cpu", seconds_text),
+        "on the wire": wire_text,
+        "bytes": wire_ratio,
+    },
+    "latency": {
+        "first p50": lambda case, base: seconds_text(case["first"]["seconds"]),
+        "p50": text_of("seconds", seconds_text),
+        "least": lambda case, base: seconds_text(min(values(case))),
+        "most": lambda case, base: seconds_text(max(values(case))),
+        "p99": text_of("p99", seconds_text),
+        "p99.9": text_of("p999", seconds_text),
+        "calls/s": text_of("rate", count_text),
+        "p50 ratio": ratio_of("seconds"),
+    },
+    "rate": {
+        "first": lambda case, base: count_text(case["first"]["rate"]),
+        "median": text_of("rate", count_text),
+        "least": lambda case, base: count_text(min(values(case, "rate"))),
+        "most": lambda case, base: count_text(max(values(case, "rate"))),
+        "ratio": ratio_of("rate"),
+    },
+    "memory": {
+        "stored": text_of("stored", size_text),
+        "memory": text_of("rss", size_text),
+        "over it": lambda case, base: f"{median(case, 'rss') / median(case, 'stored') - 1:+.1%}",
+        "over it, each": lambda case, base: size_text(round(
+            (median(case, "rss") - median(case, "stored")) / median(case, "count"))),
+    },
+}
+OPTIONAL = {"every byte read once": "read", "p99": "p99", "CPU": "cpu", "on the wire": "wire",
+            "bytes": "wire"}
+LEGENDS = {
+    "time": "\"time\" is the median's ratio to that of the case above it with a 1{wire}.",
+    "latency": "Times in microseconds are \"us\"; p50, p99 and p99.9 are medians of the rounds'; "
+               "least and most are of the p50; its ratio is to the case above it with a 1.",
+    "rate": "Calls a second; the ratio is to the case above it with a 1.",
+    "memory": None,
+}
+WIRE = "; \"bytes\" is the same of what went over the loopback device, TCP's headers included"
+
+
+def markdown(rows):
+    rows = [rows[0], ["---"] + ["---:"] * (len(rows[0]) - 1), *rows[1:]]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def columns_of(group):
+    """Those of its kind that some case has a figure for."""
+    columns = COLUMNS[group["kind"]]
+    if group["kind"] != "time":
+        return columns
+    return {title: text for title, text in columns.items() if title not in OPTIONAL or any(
+        values(case, OPTIONAL[title]) for case in group["cases"])}
 
 
 def table_of(group):
     by_name = {case["name"]: case for case in group["cases"]}
-    rows = [["", "first", "median", "least", "most", "time", "on the wire", "bytes"]]
-    rows.append(["---"] + ["---:"] * (len(rows[0]) - 1))
-    rows += [row_of(case, by_name) for case in group["cases"]]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    columns = columns_of(group)
+    rows = [["", *columns]]
+    for case in group["cases"]:
+        base = by_name.get(case["base"])
+        rows.append([case["name"], *(text(case, base) for text in columns.values())])
+    return markdown(rows)
 
 
-# ---- plots ----
+def x_text(group, x):
+    return size_text(x) if group["x_unit"] == "bytes" else f"{x:,}"
 
-def draw(results):
-    """All groups' medians with least and most, on one logarithmic axis of seconds."""
-    every = [case for group in results["groups"] for case in group["cases"]]
-    values = [second for case in every for second in seconds_of(case)]
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-    scale = (WIDTH - LEFT - RIGHT) / max(high - low, 1)
 
-    def place(seconds):
-        return LEFT + (math.log10(seconds) - low) * scale
+def value_text(group, case):
+    if case is None:
+        return "-"
+    seconds = median(case)
+    return seconds_text(seconds) if group["unit"] == "s" else count_text(1 / seconds)
 
-    top = y = 50
-    shapes = [text(20, 28, f"Calls at {size_text(results['bytes'])}", 17, bold=True)]
-    for group in results["groups"]:
-        y += ROW
-        shapes.append(text(20, y, group["title"], 13, bold=True))
-        for case in group["cases"]:
-            y += ROW
-            end = place(max(seconds_of(case)))
-            shapes += [text(LEFT - 12, y, case["name"], 12, "end"),
-                       line(place(min(seconds_of(case))), y - 4, end, y - 4, COLOR),
-                       dot(place(median(case)), y - 4, COLOR),
-                       text(end + 9, y, seconds_text(median(case)), 12)]
-    axis = [line(place(10.0**power), top, place(10.0**power), y + 10, GRID)
-            for power in range(low, high + 1)]
-    axis += [text(place(10.0**power), y + 28, seconds_text(10.0**power), 12, "middle", FAINT)
-             for power in range(low, high + 1)]
-    axis.append(text(WIDTH - RIGHT, y + 48, "median, with least and most; logarithmic; left is "
-                     "better", 12, "end", FAINT))
-    return {"width": WIDTH, "height": y + 64, "shapes": axis + shapes}
+
+def curve_table(group):
+    """A row an x, a column a series."""
+    names = list(dict.fromkeys(case["series"] for case in group["cases"]))
+    found = {(case["series"], case["x"]): case for case in group["cases"]}
+    rows = [[group["x_unit"], *names]]
+    for x in sorted({case["x"] for case in group["cases"]}):
+        rows.append([x_text(group, x)] + [value_text(group, found.get((name, x)))
+                                          for name in names])
+    return markdown(rows)
+
+
+def section(group):
+    parts = [f"## {group['title']}\n", group["about"] + "\n"]
+    if group["kind"] == "curve":
+        parts += ["Medians" + (", a second" if group["unit"] == "/s" else "") + ".\n",
+                  f"![{group['title']}]({drawings.file_of(group)})\n", curve_table(group) + "\n"]
+    else:
+        legend = LEGENDS[group["kind"]]
+        if legend:
+            wire = WIRE if "bytes" in columns_of(group) else ""
+            parts.append(legend.format(wire=wire) + "\n")
+        if group["kind"] in ("latency", "rate") and group["cases"]:
+            parts.append(f"![{group['title']}]({drawings.file_of(group)})\n")
+        parts.append(table_of(group) + "\n")
+    parts += [f"{note}\n" for note in group["notes"]]
+    return "\n".join(parts)
 
 
 # ---- the document ----
 
+def facts_of(results):
+    about, run = results["machine"], results["run"]
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    lines = [f"{results['date']}: {about['processor']}, {about['cores']} cores, "
+             f"{size_text(about['memory'])} of memory, Linux {about['kernel']}",
+             "transparent huge pages: " + about["huge_pages"],
+             *(f"{name}: {value}" for name, value in about["tcp"].items()),
+             f"commit {run['commit']}; {versions}",
+             "client and server on the same machine",
+             f"the large table: {size_text(results['bytes'])}, {results['bytes'] // 512:,} rows of "
+             "64 float64 columns, in batches of 131,072 rows (64 MiB)",
+             time_text(results),
+             f"every call is in [bench/results/{results['date']}.json]"
+             f"(../bench/results/{results['date']}.json)"]
+    lines += [f"{name} is left out ({why})" for name, why in results["missing"].items()]
+    lines += [f"the group {name} failed: {why}" for name, why in results["failed"].items()]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def time_text(results):
+    minutes, rest = divmod(round(sum(group["seconds"] for group in results["groups"])), 60)
+    text = f"{minutes} min {rest:02d} s for all groups"
+    commits = {group["commit"] for group in results["groups"]}
+    if len(commits) > 1:
+        text += f", run one by one, at the commits {', '.join(sorted(commits))}"
+    return text
+
+
 def write_document(results, folder):
-    """BENCHMARKS.md and its plot; gives their paths."""
-    about = results["machine"]
-    minutes, rest = divmod(results["seconds"], 60)
-    parts = [HEAD.format(
-        rounds=results["rounds"], date=results["date"], processor=about["processor"],
-        cores=about["cores"], memory=size_text(about["memory"]), kernel=about["kernel"],
-        pyarrow=results["pyarrow"], size=size_text(results["bytes"]),
-        rows=results["bytes"] // 512, minutes=minutes, rest=rest,
-        results=f"bench/results/{results['date']}.json"),
-        "![medians with least and most of every case](benchmarks.svg)\n"]
-    for group in results["groups"]:
-        parts.append(f"## {group['title']}\n\n{group['about']}\n\n{table_of(group)}\n")
-    document, picture = folder / "BENCHMARKS.md", folder / "benchmarks.svg"
-    document.write_text("\n".join(parts))
-    picture.write_text(svg(draw(results)))
-    return [document, picture]
+    """BENCHMARKS.md and its plots; gives their paths."""
+    parts = [HEAD.format(goals=goals.table(results), facts=facts_of(results))]
+    pictures = drawings.draw_all(results)
+    if "benchmarks.svg" in pictures:
+        parts.append("![medians with least and most of every large case](benchmarks.svg)\n")
+    parts += [section(group) for group in results["groups"]]
+    written = [folder / "BENCHMARKS.md"]
+    written[0].write_text("\n".join(parts))
+    for name, drawing in pictures.items():
+        written.append(folder / name)
+        written[-1].write_text(svg(drawing))
+    return written

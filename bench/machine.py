@@ -8,6 +8,7 @@ from pathlib import Path
 
 GIB = 1 << 30
 MIB = 1 << 20
+KIB = 1 << 10
 SIZES = [2 * GIB, GIB, 512 * MIB, 256 * MIB]
 MEMORY_FACTOR = 8  # a server with two versions, a client with two copies, the table, Arrow's own
 DISK_FACTOR = 3.5  # the dataset, a Feather and a Parquet file
@@ -121,3 +122,20 @@ def describe():
     memory = read_fields(Path("/proc/meminfo")).get("MemTotal", 0)
     return {"processor": processor, "cores": len(os.sched_getaffinity(0)), "memory": memory,
             "kernel": platform.release(), "python": platform.python_version()}
+
+
+def read_text(path):
+    try:
+        return Path(path).read_text().split("\n")[0].replace("\t", " ")
+    except OSError:
+        return "unknown"
+
+
+def settings():
+    """What the system is set to that speed depends on."""
+    pages, net = "/sys/kernel/mm/transparent_hugepage/", "/proc/sys/net/"
+    return {"huge_pages": f"{read_text(pages + 'enabled')}; of shared memory: "
+                          f"{read_text(pages + 'shmem_enabled')}",
+            "tcp": {name: read_text(net + name.replace(".", "/")) for name in
+                    ("ipv4.tcp_rmem", "ipv4.tcp_wmem", "core.rmem_max", "core.wmem_max",
+                     "ipv4.tcp_congestion_control")}}

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The groups of bench.py in the order in which they run. Each is a context manager that is given
+the sitting and yields a list of groups of cases: its servers and clients live as long as the
+block."""
+
+from groups import curves, large, others, parts, small
+
+GROUPS = {
+    "sockets": large.sockets,
+    "pyarrow": large.pyarrow,
+    "first": large.first,
+    "stores": others.stores,
+    "host": others.host,
+    "latency": small.latency,
+    "requests": small.requests,
+    "fairness": small.fairness,
+    "sizes": curves.sizes,
+    "keys": curves.keys,
+    "clients": curves.clients,
+    "parts": parts.parts,
+    "transports": parts.transports,
+}

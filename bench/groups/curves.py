@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How figures grow with the table's size, the number of keys and the number of clients; and what
+the server's memory is."""
+
+import contextlib
+import subprocess
+
+import pyarrow.flight as flight
+
+from cases import BATCH_ROWS, ROW_BYTES, Call, Case, Group
+from clients import Pyarrow
+from machine import GIB, KIB, MIB, memory_available, size_text
+from processes import Failed, run
+from ways.harness import memory_of
+
+ROUNDS = 3
+SIZES = (KIB, 32 * KIB, MIB, 32 * MIB, 256 * MIB, GIB, 4 * GIB)
+ONE_COLUMN_MOST = 4 * MIB   # smaller tables have one column, and are called many times
+PEER_MOST = GIB             # what pyarrow's server is asked to hold
+FILL_THREADS = 8
+MANY_KEYS, FEW_KEYS = 1_000_000, (1, 1000)
+TINY_BATCHES = 10_000
+CLIENTS = (1, 2, 5, 10, 50, 100, 500)
+
+
+# ---- sizes ----
+
+def sizes_for(sitting):
+    return [size for size in SIZES if size <= 2 * sitting.size]
+
+
+def times_of(size):
+    return max(3, min(1000, 16 * MIB // size))
+
+
+def own_call(caller, name, way, size):
+    if size <= ONE_COLUMN_MOST:
+        return caller.many(name, way, f"size-{size}", times_of(size), rows=size // 8)
+    key = f"size-{size}"
+    return caller.put(name, key, size // ROW_BYTES) if way == "put" else caller.get(name, key)
+
+
+def stock_call(client, size):
+    key = f"size-{size}"
+    return client.many_gets(key, min(times_of(size), 100)) if size <= ONE_COLUMN_MOST else \
+        client.get(key)
+
+
+@contextlib.contextmanager
+def sizes(sitting):
+    every = sizes_for(sitting)
+    with (sitting.flightkv(sum(every) + max(every)) as server, sitting.caller(server) as caller,
+          sitting.peers.pyarrow() as peer, Pyarrow(peer.address) as peer_client,
+          Pyarrow(server.uris["TCP"]) as stock):
+        notes = [caller.shm_refusal] if caller.shm_refusal else []
+        cases = []
+
+        def add(series, size, run):
+            cases.append(Case(f"{series}, {size_text(size)}", run, x=size, series=series))
+        for size in every:
+            own_call(caller, "TCP", "put", size)
+            for way, name in (("put", "TCP"), ("get", "TCP"), ("get", "Unix")):
+                add(f"{way}: libflightkv over {name}", size, lambda name=name, way=way, size=size:
+                    own_call(caller, name, way, size))
+            if not caller.shm_refusal:
+                add("get: libflightkv over shared memory", size,
+                    lambda size=size: own_call(caller, "shm", "get", size))
+            add("get: pyarrow's client", size, lambda size=size: stock_call(stock, size))
+            if size <= PEER_MOST:
+                peer_client.put(f"size-{size}", stock_table(stock, size))
+                add("get: pyarrow's client and server", size,
+                    lambda size=size: stock_call(peer_client, size))
+        yield [Group("sizes", "From 1 KiB to 4 GiB", f"Tables up to {size_text(ONE_COLUMN_MOST)} "
+                     "have one column in one batch, and their times are the median of many calls; "
+                     f"larger ones have 64 columns in batches of {BATCH_ROWS:,} rows (64 MiB). "
+                     "libflightkv's gets release each batch.", cases, "curve", rounds=ROUNDS,
+                     notes=notes, x_unit="bytes")]
+
+
+def stock_table(client, size):
+    return client.client.do_get(flight.Ticket(f"size-{size}")).read_all()
+
+
+# ---- keys ----
+
+def fill(caller, name, keys):
+    """Puts a table of 1 KiB under each of KEYS keys."""
+    return caller.many(name, "put", "key-", keys, keys=keys, threads=min(FILL_THREADS, keys))
+
+
+def memory_case(name, rss, stored, count):
+    call = Call(0.0, bytes=stored, more={"rss": rss, "stored": stored, "count": count})
+    return Case(name, lambda: call, batch="1 KiB")
+
+
+@contextlib.contextmanager
+def keys(sitting):
+    arguments = sitting.arguments
+    counts = [count for count in (*FEW_KEYS, arguments.keys) if count <= arguments.keys]
+    cases, memory, notes = [], [], []
+    if arguments.keys < MANY_KEYS:
+        notes.append(f"{arguments.keys:,} keys were asked for in place of {MANY_KEYS:,}.")
+    if memory_available() < 4 * KIB * arguments.keys:
+        notes.append("There is little memory for so many keys.")
+    with contextlib.ExitStack() as stack:
+        for count in counts:
+            server = stack.enter_context(sitting.flightkv(2 * KIB * count + GIB))
+            caller = stack.enter_context(sitting.caller(server))
+            before = memory_of(server.pid)
+            put = sitting.progress.during(f"Putting {count:,} keys", 0,
+                                             lambda: fill(caller, "TCP", count))
+            memory.append(memory_case(f"{count:,} keys of 1 KiB", memory_of(server.pid) - before,
+                                      count * KIB, count))
+            cases += key_cases(caller, count, put)
+        memory += other_memory(sitting)
+        yield [Group("keys", "From 1 to 1,000,000 keys", "Tables of 1 KiB with equal schemas. Puts "
+                     f"are the filling of the server over {FILL_THREADS} connections, made once; "
+                     "gets ask for any of the keys, one after the other over one connection; a "
+                     "listing asks for all of them by ListFlights.", cases, "curve", rounds=ROUNDS,
+                     notes=notes, x_unit="keys", unit="/s"),
+               Group("memory", "The server's memory", "Resident memory after the puts, less what "
+                     "the server had before them. The last row is one table.", memory, "memory",
+                     rounds=0)]
+
+
+def key_cases(caller, count, put):
+    return [Case(f"put, {count:,} keys", lambda: call_of_rate(put.more["rate"]), x=count,
+                 series="puts"),
+            Case(f"get, {count:,} keys", x=count, series="gets", run=lambda: call_of_rate(
+                caller.many("TCP", "get", "key-", 5000, keys=count).more["rate"])),
+            Case(f"list, {count:,} keys", x=count, series="keys listed",
+                 run=lambda: call_of_rate(caller.list("TCP", "*").more["rate"]))]
+
+
+def other_memory(sitting):
+    """Of a server for each: one large table, and one of many tiny batches."""
+    cases = []
+    for name, rows, batch_rows, columns in (
+            (f"one table of {size_text(sitting.size)}", sitting.rows, BATCH_ROWS, 64),
+            (f"one table of {TINY_BATCHES:,} batches of 1 row", TINY_BATCHES, 1, 1)):
+        with sitting.flightkv(sitting.size) as server, sitting.caller(server) as caller:
+            before = memory_of(server.pid)
+            call = sitting.progress.during(f"Putting {name}", 0, lambda: caller.put(
+                "TCP", "table", rows, batch_rows, columns=columns))
+            after = memory_of(server.pid)
+            whole = name.startswith("one table of") and batch_rows != 1
+            cases.append(memory_case(name, after if whole else after - before, call.bytes,
+                                     1 if whole else TINY_BATCHES))
+    return cases
+
+
+# ---- clients ----
+
+@contextlib.contextmanager
+def clients(sitting):
+    count, has_bench = sitting.arguments.calls, knows_bench(sitting)
+    by = "`flightkv bench`" if has_bench else "threads of one process of libflightkv's clients"
+    with (sitting.flightkv(1 << 26) as server, sitting.caller(server) as caller,
+          sitting.flightkv(1 << 26, "--workers", "1") as single,
+          sitting.caller(single) as single_caller):
+        cases = []
+        for series, which, client in (("all workers", server, caller),
+                                      ("1 worker", single, single_caller)):
+            client.many("TCP", "put", "small", 10)
+            for name in ("TCP", "Unix"):
+                def load(number, which=which, client=client, name=name):
+                    return bench_call(sitting, which.uris[name], count, number) if has_bench else \
+                        caller_call(client, name, count, number)
+                cases += [Case(f"{series}, {name}, {number} clients", x=number,
+                               series=f"{series}, {name}",
+                               run=lambda load=load, number=number: load(number))
+                          for number in CLIENTS]
+        yield [Group("clients", "From 1 to 500 clients", f"{count:,} gets of a table of 1 KiB by "
+                     f"{by}, one get at a time over each of the connections, with a thread for "
+                     "each: they need the same cores as the server.", cases, "curve",
+                     rounds=ROUNDS, x_unit="clients", unit="/s")]
+
+
+def caller_call(caller, name, count, threads):
+    return call_of_rate(caller.many(name, "get", "small", max(count, threads),
+                                    threads=threads).more["rate"])
+
+
+def call_of_rate(rate):
+    return Call(1 / rate, more={"rate": rate})
+
+
+def knows_bench(sitting):
+    done = subprocess.run([sitting.build / "flightkv", "bench", "--help"], capture_output=True)
+    return done.returncode == 0
+
+
+def bench_call(sitting, uri, count, number):
+    result = run([str(sitting.build / "flightkv"), "bench", "--server", uri, "--json", "--size",
+                  "1KiB", "--columns", "1", "--keys", "1", "--ratio", "0:1", "--clients",
+                  str(number), "--count", str(max(count, number))])
+    if result["errors"]:
+        raise Failed(f"flightkv bench: {result['errors']} errors")
+    return call_of_rate(result["per_s"])

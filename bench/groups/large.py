@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The large table: libflightkv's client held against bare sockets, pyarrow's against other servers,
+and the first put into a server that has just started."""
+
+import contextlib
+
+from cases import Case, Group
+from clients import Pyarrow
+from processes import Server
+from ways.harness import memory_of
+
+
+@contextlib.contextmanager
+def sockets(sitting):
+    """Everything is held against the bare socket of the same kind."""
+    size, rows = sitting.size, sitting.rows
+    with (sitting.flightkv(2 * size) as server, sitting.caller(server) as caller,
+          sitting.sockets(size) as raw):
+        caller.put("TCP", "table", rows)
+        cases = []
+        for name, kind in (("TCP", "tcp"), ("Unix", "unix")):
+            for way in ("put", "get"):
+                cases.append(Case(f"{way}: bare {name} socket", batch="-",
+                                  run=lambda way=way, kind=kind: raw.transfer(way, kind, size)))
+        for name in ("TCP", "Unix", "TLS"):
+            base = "TCP" if name == "TLS" else name
+            cases += [Case(f"put: libflightkv over {name}", base=f"put: bare {base} socket",
+                           run=lambda name=name: caller.put(name, "table", rows)),
+                      Case(f"get: libflightkv over {name}", base=f"get: bare {base} socket",
+                           run=lambda name=name: caller.get(name, "table", how="whole"))]
+            if name != "TLS":
+                cases.append(Case(
+                    f"get: libflightkv over {name}, each batch released", base=cases[-1].base,
+                    run=lambda name=name: caller.get(name, "table")))
+        cases.append(Case("memcpy", run=lambda: raw.copy(size), batch="-"))
+        yield [Group("sockets", "Against the bare socket",
+                     "One table, put in place of the one before, and got. The bare sockets receive "
+                     "into memory of the whole size that was touched before, in the best of chunks "
+                     "of 64 KiB to 4 MiB; a get by libflightkv holds the whole table until its end "
+                     "unless it says otherwise, in memory that the client recycles. TLS is held "
+                     "against the bare TCP socket.", order_by_way(cases))]
+
+
+def order_by_way(cases):
+    """Puts, gets, the rest, as the table shows them."""
+    ways = ("put", "get")
+    return sorted(cases, key=lambda case: ways.index(case.name[:3])
+                  if case.name[:3] in ways else len(ways))
+
+
+@contextlib.contextmanager
+def pyarrow(sitting):
+    size, source, notes = sitting.size, sitting.source(), []
+    index = sitting.folder / "index"
+    source.write_index(index)
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(sitting.flightkv(2 * size))
+        peer = stack.enter_context(sitting.peers.pyarrow())
+        bare = stack.enter_context(Server([str(sitting.program("responder")), str(index),
+                                           source.path]))
+        addresses = {"pyarrow server": (peer.address, None),
+                     "flightkv over TCP": (server.uris["TCP"], None),
+                     "flightkv over Unix": (server.uris["Unix"], None),
+                     "flightkv over TLS": (server.uris["TLS"], sitting.certificate)}
+        if sitting.wanted(notes, "go"):
+            go = stack.enter_context(sitting.peers.go(size))
+            addresses["Go server"] = (go.address, None)
+        clients = {name: stack.enter_context(Pyarrow(*address))
+                   for name, address in addresses.items()}
+        clients["flightkv over TCP"].put("table", source.table)
+        clients["pyarrow server"].put("table", source.table)
+        if "Go server" in clients:
+            clients["Go server"].put("table", source.table)
+        responder = stack.enter_context(Pyarrow(bare.address))
+        yield [Group("pyarrow", "By pyarrow's client", "The stock client puts the table in place "
+                     "of the one before, and gets it. The pyarrow server keeps tables in a dict, "
+                     "the Go server (arrow-go) in a map; the bare nghttp2 responder "
+                     "(bench/responder.c) answers each get with prepared messages from warm memory. \"CPU\" is the "
+                     "median of the client's own CPU time in a call.",
+                     pyarrow_cases(clients, responder, source.table), notes=notes)]
+
+
+def pyarrow_cases(clients, responder, table):
+    cases = []
+    for way in ("put", "get"):
+        for name, client in clients.items():
+            base = f"{way}: pyarrow server"
+            cases.append(Case(
+                f"{way}: {name}", base=None if base.endswith(name) else base,
+                run=(lambda client=client: client.put("table", table)) if way == "put" else
+                (lambda client=client: client.get("table"))))
+    cases.append(Case("get: bare nghttp2 responder", base="get: pyarrow server",
+                      run=lambda: responder.get("table")))
+    return cases
+
+
+@contextlib.contextmanager
+def first(sitting):
+    """Each call has a server of its own; nothing else holds memory meanwhile."""
+    table, notes = sitting.source().table, []
+    servers = {"pyarrow server, pyarrow's client": sitting.peers.pyarrow,
+               "flightkv, pyarrow's client": lambda: sitting.flightkv(sitting.size)}
+    if sitting.wanted(notes, "go"):
+        servers["Go server, pyarrow's client"] = lambda: sitting.peers.go(sitting.size)
+
+    def run(start):
+        with start() as server, Pyarrow(server.address) as client:
+            before = memory_of(server.pid)
+            call = client.put("table", table)
+            call.more |= {"rss": memory_of(server.pid), "idle": before, "stored": call.bytes}
+            return call
+    with sitting.caller() as caller:
+        def run_own():
+            with sitting.flightkv(sitting.size) as server:
+                name = f"TCP-{server.pid}"
+                caller.open(name, server.uris["TCP"])
+                call = caller.put(name, "table", sitting.rows)
+                call.more |= {"rss": memory_of(server.pid), "stored": call.bytes}
+                return call
+        base = "pyarrow server, pyarrow's client"
+        cases = [Case(name, base=None if name == base else base,
+                      run=lambda start=start: run(start)) for name, start in servers.items()]
+        cases.append(Case("flightkv, libflightkv's client", base=base, run=run_own))
+        yield [Group("first", "The first put", "Into a server that has just started: every page "
+                     "that it fills is new to it. Each call has a server of its own.", cases,
+                     notes=notes)]
