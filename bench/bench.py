@@ -80,8 +80,9 @@ def parse_arguments():
     parser.add_argument("--keys", type=int, default=variable("KEYS", "1000000"),
                         help="most keys in a server (KEYS); default: 1000000")
     parser.add_argument("--calls", type=int, default=variable("CALLS", "20000"),
-                        help="by many clients in all (CALLS); default: 20000")
-    parser.add_argument("--load-seconds", type=int, default=variable("LOAD_SECONDS", "1"),
+                        help="of a small table by many clients in all, from which the other "
+                        "counts follow (CALLS); default: 20000")
+    parser.add_argument("--load-seconds", type=float, default=variable("LOAD_SECONDS", "1"),
                         help="of each load by h2load (LOAD_SECONDS); default: 1")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs",
                         help="where BENCHMARKS.md and its plots are written; default: docs")
@@ -107,8 +108,7 @@ def check(parser, arguments):
             if word not in known:
                 parser.error(f"'{word}' isn't known; expected some of {', '.join(known)}")
         setattr(arguments, name, words)
-    if min(arguments.rounds, arguments.batches, arguments.keys, arguments.calls,
-           arguments.load_seconds) < 1:
+    if min(arguments.rounds, arguments.batches, arguments.keys, arguments.calls) < 1 or arguments.load_seconds <= 0:
         parser.error("at least one round, batch, key, call and second is needed")
 
 

@@ -124,7 +124,7 @@ class Sockets(Obeyer):
 
     def transfer(self, way, socket, size):
         if (way, socket) not in self.best:
-            trials = {chunk: min(float(self.ask(way, socket, max(size // 4, 1), chunk)[0])
+            trials = {chunk: min(float(self.ask(way, socket, max(size // 8, 1), chunk)[0])
                                  for _ in range(2)) for chunk in self.CHUNKS}
             self.best[way, socket] = min(trials, key=trials.get)
         before = loopback_bytes()

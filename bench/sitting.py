@@ -35,6 +35,9 @@ class Sitting:
         self.size = size
         self.rows = size // ROW_BYTES
         self.build = arguments.build
+        # Of small calls at a time, by a client in C and by pyarrow's, which is slower.
+        self.own_count = max(arguments.calls // 6, 10)
+        self.stock_count = max(arguments.calls // 60, 10)
         self.peers = Peers(arguments.build, arguments.without)
         self.progress = Progress()
         self.order = random.Random(arguments.seed)

@@ -111,7 +111,7 @@ def keys(sitting):
                                              lambda: fill(caller, "TCP", count))
             memory.append(memory_case(f"{count:,} keys of 1 KiB", memory_of(server.pid) - before,
                                       count * KIB, count))
-            cases += key_cases(caller, count, put)
+            cases += key_cases(sitting, caller, count, put)
         memory += other_memory(sitting)
         yield [Group("keys", "From 1 to 1,000,000 keys", "Tables of 1 KiB with equal schemas. Puts "
                      f"are the filling of the server over {FILL_THREADS} connections, made once; "
@@ -123,11 +123,12 @@ def keys(sitting):
                      rounds=0)]
 
 
-def key_cases(caller, count, put):
+def key_cases(sitting, caller, count, put):
     return [Case(f"put, {count:,} keys", lambda: call_of_rate(put.more["rate"]), x=count,
                  series="puts"),
             Case(f"get, {count:,} keys", x=count, series="gets", run=lambda: call_of_rate(
-                caller.many("TCP", "get", "key-", 5000, keys=count).more["rate"])),
+                caller.many("TCP", "get", "key-", sitting.own_count,
+                                                keys=count).more["rate"])),
             Case(f"list, {count:,} keys", x=count, series="keys listed",
                  run=lambda: call_of_rate(caller.list("TCP", "*").more["rate"]))]
 

@@ -75,8 +75,8 @@ def pyarrow(sitting):
         yield [Group("pyarrow", "By pyarrow's client", "The stock client puts the table in place "
                      "of the one before, and gets it. The pyarrow server keeps tables in a dict, "
                      "the Go server (arrow-go) in a map; the bare nghttp2 responder "
-                     "(bench/responder.c) answers each get with prepared messages from warm memory. \"CPU\" is the "
-                     "median of the client's own CPU time in a call.",
+                     "(bench/responder.c) answers each get with prepared messages from "
+                     "warm memory. \"CPU\" is the median of the client's own CPU time in a call.",
                      pyarrow_cases(clients, responder, source.table), notes=notes)]
 
 

@@ -9,7 +9,6 @@ from clients import Json, SharedMemory, Store, TmpfsFile
 from machine import MIB, size_text
 
 JSON_BYTES = 8 * MIB
-GETS_FOR_P99 = 100
 
 
 @contextlib.contextmanager
@@ -64,7 +63,7 @@ def scaled(call, factor):
 
 # ---- on the same host ----
 
-def p99_of(get, count=GETS_FOR_P99):
+def p99_of(get, count):
     """The first of them reads every byte; the rest end when the table can be read."""
     call = get(True)
     times = sorted(get(False).seconds for _ in range(count))
@@ -75,7 +74,7 @@ def p99_of(get, count=GETS_FOR_P99):
 
 @contextlib.contextmanager
 def host(sitting):
-    table = sitting.source().table
+    table, count = sitting.source().table, max(sitting.arguments.calls // 200, 2)
     with (sitting.flightkv(2 * sitting.size) as server, sitting.caller(server) as caller,
           SharedMemory(sitting.source().size + MIB) as blocks):
         file = TmpfsFile(sitting.tmpfs)
@@ -93,19 +92,19 @@ def host(sitting):
 
         def own(name):
             return lambda: p99_of(lambda reads: caller.get(
-                name, "table", how="read" if reads else "whole"), GETS_FOR_P99)
+                name, "table", how="read" if reads else "whole"), count)
         base = "get: IPC file on tmpfs, mapped"
         if not caller.shm_refusal:
             cases.append(Case("get: flightkv, libflightkv over shared memory", base=base,
                               run=own("shm")))
         cases += [Case("get: flightkv, libflightkv over Unix", base=base,
                        run=lambda: caller.get("Unix", "table", how="read")),
-                  Case(base, run=lambda: p99_of(file.get)),
+                  Case(base, run=lambda: p99_of(file.get, count)),
                   Case("get: multiprocessing.shared_memory", base=base,
-                       run=lambda: p99_of(blocks.get))]
+                       run=lambda: p99_of(blocks.get, count))]
         yield [Group("host", "On the same host", "A get ends when the table is mapped, that is, "
                      "when its arrays can be read; \"every byte read once\" is what adding up all "
                      "values takes from then on (in C for libflightkv, by numpy for the others), "
-                     f"first touch of the map and all. Gets that only map are made {GETS_FOR_P99} "
+                     f"first touch of the map and all. Gets that only map are made {count} "
                      "times a call: their median, and p99. Blocks of shared memory are filled and "
                      "never changed, as Plasma's objects; two take turns.", cases, notes=notes)]

@@ -15,7 +15,6 @@ from processes import Failed, last_line
 from sitting import bytes_of_calls
 
 SMALL = "1 KiB"
-OWN_COUNT, STOCK_COUNT, FAIR_COUNT = 3000, 300, 1000  # of calls at a time
 TRANSPORTS = ("TCP", "Unix", "TLS", "shm")
 LOAD_LEAST, LOAD_TIMEOUT_S = 2000, 120
 STALLS = ("pyarrow server", 500, 10)
@@ -36,26 +35,27 @@ def latency(sitting):
         if caller.shm_refusal:
             notes.append(caller.shm_refusal)
         for way in ("get", "put"):
-            cases += pings(raw, way, sizes[way])
-            cases += own_cases(caller, way)
+            cases += pings(sitting, raw, way, sizes[way])
+            cases += own_cases(sitting, caller, way)
         cases += stock_cases(sitting, stack, server, source, notes)
         cases += store_cases(sitting, stack, source, notes)
         bytes_text = ", ".join(f"a {way} {request:,} bytes there and {answer:,} back"
                                for way, (request, answer) in sizes.items())
         yield [Group("latency", "A table of 1 KiB", "One call after the other over one connection, "
-                     f"{OWN_COUNT:,} at a time ({STOCK_COUNT} by pyarrow's client). The ping-pong "
-                     f"sends the same bytes over a bare socket, by blocking calls: {bytes_text}; "
-                     "\"spinning\" is the same without sleeping at either end. Redis and memcached "
+                     f"{sitting.own_count:,} at a time ({sitting.stock_count} by pyarrow's "
+                     "client). The ping-pong sends the same bytes over a bare socket, by blocking "
+                     f"calls: {bytes_text}; \"spinning\" is the same without sleeping at either end. Redis and memcached "
                      "hold the table as an IPC stream.", cases, "latency", times=3, notes=notes)]
 
 
-def pings(raw, way, sizes):
+def pings(sitting, raw, way, sizes):
     return [Case(f"{way}: ping-pong over {name}{', spinning' if how == 'spin' else ''}",
-                 batch=SMALL, run=lambda kind=kind, how=how: raw.ping(kind, OWN_COUNT, *sizes, how))
+                 batch=SMALL, run=lambda kind=kind, how=how: raw.ping(
+                     kind, sitting.own_count, *sizes, how))
             for name, kind in (("TCP", "tcp"), ("Unix", "unix")) for how in ("block", "spin")]
 
 
-def own_cases(caller, way):
+def own_cases(sitting, caller, way):
     cases = []
     for name in TRANSPORTS:
         if name == "shm" and caller.shm_refusal:
@@ -63,7 +63,8 @@ def own_cases(caller, way):
         base = "Unix" if name in ("Unix", "shm") else "TCP"
         cases.append(Case(f"{way}: libflightkv over {name}", batch=SMALL,
                           base=f"{way}: ping-pong over {base}",
-                          run=lambda name=name: caller.many(name, way, "small", OWN_COUNT)))
+                          run=lambda name=name: caller.many(
+                              name, way, "small", sitting.own_count)))
     return cases
 
 
@@ -78,10 +79,11 @@ def stock_cases(sitting, stack, server, source, notes):
         client.put("small", source.table)
         cases += [Case(f"get: pyarrow's client, {name}", base="get: ping-pong over TCP",
                        batch=SMALL,
-                       run=lambda client=client: client.many_gets("small", STOCK_COUNT)),
+                       run=lambda client=client: client.many_gets(
+                           "small", sitting.stock_count)),
                   Case(f"put: pyarrow's client, {name}", base="put: ping-pong over TCP",
                        batch=SMALL, run=lambda client=client: client.many_puts(
-                           "small", source.table, STOCK_COUNT))]
+                           "small", source.table, sitting.stock_count))]
     return cases
 
 
@@ -96,7 +98,7 @@ def store_cases(sitting, stack, source, notes):
         client.many("put", source.size, 1)
         cases += [Case(f"{way}: {kind}, client in C", base=f"{way}: ping-pong over TCP",
                        batch=SMALL, run=lambda client=client, way=way: client.many(
-                           way, source.size, OWN_COUNT)) for way in ("get", "put")]
+                           way, source.size, sitting.own_count)) for way in ("get", "put")]
     return cases
 
 
@@ -224,7 +226,7 @@ class Background:
 
 @contextlib.contextmanager
 def fairness(sitting):
-    rows = sitting.rows
+    rows, count = sitting.rows, max(sitting.arguments.calls // 20, 10)
     with (sitting.flightkv(3 * sitting.size, "--workers", "1") as server,
           sitting.caller(server) as small, sitting.caller(server) as getter,
           sitting.caller(server) as putter):
@@ -238,13 +240,14 @@ def fairness(sitting):
             with contextlib.ExitStack() as stack:
                 for name in names:
                     stack.enter_context(Background(works[name]))
-                return small.many("TCP", "get", "small", FAIR_COUNT)
+                return small.many("TCP", "get", "small", count)
         cases = [Case(name, base=None if not names else "alone", batch=SMALL,
                       run=lambda names=names: run(names))
                  for name, names in (("alone", ()), ("beside a get of the large table", ("get",)),
                                      ("beside a put of it", ("put",)),
                                      ("beside both", ("get", "put")))]
-        yield [Group("fairness", "Small gets beside large ones", f"{FAIR_COUNT:,} gets of a table "
+        yield [Group("fairness", "Small gets beside large ones", f"{count:,} gets of a table "
                      "of 1 KiB over TCP, from a server with one worker that at the same time sends "
                      "and receives the large table again and again, for clients in processes of "
-                     "their own: they and the small one's share the machine's cores.", cases, "latency")]
+                     "their own: they and the small one's share the machine's cores.", cases,
+                     "latency")]
