@@ -56,7 +56,7 @@ fuzz: ## libFuzzer with TARGET=verify for TIME=60 seconds (needs clang)
 demo: deps release ## put, get and other ways measured; SIZE=512MiB, FULL=1: 5 x 10 calls for all
 	.venv/bin/python bench/demo.py
 
-bench: deps release ## measure, and write docs/BENCHMARKS.md; SIZE=512MiB, ROUNDS=9
+bench: deps release ## all beside its peers, into docs/BENCHMARKS.md; SIZE=512MiB, ONLY=latency
 	.venv/bin/python bench/bench.py
 
 clean-demo: ## remove what the demo made

@@ -56,9 +56,9 @@ MEMORY_FACTOR = 9  # most of it: flightkv 2, two peers 5, the clients' 2 (group 
 PROGRAMS = ("flightkv", "bench/caller", "bench/ceiling", "bench/responder", "bench/stores")
 WITH_SOURCE = ("pyarrow", "first", "stores", "host")  # neighbours, which share the table
 # Seconds at 2 GiB with 5 rounds on 2 cores; only to reckon with.
-EXPECTED = {"sockets": 90, "pyarrow": 200, "first": 120, "stores": 120, "host": 90, "latency": 60,
-            "requests": 200, "fairness": 60, "sizes": 120, "keys": 120, "clients": 60, "parts": 90,
-            "transports": 60}
+EXPECTED = {"sockets": 190, "pyarrow": 210, "first": 60, "stores": 125, "host": 80, "latency": 80,
+            "requests": 95, "fairness": 70, "sizes": 110, "keys": 60, "clients": 56, "parts": 75,
+            "transports": 40}
 
 
 def parse_arguments():
@@ -108,7 +108,8 @@ def check(parser, arguments):
             if word not in known:
                 parser.error(f"'{word}' isn't known; expected some of {', '.join(known)}")
         setattr(arguments, name, words)
-    if min(arguments.rounds, arguments.batches, arguments.keys, arguments.calls) < 1 or arguments.load_seconds <= 0:
+    least = min(arguments.rounds, arguments.batches, arguments.keys, arguments.calls)
+    if least < 1 or arguments.load_seconds <= 0:
         parser.error("at least one round, batch, key, call and second is needed")
 
 

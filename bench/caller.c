@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* caller: libflightkv's client, called by lines of text and timed, for bench.py.
  *
- *     open NAME URI CA-FILE TRANSPORT           connects; "-": none, and the URI's own transport
+ *     open NAME URI CA-FILE tcp|unix|shm BUSY-POLL-US     connects; CA-FILE "-": none
  *     put NAME KEY COLUMNS ROWS BATCH-ROWS      append: the same, behind what is there
  *     get NAME KEY COLUMNS ROWS STREAMS HOW     "-": all; rows as START:STOP; columns by commas
  *     many NAME get|put KEY KEYS COUNT THREADS ROWS
  *     list NAME PATTERN
  *
- * Each line is answered by one: "SECONDS ROWS BYTES READ-SECONDS", of `many` "latency P50 P99 P99.9
- * MAX SUM COUNT SECONDS", or "error WHAT".
+ * Each line is answered by one: "SECONDS ROWS BYTES READ-SECONDS shm|socket", of `many` "latency
+ * P50 P99 P99.9 MAX SUM COUNT SECONDS", or "error WHAT".
  *
  * A put's table has float64 columns, is filled before the time begins and kept for the next one.
  * What a get brings is released batch by batch, inside the time, so that the client reuses its
@@ -30,8 +30,8 @@ enum { line_bytes_max = 1 << 16, words_max = 8, clients_max = 64, threads_max = 
 enum { key_bytes_max = 256 };
 
 struct server {
-    char *name, *uri, *ca;
-    bool is_shared; /* over shared memory */
+    char *name, *uri, *ca, *transport;
+    uint64_t busy_poll_us;
     struct fkv_client *client;
 };
 
@@ -44,16 +44,33 @@ struct caller {
 struct result {
     double seconds, read_seconds;
     uint64_t rows, bytes;
+    bool is_shared; /* came by shared memory */
 };
 
 /* ---- connections ---- */
+
+static uint64_t number_of(const char *word)
+{
+    char *end;
+    uint64_t number = strtoull(word, &end, 10);
+    if (*end != '\0' || end == word) {
+        errno = EINVAL;
+        die("caller: expected a number");
+    }
+    return number;
+}
 
 static enum fkv_status connect_to(const struct server *server, struct fkv_client **ret,
                                   struct fkv_error *error)
 {
     struct fkv_client_options options = {.size = sizeof options, .tls_ca_file = server->ca};
-#ifdef CALLER_KNOWS_SHM
-    options.transport = server->is_shared ? FKV_TRANSPORT_SHM : FKV_TRANSPORT_SOCKET;
+#ifdef CALLER_KNOWS_TRANSPORT
+    options.transport = strcmp(server->transport, "shm") == 0    ? FKV_TRANSPORT_SHM
+                        : strcmp(server->transport, "unix") == 0 ? FKV_TRANSPORT_UNIX
+                                                                 : FKV_TRANSPORT_TCP;
+#endif
+#ifdef CALLER_KNOWS_BUSY_POLL
+    options.busy_poll_us = server->busy_poll_us;
 #endif
     return fkv_client_open(server->uri, &options, ret, error);
 }
@@ -66,11 +83,18 @@ static bool open_server(struct caller *caller, char **words, struct fkv_error *e
     *server = (struct server){.name = must(strdup(words[1])),
                               .uri = must(strdup(words[2])),
                               .ca = strcmp(words[3], "-") == 0 ? NULL : must(strdup(words[3])),
-                              .is_shared = strcmp(words[4], "shm") == 0};
+                              .transport = must(strdup(words[4])),
+                              .busy_poll_us = number_of(words[5])};
     caller->count++;
-#ifndef CALLER_KNOWS_SHM
-    if (server->is_shared) {
+#ifndef CALLER_KNOWS_TRANSPORT
+    if (strcmp(server->transport, "shm") == 0) {
         snprintf(error->message, sizeof error->message, "this library shares no memory");
+        return false;
+    }
+#endif
+#ifndef CALLER_KNOWS_BUSY_POLL
+    if (server->busy_poll_us != 0) {
+        snprintf(error->message, sizeof error->message, "this library doesn't poll busily");
         return false;
     }
 #endif
@@ -98,7 +122,8 @@ static enum fkv_status put(struct fkv_client *client, struct source *source, con
     double begin = now_s();
     source_stream(source, &stream);
     enum fkv_status status = fkv_put(client, key, strlen(key), &stream, &options, &progress, error);
-    *ret = (struct result){now_s() - begin, 0, progress.rows, progress.bytes};
+    *ret =
+        (struct result){.seconds = now_s() - begin, .rows = progress.rows, .bytes = progress.bytes};
     return status;
 }
 
@@ -177,6 +202,9 @@ static enum fkv_status get(struct fkv_client *client, const char *key,
     status = drain(&stream, strcmp(how, "batches") != 0, &batches, ret, error);
     stream.release(&stream);
     ret->seconds = now_s() - begin;
+#ifdef CALLER_KNOWS_TRANSPORT
+    ret->is_shared = fkv_client_transport(client, NULL) == FKV_TRANSPORT_SHM;
+#endif
     if (strcmp(how, "read") == 0) {
         begin = now_s();
         read_all(&batches);
@@ -292,17 +320,6 @@ static enum fkv_status run_many(struct many *many, const struct source *source, 
 
 /* ---- lines ---- */
 
-static uint64_t number_of(const char *word)
-{
-    char *end;
-    uint64_t number = strtoull(word, &end, 10);
-    if (*end != '\0' || end == word) {
-        errno = EINVAL;
-        die("caller: expected a number");
-    }
-    return number;
-}
-
 static bool obey_many(struct caller *caller, char **words, struct fkv_error *error)
 {
     struct many many = {.server = find_server(caller, words[1]),
@@ -370,7 +387,7 @@ static bool obey(struct caller *caller, char **words, size_t count, struct fkv_e
 {
     struct result result = {0};
     enum fkv_status status;
-    if (count == 5 && strcmp(words[0], "open") == 0) {
+    if (count == 6 && strcmp(words[0], "open") == 0) {
         if (!open_server(caller, words, error))
             return false;
         status = FKV_OK;
@@ -388,8 +405,8 @@ static bool obey(struct caller *caller, char **words, size_t count, struct fkv_e
         return false;
     }
     if (status == FKV_OK)
-        printf("%.9f %" PRIu64 " %" PRIu64 " %.9f\n", result.seconds, result.rows, result.bytes,
-               result.read_seconds);
+        printf("%.9f %" PRIu64 " %" PRIu64 " %.9f %s\n", result.seconds, result.rows, result.bytes,
+               result.read_seconds, result.is_shared ? "shm" : "socket");
     return status == FKV_OK;
 }
 
@@ -400,6 +417,7 @@ static void caller_done(struct caller *caller)
         free(caller->servers[i].name);
         free(caller->servers[i].uri);
         free(caller->servers[i].ca);
+        free(caller->servers[i].transport);
     }
     free(caller->source.values);
 }

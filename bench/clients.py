@@ -77,17 +77,17 @@ class Caller(Obeyer):
         super().__init__(program)
         self.uris = {}
 
-    def open(self, name, uri, ca=None, transport="-"):
-        self.ask("open", name, uri, ca or "-", transport)
+    def open(self, name, uri, ca=None, transport="tcp", busy_poll_us=0):
+        self.ask("open", name, uri, ca or "-", transport, busy_poll_us)
         self.uris[name] = uri
 
     def counted(self, name, *words):
         before = loopback_bytes()
         answer = self.ask(*words)
         on_wire = "unix" not in self.uris[name] and name != "shm" and before is not None
-        seconds, rows, size, read = answer
-        return Call(float(seconds), int(rows), int(size),
-                    loopback_bytes() - before if on_wire else None, {"read": float(read)})
+        seconds, rows, size, read, way = answer
+        wire = loopback_bytes() - before if on_wire else None
+        return Call(float(seconds), int(rows), int(size), wire, {"read": float(read), "way": way})
 
     def put(self, name, key, rows, batch_rows=BATCH_ROWS, mode="put", columns=COLUMNS):
         call = self.counted(name, mode, name, key, columns, rows, batch_rows)
@@ -97,7 +97,7 @@ class Caller(Obeyer):
     def get(self, name, key, columns=(), rows="-", streams=1, how="batches"):
         call = self.counted(name, "get", name, key, ",".join(columns) or "-", rows, streams, how)
         if how != "read":
-            call.more.clear()
+            del call.more["read"]
         return call
 
     def many(self, name, way, key, count, keys=0, threads=1, rows=SMALL_ROWS):
@@ -109,8 +109,9 @@ class Caller(Obeyer):
         return call
 
     def list(self, name, pattern):
-        seconds, rows, size, _ = self.ask("list", name, pattern)
-        return Call(float(seconds), int(rows), int(size), more={"rate": int(rows) / float(seconds)})
+        seconds, rows, size, *_ = self.ask("list", name, pattern)
+        return Call(float(seconds), int(rows), int(size),
+                    more={"rate": int(rows) / float(seconds)})
 
 
 class Sockets(Obeyer):

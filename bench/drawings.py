@@ -10,6 +10,8 @@ from plot import FAINT, GRID, dot, line, text
 
 WIDTH, LEFT, RIGHT, ROW = 860, 330, 90, 22
 COLORS = ["#2f6fb0", "#e0892b", "#3b8f4a", "#b03a48", "#7a52a3", "#6b6b6b", "#c2a300"]
+CEILINGS = ("bare", "ping-pong", "memcpy", "nghttpd")
+PEERS = ("pyarrow server", "Go server", "redis", "memcached", "JSON", "IPC file", "multiprocessing")
 PLOT_LEFT, PLOT_RIGHT, PLOT_TOP, PLOT_HEIGHT = 80, 290, 60, 320
 
 
@@ -25,7 +27,14 @@ def powers(every):
 
 # ---- dots ----
 
-def rows_of(groups, name, color_of, place, top):
+def color_of(case):
+    for color, words in ((COLORS[5], CEILINGS), (COLORS[1], PEERS)):
+        if any(word in case["name"] for word in words):
+            return color
+    return COLORS[0]
+
+
+def rows_of(groups, name, place, top):
     y, shapes = top, []
     for group in groups:
         y += ROW + 4
@@ -51,11 +60,7 @@ def draw_dots(groups, title, name, better):
     def place(value):
         return LEFT + (math.log10(value) - low) * scale
 
-    def color_of(case):
-        return COLORS[0] if "flightkv" in case["name"] else COLORS[5] if any(
-            word in case["name"] for word in ("bare", "ping-pong", "memcpy", "nghttpd")) else \
-            COLORS[1]
-    shapes, y = rows_of(groups, name, color_of, place, 46)
+    shapes, y = rows_of(groups, name, place, 46)
     axis = [line(place(10.0**power), 46, place(10.0**power), y + 10, GRID)
             for power in range(low, high + 1)]
     axis += [text(place(10.0**power), y + 28, FORMATS[name](10.0**power), 12, "middle", FAINT)

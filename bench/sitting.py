@@ -91,9 +91,15 @@ class Sitting:
         is none over shared memory, if there is none."""
         with Caller(self.program("caller")) as caller:
             for name in names if server else ():
-                caller.open(name, server.uris[name], self.certificate if name == "TLS" else None)
+                caller.open(name, server.uris[name], self.certificate if name == "TLS" else None,
+                            "unix" if name == "Unix" else "tcp")
             caller.shm_refusal = open_shm(caller, server) if server else None
             yield caller
+
+    def serve_knows(self, option):
+        done = subprocess.run([self.build / "flightkv", "serve", "--help"], capture_output=True,
+                              text=True)
+        return option in done.stdout
 
     def sockets(self, size):
         return Sockets(self.program("ceiling"), max(size, 1 << 20))

@@ -10,7 +10,7 @@ import time
 
 import peers
 from cases import Call, Case, Group
-from clients import Pyarrow, Store
+from clients import Caller, Pyarrow, Store
 from processes import Failed, last_line
 from sitting import bytes_of_calls
 
@@ -18,6 +18,7 @@ SMALL = "1 KiB"
 TRANSPORTS = ("TCP", "Unix", "TLS", "shm")
 LOAD_LEAST, LOAD_TIMEOUT_S = 2000, 120
 STALLS = ("pyarrow server", 500, 10)
+BUSY_POLL, BUSY_POLL_US = "1ms", 1000
 METHOD = "/arrow.flight.protocol.FlightService/DoGet"
 
 
@@ -31,12 +32,14 @@ def latency(sitting):
         caller = stack.enter_context(sitting.caller(server))
         raw = stack.enter_context(sitting.sockets(1 << 20))
         caller.many("TCP", "put", "small", 100)
+        busy = busy_caller(sitting, stack, notes)
         sizes = {way: bytes_of_calls(sitting, server, way) for way in ("get", "put")}
         if caller.shm_refusal:
             notes.append(caller.shm_refusal)
         for way in ("get", "put"):
             cases += pings(sitting, raw, way, sizes[way])
             cases += own_cases(sitting, caller, way)
+            cases += busy_cases(sitting, busy, way) if busy else []
         cases += stock_cases(sitting, stack, server, source, notes)
         cases += store_cases(sitting, stack, source, notes)
         bytes_text = ", ".join(f"a {way} {request:,} bytes there and {answer:,} back"
@@ -44,8 +47,9 @@ def latency(sitting):
         yield [Group("latency", "A table of 1 KiB", "One call after the other over one connection, "
                      f"{sitting.own_count:,} at a time ({sitting.stock_count} by pyarrow's "
                      "client). The ping-pong sends the same bytes over a bare socket, by blocking "
-                     f"calls: {bytes_text}; \"spinning\" is the same without sleeping at either end. Redis and memcached "
-                     "hold the table as an IPC stream.", cases, "latency", times=3, notes=notes)]
+                     f"calls: {bytes_text}; \"spinning\" is the same without sleeping at either "
+                     "end, which busy polling is held against. Redis and memcached hold the table "
+                     "as an IPC stream.", cases, "latency", times=3, notes=notes)]
 
 
 def pings(sitting, raw, way, sizes):
@@ -66,6 +70,29 @@ def own_cases(sitting, caller, way):
                           run=lambda name=name: caller.many(
                               name, way, "small", sitting.own_count)))
     return cases
+
+
+def busy_caller(sitting, stack, notes):
+    """A client and a server that look for work without sleeping; None where there is no such."""
+    if not sitting.serve_knows("--busy-poll"):
+        notes.append("Busy polling is left out: this server knows no --busy-poll.")
+        return None
+    try:
+        server = stack.enter_context(sitting.flightkv(1 << 26, "--busy-poll", BUSY_POLL))
+        caller = stack.enter_context(Caller(sitting.program("caller")))
+        for name in ("TCP", "Unix"):
+            caller.open(name, server.uris[name], None, name.lower(), BUSY_POLL_US)
+        caller.many("TCP", "put", "small", 10)
+        return caller
+    except Failed as failure:
+        notes.append(f"Busy polling is left out: {failure}.")
+        return None
+
+
+def busy_cases(sitting, caller, way):
+    return [Case(f"{way}: libflightkv over {name}, busy polling", batch=SMALL,
+                 base=f"{way}: ping-pong over {name}, spinning", run=lambda name=name: caller.many(
+                     name, way, "small", sitting.own_count)) for name in ("TCP", "Unix")]
 
 
 def stock_cases(sitting, stack, server, source, notes):
