@@ -125,8 +125,9 @@ def keys(sitting):
 
 
 def key_cases(sitting, caller, count, put):
-    return [Case(f"put, {count:,} keys", lambda: call_of_rate(put.more["rate"]), x=count,
-                 series="puts"),
+    puts = [Case(f"put, {count:,} keys", lambda: call_of_rate(put.more["rate"]), x=count,
+                 series="puts")] if count > 1 else []  # one put is no rate
+    return [*puts,
             Case(f"get, {count:,} keys", x=count, series="gets", run=lambda: call_of_rate(
                 caller.many("TCP", "get", "key-", sitting.own_count,
                                                 keys=count).more["rate"])),

@@ -29,7 +29,7 @@ OWN_CASES = {
                 "get: pyarrow's client, pyarrow server"},
     "fairness": {"alone", "beside both"},
     "sizes": {"put: libflightkv over TCP, 1 KiB", "get: pyarrow's client and server, 1 MiB"},
-    "keys": {"put, 1 keys", "get, 300 keys", "list, 300 keys"},
+    "keys": {"put, 300 keys", "get, 1 keys", "list, 300 keys"},
     "memory": {"300 keys of 1 KiB", "one table of 1 MiB"},
     "clients": {"1 worker, Unix, 500 clients"},
     "parts": {"pyarrow: first 1 % of rows"},
