@@ -427,12 +427,9 @@ int main(void)
     static char line[line_bytes_max];
     struct caller caller = {0};
     while (fgets(line, sizeof line, stdin) != NULL) {
-        char *words[words_max] = {NULL}, *rest = NULL;
+        char *words[words_max] = {NULL};
         struct fkv_error error = {0};
-        size_t count = 0;
-        for (char *word = strtok_r(line, " \n", &rest); word != NULL && count < words_max;
-             word = strtok_r(NULL, " \n", &rest))
-            words[count++] = word;
+        size_t count = split(line, words, words_max);
         if (count > 0 && !obey(&caller, words, count, &error))
             printf("error %s\n", error.message);
         fflush(stdout);

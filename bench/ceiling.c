@@ -307,11 +307,8 @@ static void obey_lines(const struct peer *peer)
 {
     char line[256];
     while (fgets(line, sizeof line, stdin) != NULL) {
-        char *words[6] = {NULL}, *rest = NULL;
-        size_t count = 0;
-        for (char *word = strtok_r(line, " \n", &rest); word != NULL && count < 6;
-             word = strtok_r(NULL, " \n", &rest))
-            words[count++] = word;
+        char *words[6] = {NULL};
+        size_t count = split(line, words, 6);
         errno = EINVAL;
         if (count < 2)
             die("ceiling: a line is put, get, ping or copy");

@@ -175,11 +175,8 @@ static void obey_lines(struct store *store)
 {
     char line[line_max];
     while (fgets(line, sizeof line, stdin) != NULL) {
-        char *words[5] = {NULL}, *rest = NULL;
-        size_t count = 0;
-        for (char *word = strtok_r(line, " \n", &rest); word != NULL && count < 5;
-             word = strtok_r(NULL, " \n", &rest))
-            words[count++] = word;
+        char *words[5] = {NULL};
+        size_t count = split(line, words, 5);
         errno = EINVAL;
         if (count < 4 || strlen(words[count - 3]) > key_max / 2)
             die("stores: a line is put, get or many");

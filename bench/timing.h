@@ -32,6 +32,17 @@ static inline double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+/* The line's words, at most so many of them; the rest of `words` stays as it is. */
+static inline size_t split(char *line, char **words, size_t most)
+{
+    char *rest = NULL;
+    size_t count = 0;
+    for (char *word = strtok_r(line, " \n", &rest); word != NULL && count < most;
+         word = strtok_r(NULL, " \n", &rest))
+        words[count++] = word;
+    return count;
+}
+
 static inline int compare_doubles(const void *left, const void *right)
 {
     double a = *(const double *)left, b = *(const double *)right;
