@@ -110,7 +110,7 @@ def memory_goals(results):
                           over <= 0.02 * call["stored"])
         elif "keys" in case["name"] and call["count"] > 1000:
             yield Verdict(f"server's memory for {case['name']}, a key over the stored bytes",
-                          "<= 1 KiB", size_text(over / call["count"]),
+                          "<= 1 KiB", size_text(round(over / call["count"])),
                           over <= 1024 * call["count"])
     if not group:
         yield Verdict("server's memory over the stored bytes", "<= 2 %; <= 1 KiB a key",
