@@ -59,6 +59,11 @@ struct fkv_client_options {
     bool tls_insecure;         /* encrypt, but don't check who the server is */
     const char *user;          /* for servers that ask for one; NULL: none */
     const char *password;      /* goes with `user` */
+    /* Asked about ten times a second while a call waits or moves bytes, in the thread that called;
+     * answers false to have the call cancelled. For callers that must look after signals in
+     * between, as interpreters do. NULL: nobody is asked. */
+    bool (*keep_on)(void *context);
+    void *keep_on_context;
 };
 
 /* Connects, and logs the user in. `uri` NULL: the environment's FLIGHTKV_SERVER, else

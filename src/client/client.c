@@ -18,6 +18,7 @@ enum { connect_timeout_ms_default = 10000 };
 
 /* How long a wait lasts before fkv_client_cancel is looked at again. */
 enum { cancel_poll_ns = 50 * 1000000 };
+enum { keep_on_interval_ns = 100 * 1000000 };
 
 static enum fkv_status connect_socket(void *context, const struct alloc *alloc,
                                       const struct net_uri *uri,
@@ -151,6 +152,8 @@ static enum fkv_status init_client(struct fkv_client *client, const char *uri,
     client->connect.timeout_ns = ns_of_ms(
         given.connect_timeout_ms != 0 ? given.connect_timeout_ms : connect_timeout_ms_default);
     client->call_timeout_ns = ns_of_ms(given.call_timeout_ms);
+    client->keep_on = given.keep_on;
+    client->keep_on_context = given.keep_on_context;
     const char *from_environment = getenv("FLIGHTKV_SERVER");
     if (uri == NULL)
         uri = from_environment != NULL && *from_environment != '\0' ? from_environment
@@ -299,6 +302,16 @@ void fkv_client_cancel(struct fkv_client *client)
     atomic_store(&client->is_cancelled, true);
 }
 
+bool client_is_cancelled(struct fkv_client *client, uint64_t now_ns)
+{
+    if (atomic_exchange(&client->is_cancelled, false))
+        return true;
+    if (client->keep_on == NULL || now_ns - client->keep_on_ns < keep_on_interval_ns)
+        return false;
+    client->keep_on_ns = now_ns;
+    return !client->keep_on(client->keep_on_context);
+}
+
 /* ---- one call ---- */
 
 /* UINT64_MAX: none. */
@@ -440,7 +453,7 @@ void client_call_run(struct client_call *call, bool (*is_done)(const void *conte
     client->is_running = true;
     while (call->wire != NULL && !(is_done != NULL && is_done(context))) {
         uint64_t now = clock_now_ns(client->clock);
-        if (atomic_exchange(&client->is_cancelled, false)) {
+        if (client_is_cancelled(client, now)) {
             give_up(call, FKV_CANCELLED);
             break;
         }

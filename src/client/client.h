@@ -37,6 +37,9 @@ struct fkv_client {
     const char *name;                  /* what messages call it */
     struct net_connect_options connect;
     uint64_t call_timeout_ns; /* 0: none */
+    bool (*keep_on)(void *context);
+    void *keep_on_context;
+    uint64_t keep_on_ns; /* when it was asked last */
 
     struct wire_pump *pump; /* NULL when there is no connection */
     bool is_running;        /* in client_call_run, whose callbacks mustn't come back */
@@ -48,6 +51,10 @@ struct fkv_client {
     struct streams *streams;          /* a get over several connections */
     atomic_bool is_cancelled;
 };
+
+/* Whether the call in progress is to end: fkv_client_cancel was called, or `keep_on` says so. In
+ * the thread that called. Says it once. */
+bool client_is_cancelled(struct fkv_client *client, uint64_t now_ns);
 
 enum fkv_status client_open(const struct alloc *alloc, const struct clock *clock,
                             const struct client_connector *connector, const char *uri,

@@ -260,7 +260,7 @@ static int stream_get_schema(struct ArrowArrayStream *arrow, struct ArrowSchema 
 static void look_for_cancel(struct streams *streams)
 {
     if (streams->client == NULL || streams->status != FKV_OK ||
-        !atomic_exchange(&streams->client->is_cancelled, false))
+        !client_is_cancelled(streams->client, clock_now_ns(streams->client->clock)))
         return;
     streams->status = status_set(&streams->error, FKV_CANCELLED, "the call was cancelled");
     streams->is_stopping = true;

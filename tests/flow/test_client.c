@@ -270,6 +270,46 @@ static void a_call_can_be_cancelled_while_it_connects(void **state)
     flow_done(&flow);
 }
 
+struct asking {
+    const struct flow *flow;
+    uint64_t last_ns;
+    int times, most;
+};
+
+static bool go_on(void *context)
+{
+    struct asking *asking = context;
+    assert_true(asking->times == 0 || asking->flow->now_ns - asking->last_ns >= NS_PER_S / 10);
+    asking->last_ns = asking->flow->now_ns;
+    return ++asking->times < asking->most;
+}
+
+/* Not more often than ten times a second, however much is moved; and the client is as good as new
+ * afterwards. */
+static void a_call_asks_whether_to_go_on(void **state)
+{
+    (void)state;
+    struct flow flow;
+    flow_init(&flow, alloc_system(), NULL);
+    flow.step_ns = NS_PER_S / 100;
+    flow.pipe = (struct net_pipe_options){.buffer_bytes = 4096};
+    struct asking asking = {.flow = &flow, .most = INT32_MAX};
+    const struct fkv_client_options options = {
+        .size = sizeof options, .keep_on = go_on, .keep_on_context = &asking};
+    flow.client_options = &options;
+    struct fkv_client *client = flow_client(&flow);
+    assert_ok(table_put(client, "k", &large, &error));
+    assert_true(asking.times > 3);
+    asking = (struct asking){.flow = &flow, .most = 3};
+    assert_int_equal(table_put(client, "k", &large, &error), FKV_CANCELLED);
+    assert_int_equal(asking.times, 3);
+    asking = (struct asking){.flow = &flow, .most = INT32_MAX};
+    struct ArrowArrayStream stream;
+    assert_ok(table_get(client, "k", &stream, &error));
+    assert_true(table_is(&stream, &large));
+    flow_done(&flow);
+}
+
 /* A listener that accepts and says nothing. */
 struct silence {
     struct flow *flow;
@@ -328,5 +368,6 @@ int main(void)
               cmocka_unit_test(a_callback_may_not_call_its_own_client),
               cmocka_unit_test(a_closed_connection_is_made_again),
               cmocka_unit_test(a_connection_without_numbers_is_made_again),
-              cmocka_unit_test(a_call_can_be_cancelled_while_it_connects));
+              cmocka_unit_test(a_call_can_be_cancelled_while_it_connects),
+              cmocka_unit_test(a_call_asks_whether_to_go_on));
 }
