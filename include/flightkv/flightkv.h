@@ -173,9 +173,10 @@ struct fkv_table_info {
 };
 
 /* Calls `on_table` for every key that fits the glob (NULL or "": all), in no order; it answers
- * false to end the listing. `*`, `?`, `[a-z]` and `\` as in Redis' KEYS. */
+ * false to end the listing, and may take the schema: by a copy of the struct and release NULL in
+ * the original. `*`, `?`, `[a-z]` and `\` as in Redis' KEYS. */
 FKV_API enum fkv_status fkv_list(struct fkv_client *client, const char *pattern,
-                                 bool (*on_table)(void *context, const struct fkv_table_info *info),
+                                 bool (*on_table)(void *context, struct fkv_table_info *info),
                                  void *context, struct fkv_error *error);
 
 /* NOT_FOUND when there is no such key. */

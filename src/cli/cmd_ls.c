@@ -31,7 +31,7 @@ static void listing_done(struct listing *listing)
     alloc_free(alloc_system(), listing->entries);
 }
 
-static bool on_table(void *context, const struct fkv_table_info *info)
+static bool on_table(void *context, struct fkv_table_info *info)
 {
     struct listing *listing = context;
     if (listing->count == listing->capacity) {

@@ -53,7 +53,7 @@ static enum fkv_status table_info(const struct alloc *alloc, struct slice messag
 
 struct listing {
     const struct alloc *alloc;
-    bool (*on_table)(void *context, const struct fkv_table_info *info);
+    bool (*on_table)(void *context, struct fkv_table_info *info);
     void *context;
 };
 
@@ -67,14 +67,15 @@ static enum fkv_status on_listed(void *context, struct slice message, bool *ret_
     enum fkv_status status = table_info(listing->alloc, message, &key, &info, error);
     if (status == FKV_OK) {
         *ret_more = listing->on_table(listing->context, &info);
-        info.schema.release(&info.schema);
+        if (info.schema.release != NULL)
+            info.schema.release(&info.schema);
     }
     buf_done(&key);
     return status;
 }
 
 enum fkv_status fkv_list(struct fkv_client *client, const char *pattern,
-                         bool (*on_table)(void *context, const struct fkv_table_info *info),
+                         bool (*on_table)(void *context, struct fkv_table_info *info),
                          void *context, struct fkv_error *error)
 {
     struct listing listing = {client->alloc, on_table, context};

@@ -176,7 +176,7 @@ static void an_older_caller_is_served(void **state)
 
 /* ---- calls from a client's own callbacks ---- */
 
-static bool delete_it(void *context, const struct fkv_table_info *info)
+static bool delete_it(void *context, struct fkv_table_info *info)
 {
     assert_int_equal(fkv_delete(context, info->key, info->key_size, &error),
                      FKV_FAILED_PRECONDITION);

@@ -13,7 +13,7 @@ static bool is_excused(enum fkv_status status)
            status == FKV_CANCELLED || status == FKV_INTERNAL;
 }
 
-static bool see_table(void *context, const struct fkv_table_info *info)
+static bool see_table(void *context, struct fkv_table_info *info)
 {
     (void)context;
     return info->rows == 80;

@@ -136,7 +136,7 @@ static void half_sent_requests_count(void **state)
     assert_bounded(&plan);
 }
 
-static bool delete_all_of_it(void *context, const struct fkv_table_info *info)
+static bool delete_all_of_it(void *context, struct fkv_table_info *info)
 {
     assert_ok(fkv_delete(context, info->key, info->key_size, &error));
     return true;

@@ -419,7 +419,7 @@ struct listed {
     unsigned limit;
 };
 
-static bool count_table(void *context, const struct fkv_table_info *info)
+static bool count_table(void *context, struct fkv_table_info *info)
 {
     struct listed *listed = context;
     assert_int_equal(info->rows, 300);
