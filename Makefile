@@ -11,6 +11,10 @@ TIME   ?= 60
 pytest  = FLIGHTKV_PROGRAM=build/$(1)/flightkv FKV_IPC_CAT=build/$(1)/ipc_cat \
           .venv/bin/python -m pytest $(2)
 
+# Python isn't sanitized itself: what the sanitizers look after must be there from the beginning.
+under_asan = ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$(foreach name,asan ubsan stdc++ crypt,\
+             $(shell $(CC) -print-file-name=lib$(name).so))"
+
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -32,10 +36,12 @@ test: check check-dev check-tsan ## all tests; installs what is missing
 check: deps release ## unit and flow tests, packaging, stock clients, conformance (with Go)
 	ctest --preset release -j $(JOBS)
 	$(call pytest,release,tests)
+	$(call pytest,release,python/tests)
 
 check-dev: deps dev ## the same under address and undefined-behaviour sanitizers
 	ctest --preset dev -j $(JOBS)
 	$(call pytest,dev,tests/interop tests/cli -m "not slow")
+	$(under_asan) $(call pytest,dev,python/tests -m "not slow")
 
 check-tsan: deps tsan ## what runs in several threads, under the thread sanitizer
 	ctest --preset tsan -j $(JOBS) -L tsan
@@ -45,6 +51,9 @@ unit: dev ## unit tests only; one of them: ctest --preset dev -R NAME
 
 interop: deps release ## stock pyarrow clients against the release build
 	$(call pytest,release,tests/interop)
+
+python: deps release ## tests of the Python package
+	$(call pytest,release,python/tests)
 
 fuzz: ## libFuzzer with TARGET=verify for TIME=60 seconds (needs clang)
 	@cmake --preset fuzz --log-level=NOTICE >/dev/null
@@ -66,7 +75,7 @@ tidy: ## check layers, style and paths in the docs
 	@tools/tidy
 
 format: ## clang-format all sources in place
-	find src include tests bench examples -name '*.[ch]' -o -name '*.cpp' | xargs clang-format -i
+	find src include tests bench examples python -name '*.[ch]' -o -name '*.cpp' | xargs clang-format -i
 
 install: release ## install below PREFIX (/usr/local); DESTDIR is kept to
 	cmake --install build/release --prefix $(PREFIX)
@@ -80,5 +89,5 @@ deb: release ## build/flightkv_VERSION_ARCHITECTURE.deb
 clean: ## remove build/ (.venv stays)
 	rm -rf build
 
-.PHONY: help deps release dev tsan test check check-dev check-tsan unit interop fuzz \
+.PHONY: help deps release dev tsan test check check-dev check-tsan unit interop python fuzz \
         demo bench clean-demo tidy format install docs deb clean

@@ -214,7 +214,7 @@ static enum fkv_status get(struct fkv_client *client, const char *key,
     return status;
 }
 
-static bool on_table(void *context, const struct fkv_table_info *info)
+static bool on_table(void *context, struct fkv_table_info *info)
 {
     struct result *result = context;
     result->rows++;

@@ -42,6 +42,9 @@ add_custom_command(
   WORKING_DIRECTORY ${CMAKE_BINARY_DIR}
   COMMAND_EXPAND_LISTS VERBATIM)
 add_custom_target(flightkv_static ALL DEPENDS ${static_library})
+add_library(flightkv_inside INTERFACE) # for what takes the static library in
+target_link_libraries(flightkv_inside INTERFACE ${static_library} ${packages} m)
+target_include_directories(flightkv_inside INTERFACE ${CMAKE_SOURCE_DIR}/include)
 
 list(JOIN modules " " FKV_REQUIRES_PRIVATE)
 configure_file(${CMAKE_SOURCE_DIR}/cmake/flightkv.pc.in ${CMAKE_BINARY_DIR}/flightkv.pc @ONLY)

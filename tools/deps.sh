@@ -28,6 +28,7 @@ libcrypt-dev          module libcrypt
 libssl-dev            module openssl
 libcmocka-dev         module cmocka
 python3-venv          python venv, ensurepip
+python3-dev           header Python.h
 ca-certificates       folder /etc/ssl/certs
 '
 
@@ -36,6 +37,8 @@ is_there() { # kind, what
     command) command -v "$2" >/dev/null ;;
     module) command -v pkg-config >/dev/null && pkg-config --exists "$2" ;;
     python) command -v python3 >/dev/null && python3 -c "import $2" 2>/dev/null ;;
+    header) command -v python3 >/dev/null && python3 -c "import os, sys, sysconfig
+sys.exit(not os.path.exists(sysconfig.get_path('include') + '/$2'))" ;;
     folder) [ -d "$2" ] ;;
     esac
 }

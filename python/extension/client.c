@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "arrow.h"
+
+/* ---- beginning and end of each call ---- */
+
+struct client *client_begin(PyObject *capsule)
+{
+    struct client *client = PyCapsule_GetPointer(capsule, CLIENT);
+    if (client == NULL)
+        return NULL;
+    if (client->fkv == NULL)
+        glue_raise(FKV_FAILED_PRECONDITION, "the client is closed");
+    else if (!glue_is_own(client->pid))
+        glue_raise_forked("client");
+    else if (client->is_busy)
+        glue_raise(FKV_FAILED_PRECONDITION,
+                   "the client was called from a callback of its own call, expected another client "
+                   "there");
+    else {
+        client->is_busy = true;
+        return client;
+    }
+    return NULL;
+}
+
+PyObject *client_end(struct client *client, enum fkv_status status, const struct fkv_error *error,
+                     PyObject *result)
+{
+    client->is_busy = false;
+    client->progress = NULL;
+    if (!glue_raise_again(&client->exception)) {
+        if (status == FKV_OK)
+            return result;
+        glue_raise(status, error->message);
+    }
+    Py_XDECREF(result);
+    return NULL;
+}
+
+static bool keep_on(void *context)
+{
+    struct client *client = context;
+    if (glue_check_signals(&client->exception))
+        return true;
+    if (client->is_reader)
+        glue_hand_on(&client->exception);
+    return false;
+}
+
+/* ---- opening and closing ---- */
+
+/* What was there before a fork is left to the process that it belongs to: closing it would say
+ * goodbye on that one's connection. */
+static void close_client(struct client *client)
+{
+    if (glue_is_own(client->pid))
+        fkv_client_close(client->fkv);
+    client->fkv = NULL;
+}
+
+void client_free(struct client *client)
+{
+    close_client(client);
+    free(client);
+}
+
+static void destroy_client(PyObject *capsule)
+{
+    client_free(PyCapsule_GetPointer(capsule, CLIENT));
+}
+
+struct client *client_take(PyObject *capsule)
+{
+    struct client *client = client_begin(capsule);
+    if (client == NULL)
+        return NULL;
+    PyCapsule_SetDestructor(capsule, NULL);
+    PyCapsule_SetName(capsule, CLIENT " (taken)");
+    return client;
+}
+
+PyDoc_STRVAR(open_doc, "client_open(uri, connect_timeout_ms, call_timeout_ms, tls_ca, tls_cert, "
+                       "tls_key, tls_insecure, user, password) -> client");
+static PyObject *open_client(PyObject *module, PyObject *args)
+{
+    (void)module;
+    const char *uri;
+    unsigned long long connect_timeout_ms, call_timeout_ms;
+    int is_insecure;
+    struct fkv_client_options options = {.size = sizeof options};
+    if (!PyArg_ParseTuple(args, "zKKzzzpzz", &uri, &connect_timeout_ms, &call_timeout_ms,
+                          &options.tls_ca_file, &options.tls_cert_file, &options.tls_key_file,
+                          &is_insecure, &options.user, &options.password))
+        return NULL;
+    struct client *client = calloc(1, sizeof *client);
+    if (client == NULL)
+        return PyErr_NoMemory();
+    client->pid = getpid();
+    options.connect_timeout_ms = connect_timeout_ms;
+    options.call_timeout_ms = call_timeout_ms;
+    options.tls_insecure = is_insecure;
+    options.keep_on = keep_on;
+    options.keep_on_context = client;
+    struct fkv_error error;
+    enum fkv_status status;
+    Py_BEGIN_ALLOW_THREADS status = fkv_client_open(uri, &options, &client->fkv, &error);
+    Py_END_ALLOW_THREADS PyObject *capsule = client_end(client, status, &error, NULL);
+    if (!PyErr_Occurred())
+        capsule = PyCapsule_New(client, CLIENT, destroy_client);
+    if (capsule == NULL)
+        client_free(client);
+    return capsule;
+}
+
+PyDoc_STRVAR(close_doc, "client_close(client): it may be closed already");
+static PyObject *close_function(PyObject *module, PyObject *capsule)
+{
+    (void)module;
+    struct client *client = PyCapsule_GetPointer(capsule, CLIENT);
+    if (client == NULL)
+        return NULL;
+    if (client->is_busy)
+        return glue_raise(FKV_FAILED_PRECONDITION,
+                          "the client can't be closed during its own call");
+    close_client(client);
+    return Py_BuildValue("");
+}
+
+PyDoc_STRVAR(cancel_doc, "client_cancel(client): the call in progress ends; from any thread");
+static PyObject *cancel(PyObject *module, PyObject *capsule)
+{
+    (void)module;
+    struct client *client = PyCapsule_GetPointer(capsule, CLIENT);
+    if (client == NULL)
+        return NULL;
+    if (client->fkv != NULL && client->is_busy)
+        fkv_client_cancel(client->fkv);
+    return Py_BuildValue("");
+}
+
+/* ---- about tables ---- */
+
+/* (key, rows, bytes, a table without rows); takes the schema. */
+static PyObject *info_tuple(struct fkv_table_info *info)
+{
+    struct ArrowSchema schema = info->schema;
+    info->schema.release = NULL;
+    return Py_BuildValue("y#LLN", (const char *)info->key, (Py_ssize_t)info->key_size,
+                         (long long)info->rows, (long long)info->bytes,
+                         arrow_table_capsule(table_new(&schema)));
+}
+
+static struct client *begin_with_key(PyObject *args, const char **ret_key, Py_ssize_t *ret_size)
+{
+    PyObject *capsule;
+    return PyArg_ParseTuple(args, "Oy#", &capsule, ret_key, ret_size) ? client_begin(capsule)
+                                                                      : NULL;
+}
+
+PyDoc_STRVAR(info_doc, "client_info(client, key) -> (key, rows, bytes, table without rows)");
+static PyObject *info(PyObject *module, PyObject *args)
+{
+    (void)module;
+    const char *key;
+    Py_ssize_t key_size;
+    struct client *client = begin_with_key(args, &key, &key_size);
+    if (client == NULL)
+        return NULL;
+    struct fkv_table_info found;
+    struct fkv_error error;
+    enum fkv_status status;
+    Py_BEGIN_ALLOW_THREADS status = fkv_info(client->fkv, key, (size_t)key_size, &found, &error);
+    Py_END_ALLOW_THREADS PyObject *tuple = NULL;
+    if (status == FKV_OK) {
+        tuple = info_tuple(&found);
+        fkv_table_info_done(&found);
+    }
+    return client_end(client, status, &error, tuple);
+}
+
+struct gathering {
+    struct client *client;
+    PyObject *list;
+    Py_ssize_t most;
+};
+
+/* Takes the item over; says whether more is wanted. */
+static bool gather(struct gathering *gathering, PyObject *item)
+{
+    bool is_kept = item != NULL && PyList_Append(gathering->list, item) == 0;
+    if (!is_kept)
+        glue_put_aside(&gathering->client->exception);
+    Py_XDECREF(item);
+    return is_kept && PyList_Size(gathering->list) < gathering->most;
+}
+
+static bool on_table(void *context, struct fkv_table_info *found)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+    bool is_for_more = gather(context, info_tuple(found));
+    PyGILState_Release(gil);
+    return is_for_more;
+}
+
+PyDoc_STRVAR(list_doc, "client_list(client, pattern, most) -> [(key, rows, bytes, table), ...]");
+static PyObject *list(PyObject *module, PyObject *args)
+{
+    (void)module;
+    PyObject *capsule;
+    const char *pattern;
+    Py_ssize_t most;
+    if (!PyArg_ParseTuple(args, "Oyn", &capsule, &pattern, &most))
+        return NULL;
+    struct client *client = client_begin(capsule);
+    if (client == NULL)
+        return NULL;
+    struct gathering gathering = {client, PyList_New(0), most};
+    struct fkv_error error;
+    enum fkv_status status = FKV_OK;
+    if (gathering.list == NULL)
+        glue_put_aside(&client->exception);
+    else {
+        Py_BEGIN_ALLOW_THREADS status =
+            fkv_list(client->fkv, pattern, on_table, &gathering, &error);
+        Py_END_ALLOW_THREADS
+    }
+    return client_end(client, status, &error, gathering.list);
+}
+
+PyDoc_STRVAR(delete_doc, "client_delete(client, key)");
+static PyObject *delete (PyObject *module, PyObject *args)
+{
+    (void)module;
+    const char *key;
+    Py_ssize_t key_size;
+    struct client *client = begin_with_key(args, &key, &key_size);
+    if (client == NULL)
+        return NULL;
+    struct fkv_error error;
+    enum fkv_status status;
+    Py_BEGIN_ALLOW_THREADS status = fkv_delete(client->fkv, key, (size_t)key_size, &error);
+    Py_END_ALLOW_THREADS return client_end(client, status, &error, Py_BuildValue(""));
+}
+
+/* ---- actions ---- */
+
+static bool on_result(void *context, const void *body, size_t size)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+    bool is_for_more = gather(context, PyBytes_FromStringAndSize(body, (Py_ssize_t)size));
+    PyGILState_Release(gil);
+    return is_for_more;
+}
+
+PyDoc_STRVAR(action_doc, "client_action(client, type, body) -> [bytes, ...]");
+static PyObject *action(PyObject *module, PyObject *args)
+{
+    (void)module;
+    PyObject *capsule;
+    const char *type, *body;
+    Py_ssize_t body_size;
+    if (!PyArg_ParseTuple(args, "Osy#", &capsule, &type, &body, &body_size))
+        return NULL;
+    struct client *client = client_begin(capsule);
+    if (client == NULL)
+        return NULL;
+    struct gathering gathering = {client, PyList_New(0), PY_SSIZE_T_MAX};
+    struct fkv_error error;
+    enum fkv_status status = FKV_OK;
+    if (gathering.list == NULL)
+        glue_put_aside(&client->exception);
+    else {
+        Py_BEGIN_ALLOW_THREADS status =
+            fkv_action(client->fkv, type, body, (size_t)body_size, on_result, &gathering, &error);
+        Py_END_ALLOW_THREADS
+    }
+    return client_end(client, status, &error, gathering.list);
+}
+
+PyMethodDef client_functions[] = {
+    {"client_open", open_client, METH_VARARGS, open_doc},
+    {"client_close", close_function, METH_O, close_doc},
+    {"client_cancel", cancel, METH_O, cancel_doc},
+    {"client_info", info, METH_VARARGS, info_doc},
+    {"client_list", list, METH_VARARGS, list_doc},
+    {"client_delete", delete, METH_VARARGS, delete_doc},
+    {"client_action", action, METH_VARARGS, action_doc},
+    {NULL, NULL, 0, NULL},
+};
