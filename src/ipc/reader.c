@@ -48,18 +48,52 @@ void ipc_reader_free(struct ipc_reader *reader)
 struct body {
     struct ipc_reader *reader;
     const struct ipc_message *message;
-    struct block *block;             /* NULL: empty */
+    const struct ipc_body *bytes;
     uint32_t node, buffer, variadic; /* the next of the message's */
     struct ipc_batch *batch;
     struct fkv_error *error;
 };
 
-static struct slice body_slice(const struct block *block)
+/* What values of a buffer need. The format has no wider ones that are read in one go. */
+static size_t alignment_of(enum ipc_buffer_kind kind, uint32_t width)
 {
-    return block == NULL ? slice_of(ipc_zeros, 0) : block_slice(block);
+    switch (kind) {
+    case IPC_BUFFER_VALUES:
+        return width % 8 == 0 ? 8 : width % 4 == 0 ? 4 : width % 2 == 0 ? 2 : 1;
+    case IPC_BUFFER_OFFSETS32:
+    case IPC_BUFFER_UNION_OFFSETS:
+    case IPC_BUFFER_VIEW_OFFSETS32:
+    case IPC_BUFFER_SIZES32:
+        return 4;
+    case IPC_BUFFER_OFFSETS64:
+    case IPC_BUFFER_VIEWS:
+    case IPC_BUFFER_VIEW_OFFSETS64:
+    case IPC_BUFFER_SIZES64:
+        return 8;
+    default:
+        return 1;
+    }
 }
 
-static enum fkv_status add_compressed(struct body *b, struct slice packed)
+static struct block *copy_of(struct ipc_reader *reader, struct slice bytes)
+{
+    struct block *copy = block_new(reader->alloc, bytes.size);
+    if (copy != NULL)
+        memcpy(copy->data, bytes.data, bytes.size);
+    return copy;
+}
+
+/* Parts of a body may lie anywhere in another process's memory. */
+static void add_aligned(struct body *b, struct slice bytes, struct block *owner, size_t alignment)
+{
+    if ((uintptr_t)bytes.data % alignment == 0)
+        ipc_batch_add_buffer(b->batch, bytes, owner);
+    else
+        ipc_batch_add_block(b->batch, copy_of(b->reader, bytes));
+}
+
+static enum fkv_status add_compressed(struct body *b, struct slice packed, struct block *owner,
+                                      size_t alignment)
 {
     struct slice bytes;
     struct block *block;
@@ -69,25 +103,28 @@ static enum fkv_status add_compressed(struct body *b, struct slice packed)
         return status;
     if (block != NULL)
         ipc_batch_add_block(b->batch, block);
+    else if (bytes.size == 0)
+        ipc_batch_add_buffer(b->batch, slice_of(ipc_zeros, 0), NULL);
     else
-        ipc_batch_add_buffer(b->batch, bytes.size > 0 ? bytes : slice_of(ipc_zeros, 0), b->block);
+        add_aligned(b, bytes, owner, alignment);
     return FKV_OK;
 }
 
-static enum fkv_status add_buffer(struct body *b, bool is_dropped)
+static enum fkv_status add_buffer(struct body *b, size_t alignment)
 {
     struct ipc_buffer place = ipc_message_buffer(b->message, b->buffer++);
-    if (is_dropped)
-        return FKV_OK;
+    struct slice bytes;
+    struct block *owner;
     if (place.length == 0) {
         ipc_batch_add_buffer(b->batch, slice_of(ipc_zeros, 0), NULL);
         return FKV_OK;
     }
-    struct slice bytes =
-        slice_part(body_slice(b->block), (size_t)place.offset, (size_t)place.length);
+    if (!ipc_body_find(b->bytes, (uint64_t)place.offset, (uint64_t)place.length, &bytes, &owner))
+        return status_set(b->error, FKV_INVALID_ARGUMENT, "buffer %u doesn't lie in one piece",
+                          b->buffer - 1);
     if (b->message->codec != IPC_CODEC_NONE)
-        return add_compressed(b, bytes);
-    ipc_batch_add_buffer(b->batch, bytes, b->block);
+        return add_compressed(b, bytes, owner, alignment);
+    add_aligned(b, bytes, owner, alignment);
     return FKV_OK;
 }
 
@@ -114,14 +151,16 @@ static enum fkv_status add_column(struct body *b, const struct ipc_field *field,
     if (drops_validity)
         status = check_old_nulls(b, field, node);
     ipc_batch_add_node(b->batch, node.length, drops_validity ? 0 : node.null_count);
-    int64_t count = layout.count;
-    if (layout.is_variadic) {
-        int64_t variadic = ipc_message_variadic(b->message, b->variadic++);
-        ipc_batch_add_variadic(b->batch, variadic);
-        count += variadic;
-    }
-    for (int64_t i = 0; i < count && status == FKV_OK; i++)
-        status = add_buffer(b, drops_validity && i == 0);
+    if (drops_validity)
+        b->buffer++;
+    for (uint8_t i = drops_validity; i < layout.count && status == FKV_OK; i++)
+        status = add_buffer(b, alignment_of(layout.kinds[i], layout.width));
+    if (!layout.is_variadic)
+        return status;
+    int64_t variadic = ipc_message_variadic(b->message, b->variadic++);
+    ipc_batch_add_variadic(b->batch, variadic);
+    for (int64_t i = 0; i < variadic && status == FKV_OK; i++)
+        status = add_buffer(b, 1);
     return status;
 }
 
@@ -192,42 +231,33 @@ static enum fkv_status take_batch(struct body *b, struct ArrowArray *ret)
 }
 
 /* A body that begins at an odd place is copied: values must lie at multiples of their width. */
-static enum fkv_status align_body(struct ipc_reader *reader, struct block *body, struct block **ret,
-                                  struct fkv_error *error)
-{
-    if (body == NULL || (uintptr_t)body->data % sizeof(int64_t) == 0) {
-        *ret = body == NULL ? NULL : block_ref(body);
-        return FKV_OK;
-    }
-    struct block *copy = block_new(reader->alloc, body->size);
-    if (copy == NULL)
-        return status_no_memory(error, body->size);
-    memcpy(copy->data, body->data, body->size);
-    *ret = copy;
-    return FKV_OK;
-}
-
 static enum fkv_status take_message(struct ipc_reader *reader, const struct ipc_message *message,
-                                    struct block *body, struct ArrowArray *ret_array,
+                                    const struct ipc_body *given, struct ArrowArray *ret_array,
                                     struct fkv_error *error)
 {
     if (message->kind == IPC_KIND_SCHEMA)
         return take_schema(reader, error);
-    struct block *aligned;
-    enum fkv_status status = align_body(reader, body, &aligned, error);
-    if (status != FKV_OK)
-        return status;
+    struct ipc_body bytes = *given;
+    struct block *copy = NULL;
+    if ((uintptr_t)bytes.bytes.data % sizeof(int64_t) != 0) {
+        copy = copy_of(reader, bytes.bytes);
+        if (copy == NULL)
+            return status_no_memory(error, bytes.bytes.size);
+        bytes.bytes = block_slice(copy);
+        bytes.owner = copy;
+    }
     struct ipc_batch batch;
     struct body b = {
-        .reader = reader, .message = message, .block = aligned, .batch = &batch, .error = error};
-    status = message->kind == IPC_KIND_BATCH ? take_batch(&b, ret_array) : take_dictionary(&b);
-    block_unref(aligned);
+        .reader = reader, .message = message, .bytes = &bytes, .batch = &batch, .error = error};
+    enum fkv_status status =
+        message->kind == IPC_KIND_BATCH ? take_batch(&b, ret_array) : take_dictionary(&b);
+    block_unref(copy);
     return status;
 }
 
-enum fkv_status ipc_reader_message(struct ipc_reader *reader, struct slice header,
-                                   struct block *body, bool *ret_is_batch,
-                                   struct ArrowArray *ret_array, struct fkv_error *error)
+enum fkv_status ipc_reader_parts(struct ipc_reader *reader, struct slice header,
+                                 const struct ipc_body *body, bool *ret_is_batch,
+                                 struct ArrowArray *ret_array, struct fkv_error *error)
 {
     if (reader->has_failed)
         return status_set(error, FKV_FAILED_PRECONDITION,
@@ -235,13 +265,21 @@ enum fkv_status ipc_reader_message(struct ipc_reader *reader, struct slice heade
     struct ipc_message message;
     enum fkv_status status = ipc_verifier_header(reader->verifier, header, &message, error);
     if (status == FKV_OK)
-        status = ipc_verifier_body(reader->verifier, &message, body_slice(body), error);
+        status = ipc_verifier_parts(reader->verifier, &message, body, error);
     if (status == FKV_OK)
         status = take_message(reader, &message, body, ret_array, error);
     reader->has_failed = status != FKV_OK;
     if (status == FKV_OK)
         *ret_is_batch = message.kind == IPC_KIND_BATCH;
     return status;
+}
+
+enum fkv_status ipc_reader_message(struct ipc_reader *reader, struct slice header,
+                                   struct block *body, bool *ret_is_batch,
+                                   struct ArrowArray *ret_array, struct fkv_error *error)
+{
+    const struct ipc_body whole = ipc_body_of_block(body);
+    return ipc_reader_parts(reader, header, &whole, ret_is_batch, ret_array, error);
 }
 
 enum fkv_status ipc_reader_schema(const struct ipc_reader *reader, struct ArrowSchema *ret,

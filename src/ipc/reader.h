@@ -30,6 +30,13 @@ enum fkv_status ipc_reader_message(struct ipc_reader *reader, struct slice heade
                                    struct block *body, bool *ret_is_batch,
                                    struct ArrowArray *ret_array, struct fkv_error *error);
 
+/* The same for a body that lies in parts, which the reader takes references on. A buffer must lie
+ * in one of them, or between them; one that doesn't lie at a multiple of its values' width (8 bytes
+ * at most) is copied. */
+enum fkv_status ipc_reader_parts(struct ipc_reader *reader, struct slice header,
+                                 const struct ipc_body *body, bool *ret_is_batch,
+                                 struct ArrowArray *ret_array, struct fkv_error *error);
+
 /* A copy of the schema as the C Data interface has it (format "+s"); FAILED_PRECONDITION before
  * the schema message was read. */
 enum fkv_status ipc_reader_schema(const struct ipc_reader *reader, struct ArrowSchema *ret,

@@ -193,7 +193,7 @@ static struct dictionary *find_dictionary(const struct ipc_verifier *verifier, i
 struct walk {
     struct ipc_verifier *verifier;
     const struct ipc_message *message;
-    const struct slice *body; /* NULL while only the header is there */
+    const struct ipc_body *body; /* NULL while only the header is there */
     struct fkv_error *error;
     const struct column *column;
     struct ipc_node node;
@@ -231,12 +231,16 @@ static enum fkv_status check_compressed(struct walk *walk, struct ipc_buffer pla
                                         bool is_optional)
 {
     int64_t claim;
+    struct slice bytes;
+    struct block *owner;
     if (place.length < (int64_t)sizeof claim)
         return refuse(walk, "buffer %u is compressed but has %lld bytes, 8 needed for its size",
                       walk->buffer, (long long)place.length);
     if (walk->body == NULL)
         return FKV_OK;
-    claim = (int64_t)load_le64(walk->body->data + place.offset);
+    if (!ipc_body_find(walk->body, (uint64_t)place.offset, (uint64_t)place.length, &bytes, &owner))
+        return refuse(walk, "buffer %u doesn't lie in one piece", walk->buffer);
+    claim = (int64_t)load_le64(bytes.data);
     if (claim < -1)
         return refuse(walk, "buffer %u claims to become %lld bytes", walk->buffer,
                       (long long)claim);
@@ -378,7 +382,7 @@ static enum fkv_status check_counts(const struct walk *walk)
 }
 
 static enum fkv_status check_part(struct ipc_verifier *verifier, const struct ipc_message *message,
-                                  struct part part, const struct slice *body,
+                                  struct part part, const struct ipc_body *body,
                                   struct fkv_error *error)
 {
     struct walk walk = {.verifier = verifier, .message = message, .body = body, .error = error};
@@ -465,19 +469,26 @@ enum fkv_status ipc_verifier_header(struct ipc_verifier *verifier, struct slice 
     return status;
 }
 
-enum fkv_status ipc_verifier_body(struct ipc_verifier *verifier, const struct ipc_message *message,
-                                  struct slice body, struct fkv_error *error)
+enum fkv_status ipc_verifier_parts(struct ipc_verifier *verifier, const struct ipc_message *message,
+                                   const struct ipc_body *body, struct fkv_error *error)
 {
-    if (body.size != (uint64_t)message->body_length)
+    if (body->size != (uint64_t)message->body_length)
         return status_set(error, FKV_INVALID_ARGUMENT,
-                          "the message's body has %zu bytes, but its bodyLength is %lld", body.size,
-                          (long long)message->body_length);
+                          "the message's body has %llu bytes, but its bodyLength is %lld",
+                          (unsigned long long)body->size, (long long)message->body_length);
     if (message->kind == IPC_KIND_SCHEMA || message->codec == IPC_CODEC_NONE)
         return FKV_OK;
     struct part part = message->kind == IPC_KIND_BATCH
                            ? verifier->batch
                            : find_dictionary(verifier, message->dictionary_id)->part;
-    return check_part(verifier, message, part, &body, error);
+    return check_part(verifier, message, part, body, error);
+}
+
+enum fkv_status ipc_verifier_body(struct ipc_verifier *verifier, const struct ipc_message *message,
+                                  struct slice body, struct fkv_error *error)
+{
+    const struct ipc_body whole = ipc_body_of_slice(body, NULL);
+    return ipc_verifier_parts(verifier, message, &whole, error);
 }
 
 enum fkv_status ipc_verifier_end(struct ipc_verifier *verifier, struct fkv_error *error)

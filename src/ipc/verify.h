@@ -17,6 +17,7 @@
 #ifndef IPC_VERIFY_H
 #define IPC_VERIFY_H
 
+#include "ipc/body.h"
 #include "ipc/message.h"
 
 struct ipc_verifier;
@@ -35,6 +36,10 @@ enum fkv_status ipc_verifier_header(struct ipc_verifier *verifier, struct slice 
  * body.size must equal the message's body_length; a body that is longer or shorter is refused. */
 enum fkv_status ipc_verifier_body(struct ipc_verifier *verifier, const struct ipc_message *message,
                                   struct slice body, struct fkv_error *error);
+
+/* The same for a body in parts: a compressed buffer that doesn't lie in one piece is refused. */
+enum fkv_status ipc_verifier_parts(struct ipc_verifier *verifier, const struct ipc_message *message,
+                                   const struct ipc_body *body, struct fkv_error *error);
 
 /* At the end of the stream: a schema was seen, and the dictionaries are complete or all absent. */
 enum fkv_status ipc_verifier_end(struct ipc_verifier *verifier, struct fkv_error *error);
