@@ -4,7 +4,13 @@
 #include "base/status.h"
 #include "base/text.h"
 
-enum { field_descriptor = 1, field_header = 2, field_app_metadata = 3, field_body = 1000 };
+enum {
+    field_descriptor = 1,
+    field_header = 2,
+    field_app_metadata = 3,
+    field_body = 1000,
+    field_refs = 1001,
+};
 
 /* Protobuf wire types. */
 enum { wire_varint = 0, wire_fixed64 = 1, wire_bytes = 2, wire_fixed32 = 5 };
@@ -17,6 +23,7 @@ void flight_data_reader_init(struct flight_data_reader *reader, const struct all
     buf_init(&reader->descriptor, alloc, limits->descriptor_bytes_max);
     buf_init(&reader->header, alloc, limits->header_bytes_max);
     buf_init(&reader->app_metadata, alloc, limits->app_metadata_bytes_max);
+    buf_init(&reader->refs, alloc, limits->refs_bytes_max);
 }
 
 void flight_data_reader_done(struct flight_data_reader *reader)
@@ -24,6 +31,7 @@ void flight_data_reader_done(struct flight_data_reader *reader)
     buf_done(&reader->descriptor);
     buf_done(&reader->header);
     buf_done(&reader->app_metadata);
+    buf_done(&reader->refs);
 }
 
 static void expect(struct flight_data_reader *reader, enum flight_data_state state)
@@ -38,6 +46,7 @@ void flight_data_begin(struct flight_data_reader *reader, uint64_t size)
     buf_clear(&reader->descriptor);
     buf_clear(&reader->header);
     buf_clear(&reader->app_metadata);
+    buf_clear(&reader->refs);
     reader->has_descriptor = reader->has_header = reader->has_app_metadata = false;
     reader->has_body = false;
     reader->left = size;
@@ -81,6 +90,11 @@ static enum fkv_status begin_body(struct flight_data_reader *reader, uint64_t si
     return reader->handler->on_body(reader->context, size, error);
 }
 
+static bool takes_refs(const struct flight_data_reader *reader)
+{
+    return reader->refs.limit_bytes > 0;
+}
+
 static enum fkv_status begin_gather(struct flight_data_reader *reader, struct buf *buf, bool *has,
                                     uint64_t size, const char *name, struct fkv_error *error)
 {
@@ -121,11 +135,14 @@ static enum fkv_status begin_field(struct flight_data_reader *reader, uint64_t f
                             "app_metadata", error);
     case field_body:
         return begin_body(reader, size, error);
-    default:
-        reader->state = FLIGHT_DATA_SKIP;
-        reader->field_left = size;
-        return FKV_OK;
+    case field_refs:
+        if (takes_refs(reader))
+            return begin_gather(reader, &reader->refs, &(bool){false}, size, "body_refs", error);
+        break;
     }
+    reader->state = FLIGHT_DATA_SKIP;
+    reader->field_left = size;
+    return FKV_OK;
 }
 
 static enum fkv_status after_tag(struct flight_data_reader *reader, struct slice bytes,
@@ -133,7 +150,8 @@ static enum fkv_status after_tag(struct flight_data_reader *reader, struct slice
 {
     uint64_t field = reader->varint >> 3;
     unsigned type = (unsigned)(reader->varint & 7);
-    bool known = (field >= field_descriptor && field <= field_app_metadata) || field == field_body;
+    bool known = (field >= field_descriptor && field <= field_app_metadata) ||
+                 field == field_body || (field == field_refs && takes_refs(reader));
     if (field == 0 || field > 0x1fffffff || (known && type != wire_bytes))
         return status_set(error, FKV_INVALID_ARGUMENT,
                           "FlightData has field %llu with wire type %u, expected bytes (2)",
@@ -272,6 +290,8 @@ void flight_data_write_head(struct wire_out *out, const struct flight_data_head 
         write_field(out, field_header, head->header);
     if (head->has_app_metadata)
         write_field(out, field_app_metadata, head->app_metadata);
+    if (head->refs.size > 0)
+        write_field(out, field_refs, head->refs);
     if (head->body_bytes > 0)
         write_tag(out, field_body, head->body_bytes);
 }

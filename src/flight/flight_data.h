@@ -7,11 +7,13 @@
  *       bytes data_header  = 2;                   gathered: an IPC Message flatbuffer
  *       bytes app_metadata = 3;                   gathered
  *       bytes data_body    = 1000;                handed on as it comes
+ *       bytes body_refs    = 1001;                gathered; ours, see flight/body_refs.h
  *     }
  *
  * Writers in use give the fields in this order; the reader takes any order, but data_body only once
  * and only as the last of the fields known here (its place depends on the header). Fields of other
- * numbers are skipped; of a gathered field given twice, the last counts, as protobuf has it. */
+ * numbers are skipped; of a gathered field given twice, the last counts, as protobuf has it. So is
+ * body_refs where its limit is 0: only a client that has asked for it may be sent it. */
 #ifndef FLIGHT_FLIGHT_DATA_H
 #define FLIGHT_FLIGHT_DATA_H
 
@@ -24,6 +26,7 @@ struct flight_data_limits {
     size_t descriptor_bytes_max;
     size_t header_bytes_max;
     size_t app_metadata_bytes_max;
+    size_t refs_bytes_max; /* 0: body_refs is skipped */
 };
 
 struct flight_data_handler {
@@ -49,6 +52,7 @@ struct flight_data_reader {
     struct buf descriptor;
     struct buf header;
     struct buf app_metadata;
+    struct buf refs;
     bool has_descriptor;
     bool has_header;
     bool has_app_metadata;
@@ -82,6 +86,7 @@ struct flight_data_head {
     struct slice header;     /* size 0: none (a metadata-only message) */
     struct slice app_metadata;
     bool has_app_metadata;
+    struct slice refs; /* size 0: none */
     uint64_t body_bytes;
 };
 

@@ -30,7 +30,7 @@ static enum fkv_status on_body_bytes(void *context, struct slice bytes, struct f
 }
 
 static const struct flight_data_handler handler = {on_body, on_body_bytes};
-static const struct flight_data_limits limits = {100, 100, 100};
+static const struct flight_data_limits limits = {100, 100, 100, 100};
 
 static void seen_init(struct seen *seen)
 {
@@ -79,6 +79,37 @@ static void reads_in_pieces_of_any_size(void **state)
         assert_true(seen.header_at_body);
         assert_true(slice_is(buf_slice(&seen.body), "bbbb"));
     }
+    seen_done(&seen);
+}
+
+/* header "h", body_refs "rr", body "b": taken only where there is a limit for it. */
+static void takes_refs_where_asked_to(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[] = {0x12, 1, 'h', 0xca, 0x3e, 2, 'r', 'r', 0xc2, 0x3e, 1, 'b'};
+    static const uint8_t late[] = {0xc2, 0x3e, 1, 'b', 0xca, 0x3e, 2, 'r', 'r'};
+    static const uint8_t number[] = {0xc8, 0x3e, 1};
+    static const struct flight_data_limits without = {100, 100, 100, 0};
+    struct fkv_error error;
+    struct seen seen;
+    seen_init(&seen);
+    for (size_t piece = 1; piece <= sizeof bytes; piece++) {
+        assert_ok(read_message(&seen, slice_of(bytes, sizeof bytes), piece, &error));
+        assert_true(slice_is(buf_slice(&seen.reader.refs), "rr"));
+        assert_true(slice_is(buf_slice(&seen.body), "b"));
+    }
+    assert_int_equal(read_message(&seen, slice_of(late, sizeof late), 9, &error),
+                     FKV_INVALID_ARGUMENT);
+    assert_int_equal(read_message(&seen, slice_of(number, sizeof number), 9, &error),
+                     FKV_INVALID_ARGUMENT);
+    assert_ok(read_message(&seen, slice_of("", 0), 1, &error));
+    assert_int_equal(seen.reader.refs.size, 0);
+    seen_done(&seen);
+    seen_init(&seen);
+    flight_data_reader_init(&seen.reader, alloc_system(), &without, &handler, &seen);
+    assert_ok(read_message(&seen, slice_of(late, sizeof late), 1, &error));
+    assert_ok(read_message(&seen, slice_of(number, sizeof number), 1, &error));
+    assert_int_equal(seen.reader.refs.size, 0);
     seen_done(&seen);
 }
 
@@ -214,6 +245,7 @@ static void mutations_read_the_same_in_any_pieces(void **state)
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(reads_in_pieces_of_any_size),
+              cmocka_unit_test(takes_refs_where_asked_to),
               cmocka_unit_test(gives_every_message_one_body),
               cmocka_unit_test(the_last_of_a_repeated_field_counts),
               cmocka_unit_test(refuses_what_is_not_flight_data),
