@@ -104,12 +104,14 @@ static uint64_t map_bytes_wanted(uint64_t budget_bytes)
     return whole_pages(bytes < MAP_BYTES_LEAST ? MAP_BYTES_LEAST : bytes);
 }
 
-/* An unsealed file, because punching needs that; nobody can open it for writing but its owner. */
+/* Writing and punching go on, but the file keeps its size: who maps it needn't fear SIGBUS. Nobody
+ * can open it for writing but its owner. */
 static bool open_file(struct arena *arena, uint64_t bytes)
 {
-    arena->fd = memfd_create("flightkv", MFD_CLOEXEC);
+    const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+    arena->fd = memfd_create("flightkv", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     return arena->fd >= 0 && fchmod(arena->fd, 0444) == 0 &&
-           ftruncate(arena->fd, (off_t)bytes) == 0;
+           ftruncate(arena->fd, (off_t)bytes) == 0 && fcntl(arena->fd, F_ADD_SEALS, seals) == 0;
 }
 
 /* Less address space than wanted will do as long as the budget fits: there may be a limit on it. */
@@ -554,6 +556,11 @@ struct arena_stats arena_stats(struct arena *arena)
                                     warm_bytes(arena) + lent_bytes(arena) + arena->punching_bytes};
     pthread_mutex_unlock(&arena->lock);
     return stats;
+}
+
+struct arena_file arena_file(const struct arena *arena)
+{
+    return (struct arena_file){arena->fd, arena->base, arena->size};
 }
 
 static const char *check(struct arena *arena)

@@ -91,6 +91,15 @@ void arena_trim(struct arena *arena, uint64_t now_ns);
 
 struct arena_stats arena_stats(struct arena *arena);
 
+/* What lies behind extents, for processes that map it too; the descriptor stays the arena's. It is
+ * a memfd of at least `size` bytes that can't change its size. */
+struct arena_file {
+    int fd;
+    const uint8_t *base; /* of its first byte */
+    size_t size;
+};
+struct arena_file arena_file(const struct arena *arena);
+
 /* Checks every invariant in the head of arena.c; aborts with a message. For tests. */
 void arena_validate(struct arena *arena);
 

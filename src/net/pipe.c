@@ -162,6 +162,7 @@ static bool link_init(struct link *link, size_t buffer_bytes)
         struct end *end = &link->ends[i];
         end->transport.ops = &pipe_ops;
         snprintf(end->transport.peer, sizeof end->transport.peer, "pipe:%d", 1 - i);
+        end->transport.is_local = link->options.is_local;
         end->link = link;
         end->other = &link->ends[1 - i];
         end->incoming.size = buffer_bytes;

@@ -12,6 +12,7 @@ struct net_pipe_options {
     size_t buffer_bytes;   /* of each direction; 0 = 64 KiB */
     size_t read_bytes_max; /* one read gives at most so many; 0 = no limit */
     size_t write_bytes_max;
+    bool is_local; /* what the ends' transports say of each other */
     /* What net_wait of an end does until its events are there: lets the test step the other side.
      * False when nothing can ever happen (the wait then answers 0, as at a time-out). */
     bool (*on_wait)(void *context);

@@ -149,17 +149,38 @@ static void tcp_peer_text(const struct sockaddr *address, socklen_t size, char *
         snprintf(ret, ret_size, "%s:%s", host, port);
 }
 
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_un local;
+    struct sockaddr_storage largest;
+};
+
+/* Unix sockets don't leave the host, and who connects from an address to the same one hasn't left
+ * it either: loopback is a case of that. */
+static bool is_local(int fd, const union address *peer)
+{
+    union address own = {0};
+    socklen_t size = sizeof own;
+    if (peer->any.sa_family == AF_UNIX)
+        return true;
+    if (getsockname(fd, &own.any, &size) != 0 || own.any.sa_family != peer->any.sa_family)
+        return false;
+    if (peer->any.sa_family == AF_INET)
+        return own.v4.sin_addr.s_addr == peer->v4.sin_addr.s_addr;
+    return peer->any.sa_family == AF_INET6 &&
+           memcmp(&own.v6.sin6_addr, &peer->v6.sin6_addr, sizeof own.v6.sin6_addr) == 0;
+}
+
 static void describe_peer(struct stream *stream)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_un local;
-        struct sockaddr_storage largest;
-    } peer = {0};
+    union address peer = {0};
     socklen_t size = sizeof peer;
     char *ret = stream->transport.peer;
     if (getpeername(stream->fd, &peer.any, &size) != 0)
         return;
+    stream->transport.is_local = is_local(stream->fd, &peer);
     if (peer.any.sa_family == AF_UNIX)
         unix_peer_text(stream->fd, &peer.local, ret, sizeof stream->transport.peer);
     else

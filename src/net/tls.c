@@ -446,6 +446,7 @@ static enum fkv_status tls_new(const struct alloc *alloc, struct net_tls *shared
     }
     tls->transport.ops = &tls_ops;
     memcpy(tls->transport.peer, inner->peer, sizeof inner->peer);
+    tls->transport.is_local = inner->is_local;
     tls->alloc = alloc;
     tls->inner = inner;
     tls->first_byte = -1;

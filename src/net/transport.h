@@ -36,6 +36,7 @@ struct net_transport {
     void (*on_ready)(void *context, int events); /* set by the owner */
     void *context;
     char peer[64]; /* "127.0.0.1:51234", for logs */
+    bool is_local; /* as far as addresses tell, the peer is on this host */
     /* In words, why read or write failed, where there is more to say than -errno; else NULL. Valid
      * as long as the transport. */
     const struct fkv_error *trouble;
