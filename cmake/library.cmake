@@ -1,7 +1,7 @@
 # libflightkv, shared and static, and what is installed. Both hold all the layers below and show
 # only the functions marked FKV_API: the shared one by hidden visibility, the static one because its
 # objects are linked into one whose hidden symbols are then made local.
-set(FKV_LIBRARY_LAYERS base mem net wire flight exchange host ipc store server service client)
+set(FKV_LIBRARY_LAYERS base mem net wire flight exchange host ipc store shm server service client)
 set(FKV_LIBRARY_MODULES libuv libnghttp2 libprotobuf-c liblz4 libzstd libxxhash jansson)
 
 foreach(layer ${FKV_LIBRARY_LAYERS})
