@@ -483,6 +483,11 @@ const char *host_call_peer(const struct host_call *call)
     return wire_pump_transport(call->pump)->peer;
 }
 
+bool host_call_is_local(const struct host_call *call)
+{
+    return wire_pump_transport(call->pump)->is_local;
+}
+
 void *host_call_memory(struct host_call *call, size_t size)
 {
     return flight_memory_get(&call->memory, size);

@@ -109,6 +109,9 @@ void host_call_wake(struct host_call *call);
 /* Who calls, as text for logs; valid as long as the call. */
 const char *host_call_peer(const struct host_call *call);
 
+/* Whether the client is on this host, as far as addresses tell: a tunnel's end is, too. */
+bool host_call_is_local(const struct host_call *call);
+
 /* Memory for things that live as long as the call; NULL when out of it. */
 void *host_call_memory(struct host_call *call, size_t size);
 

@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "server/auth.h"
 #include "server/sessions.h"
+#include "shm/service.h"
 
 /* The store's kinds are those of the IPC messages, and one more. */
 _Static_assert((int)STORE_SCHEMA == 1 && (int)STORE_DICTIONARY == 2 && (int)STORE_BATCH == 3,
@@ -37,6 +38,8 @@ enum fkv_status cache_init(struct cache *cache, const struct alloc *alloc,
 
 void cache_done(struct cache *cache)
 {
+    shm_service_free(cache->shm); /* which holds tables */
+    cache->shm = NULL;
     auth_free(cache->auth);
     cache->auth = NULL;
     sessions_free(cache->sessions);

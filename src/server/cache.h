@@ -12,6 +12,7 @@
 
 struct auth;
 struct sessions;
+struct shm_service;
 
 struct cache {
     const struct alloc *alloc;
@@ -22,6 +23,7 @@ struct cache {
     struct store *store;
     struct auth *auth; /* NULL: everybody is served */
     struct sessions *sessions;
+    struct shm_service *shm; /* NULL: nobody maps tables */
     uint64_t started_ns;
 };
 

@@ -95,6 +95,15 @@ static enum fkv_status read_endpoints(struct slice value, struct call_options *o
     return FKV_OK;
 }
 
+/* What it is worth is seen when the table is found. */
+static enum fkv_status read_shm_token(struct slice value, struct call_options *options,
+                                      struct fkv_error *error)
+{
+    (void)error;
+    options->get.shm = value;
+    return FKV_OK;
+}
+
 static const struct {
     const char *name;
     enum fkv_status (*read)(struct slice value, struct call_options *options,
@@ -106,6 +115,7 @@ static const struct {
     [OPTION_MESSAGE_BYTES] = {"flightkv-max-message-bytes", read_message_bytes, true},
     [OPTION_MODE] = {"flightkv-mode", read_mode, false},
     [OPTION_ENDPOINTS] = {"flightkv-endpoints", read_endpoints, true},
+    [OPTION_SHM_TOKEN] = {"flightkv-shm", read_shm_token, false},
 };
 
 _Static_assert((int)call_option_count <= (int)session_values_max, "a session has a slot for each");

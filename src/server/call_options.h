@@ -14,11 +14,14 @@ enum call_option {
     OPTION_MESSAGE_BYTES,
     OPTION_MODE,
     OPTION_ENDPOINTS,
+    OPTION_SHM_TOKEN, /* no session has it */
     call_option_count
 };
 
 /* Sets of them, of those that a call has. */
 enum {
+    OPTIONS_OF_DO_GET =
+        1 << OPTION_COLUMNS | 1 << OPTION_ROWS | 1 << OPTION_MESSAGE_BYTES | 1 << OPTION_SHM_TOKEN,
     OPTIONS_OF_GET = 1 << OPTION_COLUMNS | 1 << OPTION_ROWS | 1 << OPTION_MESSAGE_BYTES,
     OPTIONS_OF_PUT = 1 << OPTION_MODE,
     OPTIONS_OF_INFO = 1 << OPTION_ENDPOINTS | 1 << OPTION_ROWS,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/config.h"
 
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,7 +18,9 @@ enum option_type {
     OPTION_DURATION,
     OPTION_MODE,
     OPTION_FILE,
-    OPTION_LEVEL
+    OPTION_LEVEL,
+    OPTION_SHM,
+    OPTION_GROUP
 };
 
 struct option {
@@ -74,6 +77,19 @@ static const struct option options[] = {
     {{"token-lifetime", "TIME", "24h", "Ask users for their password again after TIME",
       "Authentication"},
      OPTION_DURATION, MEMBER(token_lifetime_ns), S(86400), NS_PER_S, S(31536000)},
+    {{"shm", "on|off|FOLDER", "on",
+      "Let clients of the same user on this host map tables instead of receiving them; the control "
+      "socket is in FOLDER, else in $XDG_RUNTIME_DIR/flightkv or /tmp/flightkv-UID",
+      "Same host"},
+     OPTION_SHM, MEMBER(shm), SERVER_SHM_ON, 0, 0},
+    {{"shm-group", "GROUP", "none",
+      "Let members of GROUP map tables too: all tables, and with FOLDER where they can reach it",
+      "Same host"},
+     OPTION_GROUP, MEMBER(shm_group), 0, 0, UINT32_MAX},
+    {{"shm-leased-bytes", "SIZE", "half of --memory",
+      "Let one client map at most SIZE of tables at a time; others are sent",
+      "Same host"},
+     OPTION_SIZE, MEMBER(shm_leased_bytes), 0, KIB(4), UINT64_C(1) << 46},
     {{"memory", "SIZE", "half of the machine's or cgroup's",
       "Never hold more than SIZE of tables, uploads and warm pages", "Memory"},
      OPTION_SIZE, MEMBER(memory_bytes), 0, MIB(1), UINT64_C(1) << 46},
@@ -246,6 +262,19 @@ static enum fkv_status set_location(struct fkv_server_config *config, const stru
     return FKV_OK;
 }
 
+static enum fkv_status set_shm(struct fkv_server_config *config, const struct option *option,
+                               const char *value, struct fkv_error *error)
+{
+    bool is_off = strcmp(value, "off") == 0, is_folder = value[0] == '/';
+    if (!is_off && !is_folder && strcmp(value, "on") != 0)
+        return refuse_value(option, value, "on, off or the absolute path of a folder", error);
+    config->shm = is_off ? SERVER_SHM_OFF : SERVER_SHM_ON;
+    if (strlen(value) >= sizeof config->shm_folder)
+        return refuse_value(option, value, "a path of usual length", error);
+    snprintf(config->shm_folder, sizeof config->shm_folder, "%s", is_folder ? value : "");
+    return FKV_OK;
+}
+
 static bool parse_count(const char *value, uint64_t *ret)
 {
     char *end;
@@ -268,6 +297,20 @@ static bool parse_level(const char *value, uint64_t *ret)
     return false;
 }
 
+static bool parse_group(const char *value, uint64_t *ret)
+{
+    struct group group, *found = NULL;
+    char room[4096];
+    uint64_t number;
+    if (parse_count(value, &number) && number < UINT32_MAX)
+        *ret = number + 1;
+    else if (getgrnam_r(value, &group, room, sizeof room, &found) == 0 && found != NULL)
+        *ret = (uint64_t)group.gr_gid + 1;
+    else
+        return false;
+    return true;
+}
+
 static bool parse_switch(const char *value, uint64_t *ret)
 {
     *ret = 1;
@@ -284,6 +327,11 @@ static enum fkv_status set_figure(struct fkv_server_config *config, const struct
     case OPTION_URI:
     case OPTION_FILE:
     case OPTION_LOCATION:
+    case OPTION_SHM:
+        break;
+    case OPTION_GROUP:
+        is_good = parse_group(value, &figure);
+        expected = "a group of this system";
         break;
     case OPTION_SWITCH:
         is_good = parse_switch(value, &figure);
@@ -334,6 +382,8 @@ enum fkv_status fkv_server_config_set(struct fkv_server_config *config, const ch
             return set_file(config, option, value, error);
         if (option->type == OPTION_LOCATION)
             return set_location(config, option, value, error);
+        if (option->type == OPTION_SHM)
+            return set_shm(config, option, value, error);
         return set_figure(config, option, value, error);
     }
     return status_set(error, FKV_NOT_FOUND, "there is no server option --%s", name);

@@ -10,6 +10,8 @@
 #include "flightkv/flightkv.h"
 #include "host/host.h"
 
+enum server_shm { SERVER_SHM_OFF, SERVER_SHM_ON };
+
 struct fkv_server_config {
     struct net_uri listen[host_listeners_max];
     uint64_t listen_count;
@@ -21,6 +23,10 @@ struct fkv_server_config {
     char tls_client_ca_file[PATH_MAX];
     char auth_file[PATH_MAX]; /* "": none, everybody is served */
     uint64_t token_lifetime_ns;
+    uint64_t shm;              /* enum server_shm */
+    char shm_folder[PATH_MAX]; /* of the control socket; "": the default */
+    uint64_t shm_group;        /* whose members are let in, and 1; 0: none */
+    uint64_t shm_leased_bytes; /* of one client; 0: half of memory_bytes */
     uint64_t workers;
     uint64_t memory_bytes; /* 0: half of what the machine or cgroup has */
     uint64_t warm_bytes;

@@ -14,6 +14,7 @@ struct get_options {
     uint64_t rows_start, rows_stop; /* half-open, start <= stop; UINT64_MAX: to the end */
     uint64_t message_bytes_max;     /* UINT64_MAX: no limit */
     bool is_limit_asked;            /* by the client, not guessed from its user-agent */
+    struct slice shm;               /* the token of a same-host session; data NULL: none */
 };
 
 #endif

@@ -14,15 +14,19 @@
 #include "base/status.h"
 #include "ipc/cutter.h"
 #include "server/dictionaries.h"
+#include "flight/body_refs.h"
 
 enum {
     /* Messages looked at in one pull: each is a look into an index, or a small header decoded. */
     messages_a_turn = 1024,
     /* FlightData's tags and lengths around header, app_metadata and body. */
     framing_bytes = 32,
-    /* Up to this, a copy costs less than a piece of its own. */
+    /* Up to this, a copy costs less than a piece, or a reference, of its own. */
     piece_copied_max = 256,
 };
+
+/* A message has some buffers for each of its fields, of which there is a limit. */
+static const size_t refs_bytes_max = (size_t)1 << 30;
 
 struct replay {
     const struct alloc *alloc;
@@ -30,8 +34,10 @@ struct replay {
     struct ipc_limits limits;
     struct store_table *table;
     struct get_options options;
-    bool skips_bare; /* messages that carry only app_metadata */
-    bool is_part;    /* of which batches are counted from its first */
+    bool skips_bare;        /* messages that carry only app_metadata */
+    bool is_part;           /* of which batches are counted from its first */
+    struct arena_file file; /* size 0: bodies go as bytes */
+    struct buf refs;        /* of the message in hand */
 
     bool is_begun;             /* the schema is sent */
     bool is_first_found;       /* range.first has the first row asked for */
@@ -71,6 +77,7 @@ enum fkv_status replay_new(const struct alloc *alloc, const struct alloc *messag
     }
     replay->alloc = alloc;
     replay->message_alloc = message_alloc;
+    buf_init(&replay->refs, message_alloc, refs_bytes_max);
     replay->limits = *limits;
     replay->table = table;
     replay->options = *options;
@@ -95,8 +102,14 @@ void replay_free(struct replay *replay)
     ipc_cutter_free(replay->cutter);
     dictionary_search_done(&replay->in_force);
     ipc_schema_free(replay->schema);
+    buf_done(&replay->refs);
     store_table_unref(replay->table);
     alloc_free(replay->alloc, replay);
+}
+
+void replay_by_reference(struct replay *replay, struct arena_file file)
+{
+    replay->file = file;
 }
 
 /* --- one message --- */
@@ -117,33 +130,70 @@ static bool fits(const struct replay *replay, const struct store_message *messag
            bytes_left(replay, message->app_metadata.size);
 }
 
-static void write_head(struct wire_out *out, const struct store_message *message,
-                       struct slice header, uint64_t body_bytes, bool has_app_metadata)
+/* Whether the client finds these bytes in the memory that it maps. */
+static bool is_shared(const struct replay *replay, struct slice bytes)
 {
-    const struct flight_data_head head = {.header = header,
-                                          .app_metadata = has_app_metadata ? message->app_metadata
-                                                                           : slice_of(NULL, 0),
-                                          .has_app_metadata = has_app_metadata,
-                                          .body_bytes = body_bytes};
-    flight_data_write_head(out, &head);
+    uintptr_t offset = (uintptr_t)bytes.data - (uintptr_t)replay->file.base;
+    return bytes.size > piece_copied_max && offset < replay->file.size;
 }
 
-static enum wire_pull send(const struct replay *replay, const struct store_message *message,
-                           struct wire_out *out)
+/* Lists what is shared of the body; gives how many bytes aren't. */
+static uint64_t list_shared(struct replay *replay, const struct ipc_piece *pieces, size_t count)
 {
-    write_head(out, message, message->header, message->body.size, message->has_app_metadata);
-    if (message->body.size > 0)
-        wire_out_ref(out, message->body, &replay->table->block);
+    uint64_t offset = 0, inline_bytes = 0;
+    buf_clear(&replay->refs);
+    for (size_t i = 0; i < count; i++) {
+        struct slice bytes = pieces[i].bytes;
+        const struct flight_ref ref = {offset, (uintptr_t)bytes.data - (uintptr_t)replay->file.base,
+                                       bytes.size};
+        if (is_shared(replay, bytes))
+            flight_refs_add(&replay->refs, &ref);
+        else
+            inline_bytes += bytes.size;
+        offset += bytes.size;
+    }
+    return inline_bytes;
+}
+
+static enum wire_pull write_message(struct replay *replay, const struct flight_data_head *given,
+                                    const struct ipc_piece *pieces, size_t count,
+                                    struct wire_out *out, struct fkv_error *error)
+{
+    struct flight_data_head head = *given;
+    head.body_bytes = list_shared(replay, pieces, count);
+    head.refs = buf_slice(&replay->refs);
+    if (replay->refs.failed) {
+        status_no_memory(error, replay->refs.size);
+        return WIRE_PULL_FAIL;
+    }
+    flight_data_write_head(out, &head);
+    for (size_t i = 0; i < count; i++) {
+        struct slice bytes = pieces[i].bytes;
+        if (bytes.size <= piece_copied_max)
+            wire_out_copy(out, bytes);
+        else if (!is_shared(replay, bytes))
+            wire_out_ref(out, bytes, pieces[i].owner);
+    }
     wire_out_end(out);
     return WIRE_PULL_MESSAGE;
 }
 
+static enum wire_pull send(struct replay *replay, const struct store_message *message,
+                           struct wire_out *out, struct fkv_error *error)
+{
+    const struct ipc_piece body = {message->body, &replay->table->block};
+    const struct flight_data_head head = {.header = message->header,
+                                          .app_metadata = message->app_metadata,
+                                          .has_app_metadata = message->has_app_metadata};
+    return write_message(replay, &head, &body, 1, out, error);
+}
+
 /* What can't be split must fit. */
-static enum wire_pull send_whole(const struct replay *replay, const struct store_message *message,
+static enum wire_pull send_whole(struct replay *replay, const struct store_message *message,
                                  const char *what, struct wire_out *out, struct fkv_error *error)
 {
     if (fits(replay, message))
-        return send(replay, message, out);
+        return send(replay, message, out, error);
     status_set(error, FKV_RESOURCE_EXHAUSTED,
                "%s of the table has %llu bytes in one message, more than the %llu that %s; raise "
                "the client's limit and say so by flightkv-max-message-bytes (0: none)",
@@ -154,7 +204,7 @@ static enum wire_pull send_whole(const struct replay *replay, const struct store
     return WIRE_PULL_FAIL;
 }
 
-static enum wire_pull send_schema(const struct replay *replay, const struct store_message *message,
+static enum wire_pull send_schema(struct replay *replay, const struct store_message *message,
                                   struct wire_out *out, struct fkv_error *error)
 {
     struct store_message schema = *message;
@@ -164,9 +214,8 @@ static enum wire_pull send_schema(const struct replay *replay, const struct stor
 }
 
 /* WIRE_PULL_WAIT where nothing is to be sent. */
-static enum wire_pull send_dictionary(const struct replay *replay,
-                                      const struct store_message *message, struct wire_out *out,
-                                      struct fkv_error *error)
+static enum wire_pull send_dictionary(struct replay *replay, const struct store_message *message,
+                                      struct wire_out *out, struct fkv_error *error)
 {
     uint32_t index;
     bool is_delta;
@@ -211,16 +260,11 @@ static enum wire_pull send_part(struct replay *replay, struct host_call *call, s
     case IPC_CUT_PART:
         break;
     }
-    write_head(out, batch, part.header, part.body_length, batch->has_app_metadata && part.is_first);
-    for (size_t i = 0; i < part.piece_count; i++) {
-        const struct ipc_piece *piece = &part.pieces[i];
-        if (piece->bytes.size <= piece_copied_max)
-            wire_out_copy(out, piece->bytes);
-        else
-            wire_out_ref(out, piece->bytes, piece->owner);
-    }
-    wire_out_end(out);
-    return WIRE_PULL_MESSAGE;
+    const struct flight_data_head head = {.header = part.header,
+                                          .app_metadata = batch->app_metadata,
+                                          .has_app_metadata =
+                                              batch->has_app_metadata && part.is_first};
+    return write_message(replay, &head, part.pieces, part.piece_count, out, error);
 }
 
 /* WIRE_PULL_WAIT where nothing is to be sent, or the cutter has got it. */
@@ -240,7 +284,7 @@ static enum wire_pull send_batch(struct replay *replay, const struct store_messa
     }
     bool is_whole = start == 0 && stop == rows && options->columns.data == NULL;
     if (is_whole && fits(replay, message))
-        return send(replay, message, out);
+        return send(replay, message, out, error);
     enum fkv_status status = need_cutter(replay, error);
     if (status == FKV_OK)
         status = ipc_cutter_begin(replay->cutter, message->header, message->body,
@@ -335,7 +379,7 @@ static enum wire_pull send_next(struct replay *replay, struct wire_out *out,
     case STORE_BATCH:
         return send_batch(replay, &message, out, error);
     default:
-        return replay->skips_bare ? WIRE_PULL_WAIT : send(replay, &message, out);
+        return replay->skips_bare ? WIRE_PULL_WAIT : send(replay, &message, out, error);
     }
 }
 

@@ -24,6 +24,10 @@ enum fkv_status replay_new(const struct alloc *alloc, const struct alloc *messag
                            bool skips_bare, struct replay **ret, struct fkv_error *error);
 void replay_free(struct replay *replay); /* NULL is allowed */
 
+/* Before the first message: what lies in the arena goes as references into it
+ * (flight/body_refs.h), for a client that maps it and has a lease of the table. */
+void replay_by_reference(struct replay *replay, struct arena_file file);
+
 /* As `next` of a host_stream. */
 enum wire_pull replay_next(struct replay *replay, struct host_call *call, struct wire_out *out,
                            struct fkv_error *error);

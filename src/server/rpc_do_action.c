@@ -10,8 +10,10 @@
 #include "server/actions.h"
 #include "server/call_options.h"
 #include "server/json.h"
+#include "server/same_host.h"
 #include "server/sessions.h"
 #include "server/tickets.h"
+#include "shm/service.h"
 
 enum { result_bytes_max = 1 << 20 };
 
@@ -86,6 +88,25 @@ static double cpu_s(void)
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
+/* The way is told in a header, which clients of all kinds read without a JSON parser. */
+static enum fkv_status run_shm(struct action_call *action, struct fkv_error *error)
+{
+    char offer[same_host_offer_size];
+    enum fkv_status status = json_read_key(action->body, NULL, error);
+    if (status == FKV_OK)
+        status = same_host_offer(action->cache, host_call_is_local(action->call), offer, error);
+    if (status == FKV_OK)
+        host_call_header(action->call, "flightkv-shm", slice_text(offer));
+    action->has_result = false;
+    return status;
+}
+
+static struct shm_leases_stats lease_stats(const struct cache *cache)
+{
+    return cache->shm != NULL ? shm_leases_stats(shm_service_leases(cache->shm))
+                              : (struct shm_leases_stats){0};
+}
+
 static enum fkv_status run_stats(struct action_call *action, struct fkv_error *error)
 {
     enum fkv_status status = json_read_key(action->body, NULL, error);
@@ -93,6 +114,7 @@ static enum fkv_status run_stats(struct action_call *action, struct fkv_error *e
         return status;
     struct store_stats store = store_stats(action->cache->store);
     struct host_stats host = host_stats(host_call_host(action->call));
+    struct shm_leases_stats shm = lease_stats(action->cache);
     return WRITE(action, error, TEXT("version", fkv_version()),
                  REAL("uptime_s", uptime_s(action->cache)), REAL("cpu_s", cpu_s()),
                  COUNT("workers", action->cache->config->workers), COUNT("keys", store.keys),
@@ -108,7 +130,9 @@ static enum fkv_status run_stats(struct action_call *action, struct fkv_error *e
                  COUNT("connections_refused", host.connections_refused),
                  COUNT("sessions", sessions_count(action->cache->sessions)),
                  COUNT("calls", host.calls_open), COUNT("calls_total", host.calls_total),
-                 COUNT("calls_failed", host.calls_failed));
+                 COUNT("calls_failed", host.calls_failed), COUNT("shm_clients", shm.sessions),
+                 COUNT("shm_gets", shm.gets), COUNT("shm_gets_refused", shm.refused),
+                 COUNT("shm_leases", shm.leases), COUNT("shm_leased_bytes", shm.leased_bytes));
 }
 
 /* ---- about a key ---- */
@@ -260,6 +284,10 @@ static const struct action {
     {"flightkv.version", "Body: empty. Result: {name, version}.", run_version, false},
     {"flightkv.stats", "Figures of the server. Body: empty. Result: an object of counts.",
      run_stats, false},
+    {"flightkv.shm",
+     "Ask for the same-host path. Body: empty. No result: the header flightkv-shm has "
+     "PATH;NONCE.",
+     run_shm, false},
     {"flightkv.stat",
      "Figures of a table. Body: {\"key\"} or {\"key_b64\"}. Result: {key, rows, batches, bytes, "
      "memory_bytes, etag, version, created}.",

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "server/call_options.h"
 #include "server/replay.h"
+#include "server/same_host.h"
 #include "server/tickets.h"
 
 static void get_closed(void *context, struct host_call *call)
@@ -81,7 +82,7 @@ void rpc_do_get(void *context, struct host_call *call, struct slice ticket)
     struct replay *replay = NULL;
     struct fkv_error error;
     char etag[store_etag_size + 1];
-    enum fkv_status status = call_options_read(cache, call, OPTIONS_OF_GET, &options, &error);
+    enum fkv_status status = call_options_read(cache, call, OPTIONS_OF_DO_GET, &options, &error);
     if (status == FKV_OK)
         status = find(cache, ticket, &options, &table, &range, &error);
     if (status == FKV_OK) {
@@ -95,5 +96,6 @@ void rpc_do_get(void *context, struct host_call *call, struct slice ticket)
         return;
     }
     host_call_header(call, "flightkv-etag", slice_text(etag));
+    same_host_get(cache, call, &options.get, table, replay);
     host_call_stream(call, &get_stream, replay);
 }

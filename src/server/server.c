@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "net/tcp.h"
 #include "server/auth.h"
+#include "server/same_host.h"
 #include "server/sessions.h"
 
 enum { workers_default_max = 64 };
@@ -107,6 +108,8 @@ enum fkv_status server_config_complete(struct fkv_server_config *config, struct 
         config->workers = default_workers();
     if (config->memory_bytes == 0)
         config->memory_bytes = server_machine_memory_bytes() / 2;
+    if (config->shm_leased_bytes == 0)
+        config->shm_leased_bytes = config->memory_bytes / 2;
     if (config->listen_count == 0)
         return fkv_server_config_set(config, "listen", FKV_DEFAULT_URI, error);
     return check_listeners(config, error);
@@ -206,6 +209,8 @@ static enum fkv_status server_start(const struct fkv_server_config *config,
     if (status != FKV_OK)
         return status;
     status = server_config_tls(&server->config, alloc, &server->tls, error);
+    if (status == FKV_OK)
+        status = same_host_start(&server->cache, &server->log, start == host_new_stepped, error);
     if (status == FKV_OK) {
         const struct host_options options = server_host_options(server);
         status = start(&options, &server->host, error);
