@@ -48,6 +48,14 @@ FKV_API const char *fkv_version(void);
 
 struct fkv_client;
 
+/* How tables come from the server. */
+enum fkv_transport {
+    FKV_TRANSPORT_AUTO = 0, /* by shared memory where that can be, else over the connection */
+    FKV_TRANSPORT_SHM = 1,  /* by shared memory, or not at all */
+    FKV_TRANSPORT_UNIX = 2, /* over a Unix socket: grpc+unix:// */
+    FKV_TRANSPORT_TCP = 3,  /* over TCP, with TLS or without: grpc+tcp://, grpc+tls:// */
+};
+
 struct fkv_client_options {
     size_t size;
     uint64_t connect_timeout_ms; /* until the server has answered in HTTP/2; 0 = 10,000 */
@@ -64,6 +72,10 @@ struct fkv_client_options {
      * between, as interpreters do. NULL: nobody is asked. */
     bool (*keep_on)(void *context);
     void *keep_on_context;
+    /* UNIX and TCP go together with a URI of that kind, else INVALID_ARGUMENT. SHM makes opening fail
+     * with FAILED_PRECONDITION where memory can't be shared; a small table, and one that is over
+     * what the server lets a client map at a time, comes over the connection all the same. */
+    enum fkv_transport transport;
 };
 
 /* Connects, and logs the user in. `uri` NULL: the environment's FLIGHTKV_SERVER, else
@@ -85,6 +97,11 @@ FKV_API enum fkv_status fkv_client_open(const char *uri, const struct fkv_client
 /* Closes and frees. A stream from fkv_get that isn't at its end gives UNAVAILABLE from then on;
  * arrays taken from it stay valid. NULL is allowed. */
 FKV_API void fkv_client_close(struct fkv_client *client);
+
+/* How the last get's batches came, or come: not AUTO. If not by shared memory, *ret_why (may be NULL)
+ * says why not, "" before the first get; valid until the next call on the client. */
+FKV_API enum fkv_transport fkv_client_transport(const struct fkv_client *client,
+                                                const char **ret_why);
 
 /* Any thread, also a signal handler: the call in progress ends with CANCELLED. */
 FKV_API void fkv_client_cancel(struct fkv_client *client);
@@ -142,7 +159,7 @@ struct fkv_get_options {
     const char *rows;
     /* No message from the server is larger: batches come in parts. 0: no limit. */
     uint64_t max_message_bytes;
-    /* Over how many connections at once, each with a thread of the library's, at most 64; 0 and 1:
+    /* Over how many connections at once (unless memory is shared), each with a thread of the library's, at most 64; 0 and 1:
      * over the client's own, without a thread. Batches keep their order; about 64 MiB are received
      * ahead of the consumer, or a 256th of the table for each connection where that is more. A
      * table that changes meanwhile ends the stream with NOT_FOUND. */
@@ -151,7 +168,9 @@ struct fkv_get_options {
 
 /* Gives the table under the key as a stream. Batches are received as they are asked for; their
  * arrays are views of the received memory, freed when they are released, and may outlive stream
- * and client. Until the stream is at its end, failed or is released, the client is busy: other
+ * and client. Where the server is on this host and lets this user in, they are views of its memory,
+ * mapped read-only: then nothing is received, and the server holds the table until the last array
+ * is released, whatever happens to the key. Until the stream is at its end, failed or is released, the client is busy: other
  * calls on it give FAILED_PRECONDITION. NOT_FOUND when there is no such key. Errors later on:
  * fkv_stream_error. */
 FKV_API enum fkv_status fkv_get(struct fkv_client *client, const void *key, size_t key_size,

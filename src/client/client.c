@@ -63,6 +63,7 @@ static enum fkv_status connect_client(struct fkv_client *client, struct fkv_erro
         .context = client,
     };
     client->login.renew_ns = 0; /* it may be another server's process */
+    client_same_host_forget(client);
     return wire_pump_new(client->alloc, transport, session, &options, &client->pump, error);
 }
 
@@ -136,8 +137,35 @@ static enum fkv_status start_client(struct fkv_client *client, struct fkv_error 
     client->pool = client_pool_new(client->alloc);
     if (client->scratch == NULL || client->pool == NULL)
         return status_no_memory(error, scratch_bytes);
+    struct shm_map *map;
     enum fkv_status status = connect_client(client, error);
-    return status == FKV_OK ? client_log_in(client, error) : status;
+    if (status == FKV_OK)
+        status = client_log_in(client, error);
+    if (status == FKV_OK && client->same_host.transport == FKV_TRANSPORT_SHM)
+        status = client_same_host_map(client, 0, &map, error);
+    return status;
+}
+
+static enum fkv_status check_transport(const struct fkv_client *client, struct fkv_error *error)
+{
+    static const char *const names[] = {
+        [FKV_TRANSPORT_AUTO] = "auto",
+        [FKV_TRANSPORT_SHM] = "shm",
+        [FKV_TRANSPORT_UNIX] = "unix",
+        [FKV_TRANSPORT_TCP] = "tcp",
+    };
+    unsigned transport = client->same_host.transport;
+    bool is_unix = client->uri.scheme == NET_UNIX;
+    if (transport > FKV_TRANSPORT_TCP)
+        return status_set(error, FKV_INVALID_ARGUMENT, "there is no transport %u", transport);
+    if ((transport == FKV_TRANSPORT_UNIX && !is_unix) ||
+        (transport == FKV_TRANSPORT_TCP && is_unix))
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "the transport is to be %s, but %s isn't reached so, expected a URI that "
+                          "begins with %s",
+                          names[transport], client->name,
+                          is_unix ? "grpc+tcp:// or grpc+tls://" : "grpc+unix://");
+    return FKV_OK;
 }
 
 static enum fkv_status init_client(struct fkv_client *client, const char *uri,
@@ -165,7 +193,11 @@ static enum fkv_status init_client(struct fkv_client *client, const char *uri,
         return status;
     set_names(client);
     client_fields_init(&client->fields, client->alloc);
-    status = init_tls(client, &given, error);
+    client->same_host.transport = given.transport;
+    client->same_host.control = client->connector.control;
+    status = check_transport(client, error);
+    if (status == FKV_OK)
+        status = init_tls(client, &given, error);
     if (status == FKV_OK)
         status = client_login_init(&client->login, client->alloc, &given, error);
     return status == FKV_OK ? start_client(client, error) : status;
@@ -247,6 +279,7 @@ static enum fkv_status open_from(const struct fkv_client *other, const struct ne
     if (client == NULL)
         return status_no_memory(error, sizeof *client);
     client->uri = *uri;
+    client->same_host.transport = FKV_TRANSPORT_TCP; /* over the connection, whichever it is */
     enum fkv_status status = init_like(client, other, fields, error);
     if (status != FKV_OK) {
         fkv_client_close(client);
@@ -276,7 +309,7 @@ enum fkv_status client_open_at(const struct fkv_client *other, const char *uri,
 enum fkv_status fkv_client_open(const char *uri, const struct fkv_client_options *options,
                                 struct fkv_client **ret, struct fkv_error *error)
 {
-    const struct client_connector connector = {connect_socket, NULL};
+    const struct client_connector connector = {connect_socket, NULL, client_control_system};
     return client_open(alloc_system(), clock_system(), &connector, uri, options, ret, error);
 }
 
@@ -290,6 +323,7 @@ void fkv_client_close(struct fkv_client *client)
         client_streams_detach(client->streams);
     wire_pump_free(client->pump);
     net_tls_free(client->connect.tls);
+    client_same_host_forget(client);
     client_pool_close(client->pool);
     client_fields_done(&client->fields);
     client_login_done(&client->login, client->alloc);

@@ -11,6 +11,7 @@
 #include "client/fields.h"
 #include "client/login.h"
 #include "client/pool.h"
+#include "client/same_host.h"
 #include "flight/messages.h"
 #include "flightkv/flight.h"
 #include "net/connect.h"
@@ -24,6 +25,7 @@ struct client_connector {
                                const struct net_connect_options *options,
                                struct net_transport **ret, struct fkv_error *error);
     void *context;
+    struct client_control control; /* all 0: no server is on this host */
 };
 
 struct streams;
@@ -47,6 +49,7 @@ struct fkv_client {
     struct client_pool *pool;
     struct client_fields fields; /* that go with every call */
     struct client_login login;
+    struct client_same_host same_host;
     struct fkv_flight_stream *stream; /* the get or other call of batches in progress */
     struct streams *streams;          /* a get over several connections */
     atomic_bool is_cancelled;
@@ -144,6 +147,8 @@ int client_errno(enum fkv_status status);
 /* get.c: the error of a stream from fkv_get; says whether it is one. */
 enum fkv_status client_stream_error(struct ArrowArrayStream *stream, bool *ret_is_ours,
                                     struct fkv_error *error);
+
+enum { client_streams_max = 64 };
 
 /* streams.c: fkv_get over several connections; `options` is complete. */
 enum fkv_status client_get_streams(struct fkv_client *client, struct slice key,

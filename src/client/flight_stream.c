@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "exchange/convert.h"
 #include "exchange/incoming.h"
+#include "shm/map.h"
 
 /* Something that came: a batch, only app_metadata, or a PutResult. */
 struct ready {
@@ -25,6 +26,8 @@ struct fkv_flight_stream {
     struct client_stream_options options;
     struct exchange_outgoing outgoing;
     struct exchange_incoming incoming;
+    struct block *lease; /* of options.map; NULL: none */
+    bool is_leased;      /* the server has made it */
     struct flight_data_reader data;
     struct buf result; /* a PutResult, being gathered */
     struct list ready; /* struct ready */
@@ -40,6 +43,9 @@ static const struct flight_data_limits data_limits = {
     .header_bytes_max = 1 << 30,
     .app_metadata_bytes_max = 1 << 30,
 };
+
+/* Some entries for each of a batch's buffers. */
+enum { refs_bytes_max = 1 << 30 };
 
 enum { result_bytes_max = 128 << 20 };
 
@@ -101,7 +107,7 @@ static enum fkv_status get_body(void *context, size_t size, struct block **ret,
 static enum fkv_status on_data_body(void *context, uint64_t size, struct fkv_error *error)
 {
     struct fkv_flight_stream *stream = context;
-    return exchange_incoming_body(&stream->incoming, size, error);
+    return exchange_incoming_body(&stream->incoming, buf_slice(&stream->data.refs), size, error);
 }
 
 static enum fkv_status on_data_bytes(void *context, struct slice bytes, struct fkv_error *error)
@@ -190,10 +196,33 @@ static enum fkv_status on_message_end(void *context, struct wire_call *wire,
     return stream->options.only_batches ? FKV_OK : end_result(stream, error);
 }
 
+/* Only what the server has leased stays as it is. */
+static void take_lease(struct fkv_flight_stream *stream, struct slice value)
+{
+    uint64_t id = 0;
+    for (size_t i = 0; i < value.size && i < 19; i++) {
+        if (value.data[i] < '0' || value.data[i] > '9')
+            return;
+        id = id * 10 + (uint64_t)(value.data[i] - '0');
+    }
+    if (id == 0)
+        return;
+    stream->is_leased = true;
+    shm_map_name_lease(stream->lease, id);
+    exchange_incoming_share(&stream->incoming, shm_map_bytes(stream->options.map), stream->lease);
+}
+
 static void on_headers(void *context, struct wire_call *wire)
 {
     struct fkv_flight_stream *stream = context;
     client_call_headers(&stream->call, wire);
+    if (stream->lease != NULL && !stream->is_leased)
+        take_lease(stream, wire_metadata_get(wire_call_metadata(wire), "flightkv-shm-lease"));
+}
+
+bool client_stream_is_mapped(const struct fkv_flight_stream *stream)
+{
+    return stream->is_leased;
 }
 
 /* The stream has nothing more to expect from its client: others may use it, and it may go. */
@@ -210,6 +239,8 @@ static void on_closed(void *context, struct wire_call *wire, enum fkv_status sta
     (void)wire;
     struct fkv_flight_stream *stream = context;
     client_call_closed(&stream->call, status, message);
+    if (stream->lease != NULL && !stream->is_leased)
+        client_same_host_unsure(stream->call.client, stream->call.status);
     let_go(stream);
 }
 
@@ -240,6 +271,7 @@ void client_stream_free(struct fkv_flight_stream *stream)
     ready_free(stream->alloc, stream->given);
     exchange_outgoing_done(&stream->outgoing);
     exchange_incoming_done(&stream->incoming);
+    block_unref(stream->lease);
     flight_data_reader_done(&stream->data);
     buf_done(&stream->result);
     alloc_free(stream->alloc, stream);
@@ -260,6 +292,8 @@ struct fkv_flight_stream *client_stream_new(struct fkv_client *client,
                                             struct fkv_error *error)
 {
     const struct exchange_memory bodies = {.get = get_body, .context = client->pool};
+    struct flight_data_limits limits = data_limits;
+    limits.refs_bytes_max = options->map != NULL ? refs_bytes_max : 0;
     struct fkv_flight_stream *stream = alloc_zero(client->alloc, sizeof *stream);
     if (stream == NULL) {
         status_no_memory(error, sizeof *stream);
@@ -270,8 +304,13 @@ struct fkv_flight_stream *client_stream_new(struct fkv_client *client,
     list_init(&stream->ready);
     exchange_outgoing_init(&stream->outgoing, client->alloc);
     buf_init(&stream->result, client->alloc, SIZE_MAX);
-    flight_data_reader_init(&stream->data, client->alloc, &data_limits, &data_handler, stream);
+    flight_data_reader_init(&stream->data, client->alloc, &limits, &data_handler, stream);
     exchange_incoming_init(&stream->incoming, client->alloc, &bodies, options->reader_flags);
+    if (options->map != NULL && (stream->lease = shm_map_lease(options->map)) == NULL) {
+        client_stream_free(stream);
+        status_no_memory(error, sizeof(void *));
+        return NULL;
+    }
     return stream;
 }
 

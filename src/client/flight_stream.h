@@ -12,6 +12,7 @@ struct client_stream_options {
     enum client_stream_kind kind;
     unsigned reader_flags; /* as ipc_reader_new takes them */
     bool only_batches;     /* app_metadata and PutResults are dropped as they come */
+    struct shm_map *map; /* what bodies may lie in, of which the stream keeps one; NULL: nothing */
 };
 
 /* To be filled, then opened. NULL: out of memory. */
@@ -33,6 +34,9 @@ void client_stream_free(struct fkv_flight_stream *stream);
 /* Waits for the schema, or the end: whether there is one. */
 enum fkv_status client_stream_await_schema(struct fkv_flight_stream *stream, bool *ret_is_there,
                                            struct fkv_error *error);
+
+/* Whether the server has leased the table, so that bodies may lie in the map. */
+bool client_stream_is_mapped(const struct fkv_flight_stream *stream);
 
 /* How the call went, if it is over. */
 enum fkv_status client_stream_status(const struct fkv_flight_stream *stream,

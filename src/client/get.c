@@ -87,7 +87,7 @@ static void escape_columns(struct buf *buf, const char *columns)
 
 /* The options as request metadata. Valid as long as what was given. */
 struct asked {
-    struct wire_pair pairs[3];
+    struct wire_pair pairs[4];
     size_t count;
     struct buf columns;
     char bytes[24];
@@ -114,12 +114,15 @@ static enum fkv_status encode_options(const struct fkv_get_options *given, struc
     return ret->columns.failed ? status_no_memory(error, ret->columns.size) : FKV_OK;
 }
 
+/* `map` NULL: nothing is shared. */
 static enum fkv_status open_call(struct fkv_flight_stream *batches, struct fkv_client *client,
                                  struct slice key, const struct fkv_get_options *given,
-                                 struct fkv_error *error)
+                                 const struct shm_map *map, struct fkv_error *error)
 {
     struct asked asked = {.count = 0};
     enum fkv_status status = encode_options(given, &asked, error);
+    if (map != NULL)
+        ask(&asked, "flightkv-shm", shm_map_token(map));
     const struct client_call_options call = {
         .timeout_ms = given->timeout_ms,
         .metadata = {asked.pairs, asked.count},
@@ -134,28 +137,58 @@ static enum fkv_status open_call(struct fkv_flight_stream *batches, struct fkv_c
 
 /* The schema is awaited: it says that there is such a table. */
 static enum fkv_status open_batches(struct get *get, struct fkv_client *client, struct slice key,
-                                    const struct fkv_get_options *given, struct fkv_error *error)
+                                    const struct fkv_get_options *given, struct shm_map *map,
+                                    struct fkv_error *error)
 {
     bool is_checked = (given->flags & FKV_GET_CHECK_VALUES) != 0;
     const struct client_stream_options options = {
         .kind = CLIENT_STREAM_GET,
         .reader_flags = is_checked ? IPC_READER_CHECK_VALUES : 0,
         .only_batches = true,
+        .map = map,
     };
     struct fkv_flight_stream *batches = client_stream_new(client, &options, error);
     if (batches == NULL)
         return FKV_RESOURCE_EXHAUSTED;
     bool has_schema = false;
-    enum fkv_status status = open_call(batches, client, key, given, error);
+    enum fkv_status status = open_call(batches, client, key, given, map, error);
     if (status == FKV_OK)
         status = client_stream_await_schema(batches, &has_schema, error);
     if (status == FKV_OK && !has_schema)
         status = status_set(error, FKV_INTERNAL, "the server's answer has no schema");
     if (status == FKV_OK)
+        client_same_host_got(client, client_stream_is_mapped(batches));
+    if (status == FKV_OK)
         get->batches = batches;
     else
         client_stream_free(batches);
     return status;
+}
+
+/* Between two tries the connection may have become another one, and the map with it. */
+static enum fkv_status try_get(struct get *get, struct fkv_client *client, struct slice key,
+                               const struct fkv_get_options *given, struct fkv_error *error)
+{
+    struct shm_map *map;
+    enum fkv_status status = client_same_host_map(client, given->timeout_ms, &map, error);
+    if (status != FKV_OK)
+        return status;
+    if (map != NULL)
+        shm_map_ref(map);
+    status = open_batches(get, client, key, given, map, error);
+    shm_map_unref(map);
+    return status;
+}
+
+/* Several connections are slower than none. Too many are refused either way. */
+static bool wants_streams(struct fkv_client *client, const struct fkv_get_options *given)
+{
+    struct shm_map *map = NULL;
+    if (given->streams <= 1)
+        return false;
+    if (given->streams > client_streams_max)
+        return true;
+    return client_same_host_map(client, given->timeout_ms, &map, NULL) == FKV_OK && map == NULL;
 }
 
 enum fkv_status fkv_get(struct fkv_client *client, const void *key, size_t key_size,
@@ -167,15 +200,15 @@ enum fkv_status fkv_get(struct fkv_client *client, const void *key, size_t key_s
     enum fkv_status status = options_read(options, "fkv_get_options", &given, sizeof given, error);
     if (status != FKV_OK)
         return status;
-    if (given.streams > 1)
+    if (wants_streams(client, &given))
         return client_get_streams(client, named, &given, ret, error);
     struct get *get = alloc_zero(client->alloc, sizeof *get);
     if (get == NULL)
         return status_no_memory(error, sizeof *get);
     get->alloc = client->alloc;
-    status = open_batches(get, client, named, &given, error);
+    status = try_get(get, client, named, &given, error);
     if (client_login_again(client, status))
-        status = open_batches(get, client, named, &given, error);
+        status = try_get(get, client, named, &given, error);
     if (status != FKV_OK) {
         alloc_free(get->alloc, get);
         return status;

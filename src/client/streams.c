@@ -22,7 +22,7 @@
 #include "client/client.h"
 #include "exchange/convert.h"
 
-enum { streams_max = 64, parts_max = 256 };
+enum { parts_max = 256 };
 #define AHEAD_BYTES ((uint64_t)64 << 20)
 
 enum { info_memory_max = 256 << 20 };
@@ -59,7 +59,7 @@ struct streams {
     struct slice schema;
     struct part *parts;
     size_t part_count;
-    struct runner runners[streams_max];
+    struct runner runners[client_streams_max];
     size_t runner_count;
 
     pthread_mutex_t lock;
@@ -518,9 +518,9 @@ enum fkv_status client_get_streams(struct fkv_client *client, struct slice key,
                                    const struct fkv_get_options *options,
                                    struct ArrowArrayStream *ret, struct fkv_error *error)
 {
-    if (options->streams > streams_max)
+    if (options->streams > client_streams_max)
         return status_set(error, FKV_INVALID_ARGUMENT, "%llu streams, expected at most %d",
-                          (unsigned long long)options->streams, streams_max);
+                          (unsigned long long)options->streams, client_streams_max);
     struct streams *streams = alloc_zero(client->alloc, sizeof *streams);
     if (streams == NULL)
         return status_no_memory(error, sizeof *streams);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What one side of a call receives: FlightData to record batches, each body in a block of its own,
- * of which the arrays are views. Fed from what flight_data.h hands on; used in one thread. */
+ * of which the arrays are views, or in memory shared with the other side. Fed from what
+ * flight_data.h hands on; used in one thread. */
 #ifndef EXCHANGE_INCOMING_H
 #define EXCHANGE_INCOMING_H
 
@@ -23,8 +24,15 @@ struct exchange_incoming {
     unsigned reader_flags;
     struct ipc_reader *reader; /* NULL until the first IPC message */
     struct block *body;        /* of the current message; NULL: none */
-    size_t filled;
+    size_t filled;             /* how far in the body the next bytes go */
+    uint64_t body_size;
     bool has_schema;
+
+    /* On the same-host path. */
+    struct slice shared; /* memory that bodies may lie in; size 0: none */
+    struct block *shared_owner;
+    struct buf parts; /* of the current message: struct ipc_body_part */
+    size_t next_part; /* the next one behind `filled` */
 };
 
 enum exchange_kind {
@@ -39,8 +47,13 @@ void exchange_incoming_init(struct exchange_incoming *incoming, const struct all
                             const struct exchange_memory *memory, unsigned reader_flags);
 void exchange_incoming_done(struct exchange_incoming *incoming);
 
-enum fkv_status exchange_incoming_body(struct exchange_incoming *incoming, uint64_t size,
-                                       struct fkv_error *error);
+/* Bodies may from now on lie in these bytes, which `owner` keeps. */
+void exchange_incoming_share(struct exchange_incoming *incoming, struct slice bytes,
+                             struct block *owner);
+
+/* A body begins of which `size` bytes come, and others are where `refs` says (body_refs.h). */
+enum fkv_status exchange_incoming_body(struct exchange_incoming *incoming, struct slice refs,
+                                       uint64_t size, struct fkv_error *error);
 enum fkv_status exchange_incoming_bytes(struct exchange_incoming *incoming, struct slice bytes,
                                         struct fkv_error *error);
 

@@ -88,7 +88,8 @@ static double cpu_s(void)
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-/* The way is told in a header, which clients of all kinds read without a JSON parser. */
+/* The way is told in the trailing metadata, which clients of all kinds read without a JSON parser.
+ */
 static enum fkv_status run_shm(struct action_call *action, struct fkv_error *error)
 {
     char offer[same_host_offer_size];
@@ -96,7 +97,7 @@ static enum fkv_status run_shm(struct action_call *action, struct fkv_error *err
     if (status == FKV_OK)
         status = same_host_offer(action->cache, host_call_is_local(action->call), offer, error);
     if (status == FKV_OK)
-        host_call_header(action->call, "flightkv-shm", slice_text(offer));
+        host_call_trailer(action->call, "flightkv-shm", slice_text(offer));
     action->has_result = false;
     return status;
 }
@@ -285,7 +286,7 @@ static const struct action {
     {"flightkv.stats", "Figures of the server. Body: empty. Result: an object of counts.",
      run_stats, false},
     {"flightkv.shm",
-     "Ask for the same-host path. Body: empty. No result: the header flightkv-shm has "
+     "Ask for the same-host path. Body: empty. No result: the trailing metadata flightkv-shm has "
      "PATH;NONCE.",
      run_shm, false},
     {"flightkv.stat",

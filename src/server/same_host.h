@@ -12,7 +12,7 @@
 enum fkv_status same_host_start(struct cache *cache, const struct log *log, bool is_stepped,
                                 struct fkv_error *error);
 
-/* The value of the header that tells a client the way. FAILED_PRECONDITION says why it can't have
+/* The value of the metadata that tells a client the way. FAILED_PRECONDITION says why it can't have
  * one. */
 enum { same_host_offer_size = 160 };
 enum fkv_status same_host_offer(struct cache *cache, bool is_local, char ret[same_host_offer_size],

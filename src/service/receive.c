@@ -57,7 +57,7 @@ enum fkv_status service_on_body(void *context, struct host_call *host,
         status = begin(call, data, error);
     if (status != FKV_OK || is_deaf(call))
         return status;
-    return exchange_incoming_body(&call->incoming, size, error);
+    return exchange_incoming_body(&call->incoming, slice_of(NULL, 0), size, error);
 }
 
 enum fkv_status service_on_body_bytes(void *context, struct host_call *host, struct slice bytes,

@@ -25,7 +25,7 @@ struct lease {
     struct block block;
     struct shm_map *map;
     struct list link;
-    uint64_t id;
+    uint64_t id; /* 0: the server hasn't made it */
 };
 
 _Static_assert(offsetof(struct shm_map, block) == 0 && offsetof(struct lease, block) == 0,
@@ -101,6 +101,12 @@ enum fkv_status shm_map_new(const struct alloc *alloc, int fd, int file,
     return status;
 }
 
+struct shm_map *shm_map_ref(struct shm_map *map)
+{
+    block_ref(&map->block);
+    return map;
+}
+
 void shm_map_unref(struct shm_map *map)
 {
     if (map != NULL)
@@ -150,21 +156,28 @@ static void lease_free(struct block *block)
 {
     struct lease *lease = (struct lease *)(void *)block;
     struct shm_map *map = lease->map;
-    pthread_mutex_lock(&map->lock);
-    list_push(&map->waiting, &lease->link);
-    release_waiting(map);
-    pthread_mutex_unlock(&map->lock);
+    if (lease->id == 0) {
+        alloc_free(map->alloc, lease);
+    } else {
+        pthread_mutex_lock(&map->lock);
+        list_push(&map->waiting, &lease->link);
+        release_waiting(map);
+        pthread_mutex_unlock(&map->lock);
+    }
     shm_map_unref(map);
 }
 
-struct block *shm_map_lease(struct shm_map *map, uint64_t id)
+struct block *shm_map_lease(struct shm_map *map)
 {
     struct lease *lease = alloc_zero(map->alloc, sizeof *lease);
     if (lease == NULL)
         return NULL;
     block_init(&lease->block, NULL, 0, lease_free);
-    block_ref(&map->block);
-    lease->map = map;
-    lease->id = id;
+    lease->map = shm_map_ref(map);
     return &lease->block;
+}
+
+void shm_map_name_lease(struct block *block, uint64_t id)
+{
+    ((struct lease *)(void *)block)->id = id;
 }

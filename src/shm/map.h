@@ -25,14 +25,17 @@ struct shm_map;
 enum fkv_status shm_map_new(const struct alloc *alloc, int fd, int file,
                             const struct shm_welcome *welcome, struct shm_map **ret,
                             struct fkv_error *error);
+struct shm_map *shm_map_ref(struct shm_map *map);
 void shm_map_unref(struct shm_map *map); /* NULL is allowed */
 
 struct slice shm_map_bytes(const struct shm_map *map);
 struct slice shm_map_token(const struct shm_map *map); /* in hex; valid as long as the map */
 
-/* A lease of the server's, as a block without bytes: its last reference releases the lease. NULL
- * when out of memory; the lease then lasts as long as the connection. */
-struct block *shm_map_lease(struct shm_map *map, uint64_t id);
+/* What owns the bytes of one get, a block without bytes of its own; NULL when out of memory. It
+ * keeps the map, and once the server has said under which id it made a lease (not 0), its last
+ * reference releases that. */
+struct block *shm_map_lease(struct shm_map *map);
+void shm_map_name_lease(struct block *lease, uint64_t id);
 
 /* Gives back what could not be while the connection was full. */
 void shm_map_flush(struct shm_map *map);

@@ -305,7 +305,9 @@ enum fkv_status shm_service_new(const struct shm_service_options *options, struc
     enum fkv_status status = reopen(options->file, &service->file, error);
     if (status == FKV_OK)
         status = shm_leases_new(options->alloc, options->leased_bytes_max, &service->leases, error);
-    if (status == FKV_OK && !options->is_stepped)
+    if (options->is_stepped)
+        snprintf(service->place.path, sizeof service->place.path, "/stepped");
+    else if (status == FKV_OK)
         status = start(service, error);
     if (status == FKV_OK)
         *ret = service;

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/flow.h"
 
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "flight/flight_data.h"
+#include "shm/service.h"
 
 static uint64_t flow_now(void *context)
 {
@@ -69,6 +74,29 @@ static enum fkv_status configure(struct fkv_server_config *config, const char *c
     return status;
 }
 
+/* The control connection of the same-host path is a real one: descriptors go over it. */
+static int connect_control(void *context, const char *path)
+{
+    (void)path;
+    const struct flow_link *link = context;
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+        return -errno;
+    if (shm_service_adopt(link->flow->server->cache.shm, ends[0]))
+        return ends[1];
+    close(ends[1]);
+    return -ECONNREFUSED;
+}
+
+static void wait_control(void *context, int fd, int timeout_ms)
+{
+    (void)fd;
+    (void)timeout_ms;
+    const struct flow_link *link = context;
+    if (!link->flow->is_frozen)
+        shm_service_step(link->flow->server->cache.shm);
+}
+
 enum fkv_status flow_try_init(struct flow *flow, const struct alloc *alloc,
                               const char *const *settings, struct fkv_error *error)
 {
@@ -131,7 +159,8 @@ enum fkv_status flow_try_client(struct flow *flow, struct fkv_client **ret, stru
     assert_true(flow->link_count < flow_clients_max);
     struct flow_link *link = &flow->links[flow->link_count];
     *link = (struct flow_link){.flow = flow};
-    const struct client_connector connector = {connect_pipe, link};
+    const struct client_connector connector = {
+        connect_pipe, link, {connect_control, wait_control, link}};
     enum fkv_status status = client_open(flow->alloc, &flow->clock, &connector, "grpc+tcp://pipe:1",
                                          flow->client_options, &link->client, error);
     if (status != FKV_OK) {
@@ -183,6 +212,8 @@ bool flow_step(struct flow *flow)
         if (flow->links[i].server_end != NULL)
             did_something = net_pipe_step(flow->links[i].server_end) || did_something;
     host_tick(flow->host, flow->now_ns);
+    if (flow->server != NULL && flow->server->cache.shm != NULL)
+        shm_service_step(flow->server->cache.shm);
     return did_something;
 }
 

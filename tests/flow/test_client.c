@@ -262,7 +262,8 @@ static void a_call_can_be_cancelled_while_it_connects(void **state)
     struct flow flow;
     struct fkv_client *client = flow_begin(&flow, NULL);
     struct cancelling cancelling = {client, client->connector};
-    client->connector = (struct client_connector){connect_cancelled, &cancelling};
+    client->connector =
+        (struct client_connector){.connect = connect_cancelled, .context = &cancelling};
     assert_ok(table_put(client, "k", &small, &error));
     flow_break(&flow, client);
     assert_int_equal(table_put(client, "k", &small, &error), FKV_CANCELLED);
@@ -343,7 +344,8 @@ static void who_says_nothing_is_no_server(void **state)
     const struct client_connector connector = client->connector;
     struct silence silence = {.flow = &flow};
     flow_break(&flow, client);
-    client->connector = (struct client_connector){connect_to_silence, &silence};
+    client->connector =
+        (struct client_connector){.connect = connect_to_silence, .context = &silence};
     uint64_t before_ns = flow.now_ns;
     assert_int_equal(table_put(client, "k", &small, &error), FKV_UNAVAILABLE);
     assert_non_null(strstr(error.message, "pipe:1 doesn't answer as a Flight server"));

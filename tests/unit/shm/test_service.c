@@ -103,6 +103,14 @@ static void wait_for_leases(struct server *server, uint64_t count)
         sched_yield();
 }
 
+static struct block *named_lease(struct shm_map *map, uint64_t id)
+{
+    struct block *lease = shm_map_lease(map);
+    assert_non_null(lease);
+    shm_map_name_lease(lease, id);
+    return lease;
+}
+
 /* ---- with its thread ---- */
 
 static void a_client_sees_what_the_server_writes(void **state)
@@ -135,12 +143,13 @@ static void leases_end_by_release_and_with_the_client(void **state)
     uint64_t ids[2];
     for (int i = 0; i < 2; i++)
         assert_true(shm_lease(leases, shm_map_token(map), tables[i], 10, &ids[i]));
-    struct block *lease = shm_map_lease(map, ids[0]);
+    struct block *lease = named_lease(map, ids[0]);
     block_unref(block_ref(lease));
+    block_unref(shm_map_lease(map)); /* one that the server never made */
     wait_for_leases(&server, 2);
     block_unref(lease);
     wait_for_leases(&server, 1);
-    struct block *second = shm_map_lease(map, ids[1]);
+    struct block *second = named_lease(map, ids[1]);
     shm_map_unref(map); /* the client goes; what it leased stays as long as it is looked at */
     wait_for_leases(&server, 1);
     assert_false(block_is_mine(tables[1]));
@@ -167,7 +176,7 @@ static void releases_wait_for_room(void **state)
     uint64_t id;
     for (int i = 0; i < count; i++) {
         assert_true(shm_lease(leases, shm_map_token(map), table, 10, &id));
-        held[i] = shm_map_lease(map, id);
+        held[i] = named_lease(map, id);
     }
     for (int i = 0; i < count; i++)
         block_unref(held[i]);
@@ -188,7 +197,7 @@ static void what_was_stopped_can_still_be_read(void **state)
     memset(extent.data, 'a', 8192);
     size_t offset = (size_t)(extent.data - arena_file(server.arena).base);
     struct shm_map *map = map_of(&server);
-    struct block *lease = shm_map_lease(map, 1);
+    struct block *lease = named_lease(map, 1);
     arena_give(server.arena, &extent);
     stop(&server);
     assert_int_equal(shm_map_bytes(map).data[offset + 8191], 'a');

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/same_host.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/status.h"
+#include "client/client.h"
+
+/* A server on this host answers at once, or has something else to do than to let clients in. */
+enum { welcome_ms = 1000 };
+
+static int connect_system(void *context, const char *path)
+{
+    (void)context;
+    return shm_control_connect(path);
+}
+
+static void wait_system(void *context, int fd, int timeout_ms)
+{
+    (void)context;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    poll(&p, 1, timeout_ms);
+}
+
+const struct client_control client_control_system = {connect_system, wait_system, NULL};
+
+void client_same_host_forget(struct fkv_client *client)
+{
+    struct client_same_host *shm = &client->same_host;
+    shm_map_unref(shm->map);
+    shm->map = NULL;
+    shm->is_tried = false;
+}
+
+/* ---- the server's offer ---- */
+
+struct offer {
+    char path[shm_path_max + 1];
+    uint8_t nonce[shm_nonce_size];
+    bool is_there;
+};
+
+static void take_offer(void *context, struct fkv_bytes name, struct fkv_bytes value)
+{
+    struct offer *offer = context;
+    struct slice nonce = slice_of(value.data, value.size);
+    const uint8_t *end = value.size > 0 ? memchr(value.data, ';', value.size) : NULL;
+    if (!slice_is(slice_of(name.data, name.size), "flightkv-shm") || end == NULL)
+        return;
+    struct slice path = slice_take(&nonce, (size_t)(end - nonce.data));
+    slice_take(&nonce, 1);
+    if (path.size == 0 || path.size > shm_path_max || path.data[0] != '/' ||
+        !shm_unhex(nonce, offer->nonce, sizeof offer->nonce))
+        return;
+    memcpy(offer->path, path.data, path.size);
+    offer->path[path.size] = '\0';
+    offer->is_there = true;
+}
+
+static enum fkv_status ignore_reply(void *context, struct slice message, bool *ret_more,
+                                    struct fkv_error *error)
+{
+    (void)context;
+    (void)message;
+    (void)error;
+    *ret_more = true;
+    return FKV_OK;
+}
+
+static enum fkv_status ask_for_offer(struct fkv_client *client, uint64_t timeout_ms,
+                                     struct offer *ret, struct fkv_error *error)
+{
+    const struct flight_action action = {.type = slice_text("flightkv.shm")};
+    const struct fkv_flight_call_options flight = {
+        .size = sizeof flight, .on_header = take_offer, .context = ret};
+    const struct client_call_options options = {
+        .path = CLIENT_PATH("DoAction"), .timeout_ms = timeout_ms, .flight = &flight};
+    struct buf request;
+    buf_init(&request, client->alloc, 1024);
+    enum fkv_status status = flight_action_encode(&action, &request, error);
+    if (status == FKV_OK)
+        status = client_ask_with(client, &options, buf_slice(&request), ignore_reply, NULL, error);
+    buf_done(&request);
+    if (status == FKV_OK && !ret->is_there)
+        status = status_set(error, FKV_UNIMPLEMENTED, "the server offers no shared memory");
+    return status;
+}
+
+/* ---- the control connection ---- */
+
+/* Another user's server may change what is mapped as it likes: that is for who says so. */
+static enum fkv_status check_server(const struct client_same_host *shm, int fd,
+                                    struct fkv_error *error)
+{
+    struct ucred server;
+    socklen_t size = sizeof server;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &server, &size) != 0)
+        return status_set(error, FKV_UNAVAILABLE, "the control socket's owner isn't known: %s",
+                          strerror(errno));
+    if (server.uid == geteuid() || server.uid == 0 || shm->transport == FKV_TRANSPORT_SHM)
+        return FKV_OK;
+    return status_set(error, FKV_PERMISSION_DENIED,
+                      "the server belongs to another user, whose memory is mapped only where the "
+                      "transport shm is asked for");
+}
+
+static int await_welcome(const struct client_same_host *shm, int fd, const uint8_t *nonce,
+                         struct shm_welcome *ret, int *ret_file)
+{
+    const struct client_control *control = &shm->control;
+    int result = shm_send_hello(fd, nonce);
+    if (result != 0)
+        return result;
+    control->wait(control->context, fd, welcome_ms);
+    result = shm_receive_welcome(fd, ret, ret_file);
+    return result == 1 ? 0 : result == 0 ? -EACCES : result;
+}
+
+static enum fkv_status let_in(struct fkv_client *client, const struct offer *offer,
+                              struct shm_map **ret, struct fkv_error *error)
+{
+    struct client_same_host *shm = &client->same_host;
+    struct shm_welcome welcome;
+    int file = -1, fd = shm->control.connect(shm->control.context, offer->path);
+    if (fd < 0)
+        return status_set(error, FKV_UNAVAILABLE, "could not connect to %s: %s", offer->path,
+                          strerror(-fd));
+    enum fkv_status status = check_server(shm, fd, error);
+    int result = status == FKV_OK ? await_welcome(shm, fd, offer->nonce, &welcome, &file) : 0;
+    if (result != 0)
+        status = status_set(error, FKV_PERMISSION_DENIED, "not let in by %s: %s", offer->path,
+                            strerror(-result));
+    if (status == FKV_OK)
+        return shm_map_new(client->alloc, fd, file, &welcome, ret, error);
+    close(fd);
+    return status;
+}
+
+static enum fkv_status try(struct fkv_client *client, uint64_t timeout_ms, struct fkv_error *error)
+{
+    struct client_same_host *shm = &client->same_host;
+    struct offer offer = {.is_there = false};
+    if (shm->control.connect == NULL || client->pump == NULL ||
+        !wire_pump_transport(client->pump)->is_local)
+        return status_set(error, FKV_UNAVAILABLE, "the server isn't on this host");
+    enum fkv_status status = ask_for_offer(client, timeout_ms, &offer, error);
+    if (status == FKV_OK)
+        status = let_in(client, &offer, &shm->map, error);
+    shm->is_tried = true;
+    return status;
+}
+
+enum fkv_status client_same_host_map(struct fkv_client *client, uint64_t timeout_ms,
+                                     struct shm_map **ret, struct fkv_error *error)
+{
+    struct client_same_host *shm = &client->same_host;
+    bool is_wanted = shm->transport == FKV_TRANSPORT_AUTO || shm->transport == FKV_TRANSPORT_SHM;
+    bool is_busy = client->stream != NULL || client->streams != NULL || client->is_running;
+    enum fkv_status status = FKV_OK;
+    *ret = NULL;
+    if (!is_wanted || is_busy) /* which the get itself will say */
+        return FKV_OK;
+    if (!shm->is_tried)
+        status = try(client, timeout_ms, &shm->why_not);
+    bool is_ended = status == FKV_CANCELLED || status == FKV_DEADLINE_EXCEEDED;
+    if (is_ended)
+        shm->is_tried = false;
+    bool is_demanded = shm->transport == FKV_TRANSPORT_SHM && shm->map == NULL;
+    if (is_demanded || is_ended) {
+        if (error != NULL)
+            *error = shm->why_not;
+        return is_ended ? status
+                        : status_prefix(error, FKV_FAILED_PRECONDITION,
+                                        "transport shm, but %s can't be used so", client->name);
+    }
+    if (shm->map != NULL)
+        shm_map_flush(shm->map);
+    *ret = shm->map;
+    return FKV_OK;
+}
+
+void client_same_host_unsure(struct fkv_client *client, enum fkv_status status)
+{
+    bool is_unsure =
+        status == FKV_CANCELLED || status == FKV_DEADLINE_EXCEEDED || status == FKV_UNAVAILABLE;
+    if (client != NULL && is_unsure)
+        client_same_host_forget(client);
+}
+
+void client_same_host_got(struct fkv_client *client, bool is_mapped)
+{
+    struct client_same_host *shm = &client->same_host;
+    shm->is_used = is_mapped;
+    if (!is_mapped && shm->map != NULL)
+        status_set(&shm->why_not, FKV_OK,
+                   "the table is small, or all that the server lets a client map is mapped");
+}
+
+enum fkv_transport fkv_client_transport(const struct fkv_client *client, const char **ret_why)
+{
+    const struct client_same_host *shm = &client->same_host;
+    if (ret_why != NULL)
+        *ret_why = shm->is_used ? "" : shm->why_not.message;
+    if (shm->is_used)
+        return FKV_TRANSPORT_SHM;
+    return client->uri.scheme == NET_UNIX ? FKV_TRANSPORT_UNIX : FKV_TRANSPORT_TCP;
+}
