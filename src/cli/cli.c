@@ -86,6 +86,7 @@ static int open_client(struct cli *cli, const char *password)
                                          .tls_cert_file = cli->tls_cert,
                                          .tls_key_file = cli->tls_key,
                                          .tls_insecure = cli->tls_insecure,
+                                         .transport = cli->transport,
                                          .user = cli->user,
                                          .password = password};
     enum fkv_status status = fkv_client_open(cli->server, &options, &cli->client, &error);

@@ -27,7 +27,9 @@ struct cli {
     bool json;
     const char *server;  /* NULL: the library's choice */
     uint64_t timeout_ms; /* of each call; 0 = none */
-    const char *tls_ca;  /* files, NULL when not given */
+    enum fkv_transport transport;
+    bool verbose;
+    const char *tls_ca; /* files, NULL when not given */
     const char *tls_cert;
     const char *tls_key;
     bool tls_insecure;

@@ -58,6 +58,32 @@ static int check_arguments(const struct cli *cli, const struct parsed *parsed)
     return CLI_DONE;
 }
 
+/* By enum fkv_transport. */
+static const char *const transports[] = {"auto", "shm", "unix", "tcp"};
+
+static int apply_transport(struct cli *cli, const char *value)
+{
+    cli->transport = FKV_TRANSPORT_AUTO;
+    if (value == NULL)
+        return CLI_DONE;
+    for (unsigned i = 0; i < sizeof transports / sizeof transports[0]; i++) {
+        if (strcmp(value, transports[i]) == 0) {
+            cli->transport = (enum fkv_transport)i;
+            return CLI_DONE;
+        }
+    }
+    return cli_error(cli, CLI_USAGE, "--transport: '%s' isn't one of auto, shm, unix, tcp", value);
+}
+
+static void tell_transport(const struct cli *cli)
+{
+    const char *why = "";
+    if (!cli->verbose || cli->client == NULL)
+        return;
+    const char *name = transports[fkv_client_transport(cli->client, &why)];
+    fprintf(cli->err, "flightkv: transport %s%s%s\n", name, *why != '\0' ? "; not shm: " : "", why);
+}
+
 /* What every command understands alike. */
 static int apply_common(struct cli *cli, const struct parsed *parsed)
 {
@@ -74,6 +100,9 @@ static int apply_common(struct cli *cli, const struct parsed *parsed)
     uint64_t timeout_ns = 0;
     if (cli->command->flags & COMMAND_CALLS_SERVER) {
         int exit_code = option_duration(cli, parsed, "timeout", 0, &timeout_ns);
+        cli->verbose = parsed_has(parsed, "verbose");
+        if (exit_code == CLI_DONE)
+            exit_code = apply_transport(cli, parsed_value(parsed, "transport"));
         if (exit_code != CLI_DONE)
             return exit_code;
     }
@@ -155,6 +184,7 @@ int main(int argc, char **argv)
     cli.has_color = cli.out_is_terminal && getenv("NO_COLOR") == NULL;
     buf_init(&cli.key, alloc_system(), cli_pattern_bytes_max);
     int exit_code = run(&cli, argc, argv);
+    tell_transport(&cli);
     fkv_client_close(cli.client);
     buf_done(&cli.key);
     if (fflush(stdout) != 0 || ferror(stdout)) {
