@@ -72,9 +72,9 @@ struct fkv_client_options {
      * between, as interpreters do. NULL: nobody is asked. */
     bool (*keep_on)(void *context);
     void *keep_on_context;
-    /* UNIX and TCP go together with a URI of that kind, else INVALID_ARGUMENT. SHM makes opening fail
-     * with FAILED_PRECONDITION where memory can't be shared; a small table, and one that is over
-     * what the server lets a client map at a time, comes over the connection all the same. */
+    /* UNIX and TCP go together with a URI of that kind, else INVALID_ARGUMENT. SHM makes opening
+     * fail with FAILED_PRECONDITION where memory can't be shared; a small table, and one that is
+     * over what the server lets a client map at a time, comes over the connection all the same. */
     enum fkv_transport transport;
 };
 
@@ -98,8 +98,8 @@ FKV_API enum fkv_status fkv_client_open(const char *uri, const struct fkv_client
  * arrays taken from it stay valid. NULL is allowed. */
 FKV_API void fkv_client_close(struct fkv_client *client);
 
-/* How the last get's batches came, or come: not AUTO. If not by shared memory, *ret_why (may be NULL)
- * says why not, "" before the first get; valid until the next call on the client. */
+/* How the last get's batches came, or come: not AUTO. If not by shared memory, *ret_why (may be
+ * NULL) says why not, "" before the first get; valid until the next call on the client. */
 FKV_API enum fkv_transport fkv_client_transport(const struct fkv_client *client,
                                                 const char **ret_why);
 
@@ -159,10 +159,10 @@ struct fkv_get_options {
     const char *rows;
     /* No message from the server is larger: batches come in parts. 0: no limit. */
     uint64_t max_message_bytes;
-    /* Over how many connections at once (unless memory is shared), each with a thread of the library's, at most 64; 0 and 1:
-     * over the client's own, without a thread. Batches keep their order; about 64 MiB are received
-     * ahead of the consumer, or a 256th of the table for each connection where that is more. A
-     * table that changes meanwhile ends the stream with NOT_FOUND. */
+    /* Over how many connections at once, each with a thread of the library's, at most 64; 0 and 1:
+     * over the client's own, without a thread, as always where memory is shared. Batches keep their
+     * order; about 64 MiB are received ahead of the consumer, or a 256th of the table for each
+     * connection where that is more. A table that changes meanwhile ends the stream with NOT_FOUND. */
     uint64_t streams;
 };
 
@@ -170,9 +170,9 @@ struct fkv_get_options {
  * arrays are views of the received memory, freed when they are released, and may outlive stream
  * and client. Where the server is on this host and lets this user in, they are views of its memory,
  * mapped read-only: then nothing is received, and the server holds the table until the last array
- * is released, whatever happens to the key. Until the stream is at its end, failed or is released, the client is busy: other
- * calls on it give FAILED_PRECONDITION. NOT_FOUND when there is no such key. Errors later on:
- * fkv_stream_error. */
+ * is released, whatever happens to the key. Until the stream is at its end, failed or is released,
+ * the client is busy: other calls on it give FAILED_PRECONDITION. NOT_FOUND when there is no such
+ * key. Errors later on: fkv_stream_error. */
 FKV_API enum fkv_status fkv_get(struct fkv_client *client, const void *key, size_t key_size,
                                 const struct fkv_get_options *options, struct ArrowArrayStream *ret,
                                 struct fkv_error *error);

@@ -25,9 +25,16 @@ static void begin(struct flow *flow, const char *const *settings)
 
 static void put(struct fkv_client *client, const char *key, const struct table_rule *what)
 {
-    struct ArrowArrayStream stream;
-    table_stream(what, &stream);
-    assert_ok(fkv_put(client, key, strlen(key), &stream, NULL, NULL, &error));
+    assert_ok(table_put(client, key, what, &error));
+}
+
+/* A client of a server that has the rule's table under "k". */
+static struct fkv_client *begin_with_table(struct flow *flow, const char *const *settings)
+{
+    begin(flow, settings);
+    struct fkv_client *client = flow_client(flow);
+    put(client, "k", &rule);
+    return client;
 }
 
 static struct ArrowArrayStream get(struct fkv_client *client, const char *key)
@@ -35,6 +42,14 @@ static struct ArrowArrayStream get(struct fkv_client *client, const char *key)
     const struct fkv_get_options options = {.size = sizeof options, .flags = FKV_GET_CHECK_VALUES};
     struct ArrowArrayStream stream;
     assert_ok(fkv_get(client, key, strlen(key), &options, &stream, &error));
+    return stream;
+}
+
+/* The stream of "k", of which the first batch is taken. */
+static struct ArrowArrayStream get_first(struct fkv_client *client, struct ArrowArray *ret)
+{
+    struct ArrowArrayStream stream = get(client, "k");
+    assert_int_equal(stream.get_next(&stream, ret), 0);
     return stream;
 }
 
@@ -55,9 +70,7 @@ static void a_table_is_mapped_and_not_sent(void **state)
 {
     (void)state;
     struct flow flow;
-    begin(&flow, NULL);
-    struct fkv_client *client = flow_client(&flow);
-    put(client, "k", &rule);
+    struct fkv_client *client = begin_with_table(&flow, NULL);
     uint64_t sent = 0;
     for (int i = 0; i < 2; i++) {
         struct ArrowArrayStream stream = get(client, "k");
@@ -75,9 +88,7 @@ static void values_lie_in_the_map(void **state)
 {
     (void)state;
     struct flow flow;
-    begin(&flow, NULL);
-    struct fkv_client *client = flow_client(&flow);
-    put(client, "k", &rule);
+    struct fkv_client *client = begin_with_table(&flow, NULL);
     struct ArrowArrayStream stream = get(client, "k");
     struct ArrowArray array;
     struct slice map = shm_map_bytes(client->same_host.map);
@@ -212,9 +223,7 @@ static void columns_and_parts_are_mapped(void **state)
 {
     (void)state;
     struct flow flow;
-    begin(&flow, NULL);
-    struct fkv_client *client = flow_client(&flow);
-    put(client, "k", &rule);
+    struct fkv_client *client = begin_with_table(&flow, NULL);
     const struct fkv_get_options columns = {.size = sizeof columns, .columns = "y"};
     const struct fkv_get_options rows = {.size = sizeof rows, .rows = "5:20000"};
     const struct fkv_get_options streams = {.size = sizeof streams, .streams = 4};
@@ -278,12 +287,9 @@ static void a_client_that_dies_holds_nothing(void **state)
 {
     (void)state;
     struct flow flow;
-    begin(&flow, NULL);
-    struct fkv_client *client = flow_client(&flow);
-    put(client, "k", &rule);
-    struct ArrowArrayStream stream = get(client, "k");
+    struct fkv_client *client = begin_with_table(&flow, NULL);
     struct ArrowArray array;
-    assert_int_equal(stream.get_next(&stream, &array), 0);
+    struct ArrowArrayStream stream = get_first(client, &array);
     assert_ok(fkv_delete(flow_client(&flow), "k", 1, &error));
     assert_int_equal(flow_stats(&flow).tables, 1);
     flow_break(&flow, client);
@@ -301,12 +307,9 @@ static void arrays_outlive_client_and_server(void **state)
 {
     (void)state;
     struct flow flow;
-    begin(&flow, NULL);
-    struct fkv_client *client = flow_client(&flow);
-    put(client, "k", &rule);
-    struct ArrowArrayStream stream = get(client, "k");
+    struct fkv_client *client = begin_with_table(&flow, NULL);
     struct ArrowArray array;
-    assert_int_equal(stream.get_next(&stream, &array), 0);
+    struct ArrowArrayStream stream = get_first(client, &array);
     stream.release(&stream);
     flow_done(&flow);
     const int64_t *values = array.children[0]->buffers[1];
@@ -348,9 +351,7 @@ static void a_stream_that_is_left_releases_its_lease(void **state)
 {
     (void)state;
     struct flow flow;
-    begin(&flow, NULL);
-    struct fkv_client *client = flow_client(&flow);
-    put(client, "k", &rule);
+    struct fkv_client *client = begin_with_table(&flow, NULL);
     for (int i = 0; i < 3; i++) {
         struct ArrowArrayStream stream = get(client, "k");
         assert_int_equal(leases(&flow).leases, 1);
@@ -442,12 +443,9 @@ static void a_new_connection_maps_anew(void **state)
 {
     (void)state;
     struct flow flow;
-    begin(&flow, NULL);
-    struct fkv_client *client = flow_client(&flow);
-    put(client, "k", &rule);
-    struct ArrowArrayStream stream = get(client, "k");
+    struct fkv_client *client = begin_with_table(&flow, NULL);
     struct ArrowArray array;
-    assert_int_equal(stream.get_next(&stream, &array), 0);
+    struct ArrowArrayStream stream = get_first(client, &array);
     stream.release(&stream);
     flow_break(&flow, client);
     put(client, "k", &other);
@@ -473,9 +471,7 @@ static void an_unanswered_get_leaves_no_lease(void **state)
 {
     (void)state;
     struct flow flow;
-    begin(&flow, NULL);
-    struct fkv_client *client = flow_client(&flow);
-    put(client, "k", &rule);
+    struct fkv_client *client = begin_with_table(&flow, NULL);
     struct ArrowArrayStream stream = get(client, "k");
     assert_true(table_is(&stream, &rule));
     const struct fkv_get_options options = {.size = sizeof options, .timeout_ms = 5};
@@ -502,9 +498,7 @@ static void wrong_tokens_get_bytes(void **state)
                                          "0000000000000000000000000000000g"};
     struct flow flow;
     struct buf plain;
-    begin(&flow, NULL);
-    struct fkv_client *client = flow_client(&flow);
-    put(client, "k", &rule);
+    struct fkv_client *client = begin_with_table(&flow, NULL);
     buf_init(&plain, alloc_system(), SIZE_MAX);
     assert_ok(raw_get(client, "k", &plain, &error));
     for (size_t i = 0; i < 4; i++) {
