@@ -162,7 +162,8 @@ struct fkv_get_options {
     /* Over how many connections at once, each with a thread of the library's, at most 64; 0 and 1:
      * over the client's own, without a thread, as always where memory is shared. Batches keep their
      * order; about 64 MiB are received ahead of the consumer, or a 256th of the table for each
-     * connection where that is more. A table that changes meanwhile ends the stream with NOT_FOUND. */
+     * connection where that is more. A table that changes meanwhile ends the stream with
+     * NOT_FOUND. */
     uint64_t streams;
 };
 

@@ -121,7 +121,7 @@ static enum fkv_status set_options(struct action_call *action, struct session_ke
     size_t errors = 0;
     for (size_t i = 0; i < count; i++) {
         enum call_option option = call_option_find(given[i].name);
-        if (option < call_option_count)
+        if (option < call_option_count && option != OPTION_SHM_TOKEN)
             last[option] = &given[i];
         else
             ret[errors++] = (struct flight_option_error){given[i].name, INVALID_NAME};
