@@ -12,8 +12,8 @@ from server_process import call_options
 from transfer import assert_same, command, get, path, put
 
 ACTIONS = {"CancelFlightInfo", "RenewFlightEndpoint", "SetSessionOptions", "GetSessionOptions",
-           "CloseSession", "drop_dataset", "flightkv.ping", "flightkv.version", "flightkv.stat",
-           "flightkv.stats", "flightkv.delete", "flightkv.exists"}
+           "CloseSession", "drop_dataset", "flightkv.ping", "flightkv.shm", "flightkv.version",
+           "flightkv.stat", "flightkv.stats", "flightkv.delete", "flightkv.exists"}
 BATCH = pa.record_batch([pa.array(range(1000)), pa.array(["x"] * 1000)], names=["a", "b"])
 
 
