@@ -8,7 +8,7 @@
 static void *system_resize(void *context, void *pointer, size_t size)
 {
     (void)context;
-    return realloc(pointer, size);
+    return pointer == NULL ? malloc(size) : realloc(pointer, size);
 }
 
 static void system_free(void *context, void *pointer)

@@ -8,6 +8,13 @@
 
 #include "flightkv/status.h"
 
+/* No error yet. Initializing the struct would write all of its message, in each call's path. */
+static inline void status_clear(struct fkv_error *error)
+{
+    error->status = FKV_OK;
+    error->message[0] = '\0';
+}
+
 enum fkv_status status_set(struct fkv_error *error, enum fkv_status status, const char *format, ...)
     FKV_PRINTF(3, 4);
 

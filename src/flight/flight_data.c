@@ -267,18 +267,28 @@ static size_t write_varint(uint8_t *target, uint64_t value)
     return size;
 }
 
+static size_t write_tag_at(uint8_t *target, unsigned field, uint64_t size)
+{
+    size_t used = write_varint(target, (uint64_t)field << 3 | wire_bytes);
+    return used + write_varint(target + used, size);
+}
+
 static void write_tag(struct wire_out *out, unsigned field, uint64_t size)
 {
     uint8_t bytes[tag_bytes_max + varint_bytes_max];
-    size_t used = write_varint(bytes, (uint64_t)field << 3 | wire_bytes);
-    used += write_varint(bytes + used, size);
-    wire_out_copy(out, slice_of(bytes, used));
+    wire_out_copy(out, slice_of(bytes, write_tag_at(bytes, field, size)));
 }
 
 static void write_field(struct wire_out *out, unsigned field, struct slice bytes)
 {
-    write_tag(out, field, bytes.size);
-    wire_out_copy(out, bytes);
+    uint8_t tag[tag_bytes_max + varint_bytes_max];
+    size_t tag_bytes = write_tag_at(tag, field, bytes.size);
+    uint8_t *room = wire_out_space(out, tag_bytes + bytes.size);
+    if (room == NULL)
+        return;
+    memcpy(room, tag, tag_bytes);
+    if (bytes.size > 0)
+        memcpy(room + tag_bytes, bytes.data, bytes.size);
 }
 
 void flight_data_write_head(struct wire_out *out, const struct flight_data_head *head)

@@ -13,7 +13,8 @@ struct flight_chunk {
     max_align_t data[];
 };
 
-enum { chunk_size_least = 4096, memory_alignment = 16 };
+/* Most requests name a key, and need a few hundred bytes. */
+enum { first_chunk_bytes = 512, chunk_bytes = 4096, memory_alignment = 16 };
 
 void flight_memory_init(struct flight_memory *memory, const struct alloc *alloc, size_t limit_bytes)
 {
@@ -35,7 +36,8 @@ static struct flight_chunk *chunk_with(struct flight_memory *memory, size_t size
     struct flight_chunk *chunk = memory->chunks;
     if (chunk != NULL && chunk->size - chunk->used >= size)
         return chunk;
-    size_t chunk_size = size > chunk_size_least ? size : chunk_size_least;
+    size_t least = chunk == NULL ? first_chunk_bytes : chunk_bytes;
+    size_t chunk_size = size > least ? size : least;
     chunk = alloc_get(memory->alloc, sizeof *chunk + chunk_size);
     if (chunk == NULL)
         return NULL;

@@ -23,6 +23,9 @@ enum {
     framing_bytes = 32,
     /* Up to this, a copy costs less than a piece, or a reference, of its own. */
     piece_copied_max = 256,
+    /* The same of a whole body, whose piece also counts references on the table, which workers
+     * share. */
+    body_copied_max = 2048,
 };
 
 /* A message has some buffers for each of its fields, of which there is a limit. */
@@ -167,11 +170,14 @@ static enum wire_pull write_message(struct replay *replay, const struct flight_d
         return WIRE_PULL_FAIL;
     }
     flight_data_write_head(out, &head);
+    size_t copied_max = count == 1 ? body_copied_max : piece_copied_max;
     for (size_t i = 0; i < count; i++) {
         struct slice bytes = pieces[i].bytes;
-        if (bytes.size <= piece_copied_max)
+        if (is_shared(replay, bytes))
+            continue;
+        if (bytes.size <= copied_max)
             wire_out_copy(out, bytes);
-        else if (!is_shared(replay, bytes))
+        else
             wire_out_ref(out, bytes, pieces[i].owner);
     }
     wire_out_end(out);

@@ -119,19 +119,25 @@ static void skip(struct wire_fields *fields, struct slice value)
     (void)value;
 }
 
+/* With their lengths: this is looked through for each field of each call. */
+#define NAME(text)                                \
+    {                                             \
+        (const uint8_t *)(text), sizeof(text) - 1 \
+    }
+
 static const struct {
-    const char *name;
+    struct slice name;
     void (*take)(struct wire_fields *fields, struct slice value);
 } own_fields[] = {
-    {":method", take_method},
-    {":path", take_path},
-    {":status", take_http_status},
-    {"content-type", take_content_type},
-    {"te", skip},
-    {"grpc-encoding", take_encoding},
-    {"grpc-timeout", take_timeout},
-    {"grpc-status", take_grpc_status},
-    {"grpc-message", take_grpc_message},
+    {NAME(":method"), take_method},
+    {NAME(":path"), take_path},
+    {NAME(":status"), take_http_status},
+    {NAME("content-type"), take_content_type},
+    {NAME("te"), skip},
+    {NAME("grpc-encoding"), take_encoding},
+    {NAME("grpc-timeout"), take_timeout},
+    {NAME("grpc-status"), take_grpc_status},
+    {NAME("grpc-message"), take_grpc_message},
 };
 
 void wire_fields_count(struct wire_fields *fields, struct slice name, struct slice value)
@@ -150,7 +156,7 @@ void wire_fields_add(struct wire_fields *fields, struct slice name, struct slice
         return;
     }
     for (size_t i = 0; i < sizeof own_fields / sizeof own_fields[0]; i++) {
-        if (slice_is(name, own_fields[i].name)) {
+        if (slice_equal(name, own_fields[i].name)) {
             own_fields[i].take(fields, value);
             return;
         }

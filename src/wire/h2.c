@@ -412,6 +412,16 @@ void wire_h2_goaway(struct wire_session *session)
 
 enum { few_fields = 32 };
 
+/* What begins every gRPC response. nghttp2 copies no static text. */
+enum { static_text = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE };
+static uint8_t status_name[] = ":status", status_200[] = "200";
+static uint8_t type_name[] = "content-type", type_grpc[] = "application/grpc";
+static const nghttp2_nv response_head[] = {
+    {status_name, status_200, sizeof status_name - 1, sizeof status_200 - 1, static_text},
+    {type_name, type_grpc, sizeof type_name - 1, sizeof type_grpc - 1, static_text},
+};
+enum { response_head_count = sizeof response_head / sizeof response_head[0] };
+
 static void fill_fields(nghttp2_nv *nv, const struct wire_headers *fields)
 {
     for (size_t i = 0; i < fields->count; i++) {
@@ -419,24 +429,6 @@ static void fill_fields(nghttp2_nv *nv, const struct wire_headers *fields)
         nv[i] = (nghttp2_nv){(uint8_t *)pair->name.data, (uint8_t *)pair->value.data,
                              pair->name.size, pair->value.size, NGHTTP2_NV_FLAG_NONE};
     }
-}
-
-/* Hands the fields to `submit` in nghttp2's form; it copies them. */
-static int submit(struct wire_call *call, const struct wire_headers *fields, bool has_body,
-                  int (*submit_fields)(struct wire_call *call, const nghttp2_nv *nv, size_t count,
-                                       const nghttp2_data_provider *body))
-{
-    const nghttp2_data_provider body = {.read_callback = on_fill};
-    nghttp2_nv few[few_fields], *nv = few;
-    if (fields->count > few_fields)
-        nv = alloc_array(call->session->alloc, fields->count, sizeof *nv);
-    if (nv == NULL)
-        return NGHTTP2_ERR_NOMEM;
-    fill_fields(nv, fields);
-    int code = submit_fields(call, nv, fields->count, has_body ? &body : NULL);
-    if (nv != few)
-        alloc_free(call->session->alloc, nv);
-    return code;
 }
 
 static int submit_request(struct wire_call *call, const nghttp2_nv *nv, size_t count,
@@ -458,6 +450,28 @@ static int submit_trailer(struct wire_call *call, const nghttp2_nv *nv, size_t c
     return nghttp2_submit_trailer(call->session->h2, call->stream, nv, count);
 }
 
+/* Hands the fields to `submit` in nghttp2's form; it copies them. A response has its head before.
+ */
+static int submit(struct wire_call *call, const struct wire_headers *fields, bool has_body,
+                  int (*submit_fields)(struct wire_call *call, const nghttp2_nv *nv, size_t count,
+                                       const nghttp2_data_provider *body))
+{
+    const nghttp2_data_provider body = {.read_callback = on_fill};
+    size_t head_count = submit_fields == submit_response ? response_head_count : 0;
+    size_t count = head_count + fields->count;
+    nghttp2_nv few[few_fields], *nv = few;
+    if (count > few_fields)
+        nv = alloc_array(call->session->alloc, count, sizeof *nv);
+    if (nv == NULL)
+        return NGHTTP2_ERR_NOMEM;
+    memcpy(nv, response_head, head_count * sizeof *nv);
+    fill_fields(nv + head_count, fields);
+    int code = submit_fields(call, nv, count, has_body ? &body : NULL);
+    if (nv != few)
+        alloc_free(call->session->alloc, nv);
+    return code;
+}
+
 bool wire_h2_request(struct wire_call *call, const struct wire_headers *fields, bool has_body)
 {
     int stream = submit(call, fields, has_body, submit_request);
@@ -469,6 +483,13 @@ bool wire_h2_request(struct wire_call *call, const struct wire_headers *fields, 
 bool wire_h2_respond(struct wire_call *call, const struct wire_headers *fields, bool has_body)
 {
     return submit(call, fields, has_body, submit_response) == 0;
+}
+
+bool wire_h2_refuse(struct wire_call *call, const char *http_status)
+{
+    const nghttp2_nv status = {status_name, (uint8_t *)http_status, sizeof status_name - 1,
+                               strlen(http_status), NGHTTP2_NV_FLAG_NONE};
+    return submit_response(call, &status, 1, NULL) == 0;
 }
 
 bool wire_h2_trailers(struct wire_call *call, const struct wire_headers *fields)

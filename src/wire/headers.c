@@ -41,10 +41,22 @@ void wire_headers_done(struct wire_headers *headers)
     *headers = (struct wire_headers){.alloc = headers->alloc};
 }
 
+/* The memory of a usual list stays for the next one. */
 void wire_headers_clear(struct wire_headers *headers)
 {
-    free_texts(headers, headers->texts);
-    headers->texts = NULL;
+    struct wire_text *kept = headers->texts;
+    if (kept != NULL && (kept->next != NULL || kept->size > text_block_bytes)) {
+        free_texts(headers, kept);
+        kept = NULL;
+    }
+    if (kept != NULL)
+        kept->used = 0;
+    headers->texts = kept;
+    if (headers->capacity > first_pairs) {
+        alloc_free(headers->alloc, headers->pairs);
+        headers->pairs = NULL;
+        headers->capacity = 0;
+    }
     headers->count = headers->list_bytes = 0;
 }
 

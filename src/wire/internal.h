@@ -33,6 +33,8 @@ struct wire_session {
     struct list calls;     /* open */
     struct list attention; /* calls whose sending side has to be looked at */
     struct list closed;    /* to be freed: a function on the stack may still use them */
+    struct list spares;    /* closed calls whose memory the next ones take */
+    size_t spare_count;
 
     struct wire_pieces output; /* frames for the socket */
     struct wire_copier copier;
@@ -104,7 +106,8 @@ struct wire_call *wire_call_new(struct wire_session *session);
 
 /* on_closed, once. The call is freed when the session is entered or a call begins next. */
 void wire_call_close(struct wire_call *call, enum fkv_status status, const char *message);
-void wire_call_free(struct wire_call *call);
+void wire_call_free(struct wire_call *call); /* kept as a spare, or freed */
+void wire_call_free_spares(struct wire_session *session);
 
 /* Something went wrong on our side or in what the peer sent: the server answers with it, the client
  * cancels. */
@@ -161,7 +164,9 @@ void wire_h2_goaway(struct wire_session *session);
 
 /* These answer false when out of memory. With a body, DATA frames are filled from the call. */
 bool wire_h2_request(struct wire_call *call, const struct wire_headers *fields, bool has_body);
-bool wire_h2_respond(struct wire_call *call, const struct wire_headers *fields, bool has_body);
+bool wire_h2_respond(struct wire_call *call, const struct wire_headers *fields,
+                     bool has_body); /* puts :status and content-type before the fields */
+bool wire_h2_refuse(struct wire_call *call, const char *http_status); /* by HTTP's status alone */
 bool wire_h2_trailers(struct wire_call *call, const struct wire_headers *fields);
 void wire_h2_resume(struct wire_call *call);
 void wire_h2_reset(struct wire_call *call, uint32_t code);

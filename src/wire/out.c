@@ -12,6 +12,12 @@ void wire_out_done(struct wire_out *out)
     wire_pieces_done(&out->pieces);
 }
 
+void wire_out_clear(struct wire_out *out)
+{
+    wire_pieces_clear(&out->pieces);
+    *out = (struct wire_out){.pieces = out->pieces, .copier = out->copier};
+}
+
 void wire_out_abort(struct wire_out *out)
 {
     if (out->prefix != NULL)

@@ -21,6 +21,7 @@ enum { wire_prefix_bytes = 5 };
 
 void wire_out_init(struct wire_out *out, const struct alloc *alloc, struct wire_copier *copier);
 void wire_out_done(struct wire_out *out);
+void wire_out_clear(struct wire_out *out); /* as after init; the pieces' memory stays */
 
 /* Drops the message being built. */
 void wire_out_abort(struct wire_out *out);

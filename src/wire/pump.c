@@ -98,9 +98,10 @@ static bool is_orderly(const struct wire_pump *pump)
 static bool turn(struct wire_pump *pump, int events, size_t *ret_moved)
 {
     struct wire_session *session = pump->session;
-    struct fkv_error error = {.status = FKV_OK};
+    struct fkv_error error;
     enum fkv_status status = FKV_OK;
     size_t read = 0, written = 0;
+    status_clear(&error);
     if ((events & NET_READABLE) != 0)
         status = read_once(pump, &read, &error);
     if (status == FKV_OK) {

@@ -16,8 +16,9 @@ enum { coalesced_bytes = 64 << 10 };
 
 void wire_call_pull(struct wire_call *call)
 {
-    struct fkv_error error = {.message = ""};
+    struct fkv_error error;
     uint64_t messages = call->out.messages;
+    status_clear(&error);
     enum wire_pull pull = call->source.next(call->source.context, call, &call->out, &error);
     wire_out_abort(&call->out); /* a message that was begun and not ended */
     if (call->is_finished)      /* from inside the source */

@@ -12,13 +12,8 @@
  * gRPC error, which comes with the status 200, for a success. */
 static void refuse_http(struct wire_call *call, const char *http_status)
 {
-    struct wire_headers fields;
-    wire_headers_init(&fields, call->session->alloc);
     call->is_deaf = call->is_finished = call->has_started = call->has_queued_trailers = true;
-    bool done = wire_headers_refer(&fields, slice_text(":status"), slice_text(http_status)) &&
-                wire_h2_respond(call, &fields, false);
-    wire_headers_done(&fields);
-    if (!done)
+    if (!wire_h2_refuse(call, http_status))
         wire_h2_reset(call, WIRE_RESET_INTERNAL_ERROR);
 }
 
@@ -143,32 +138,24 @@ static bool refer_all(struct wire_headers *to, const struct wire_headers *from)
     return true;
 }
 
-static bool add_response_head(struct wire_call *call, struct wire_headers *fields)
-{
-    return wire_headers_refer(fields, slice_text(":status"), slice_text("200")) &&
-           wire_headers_refer(fields, slice_text("content-type"), slice_text("application/grpc")) &&
-           refer_all(fields, &call->headers);
-}
-
 static bool respond(struct wire_call *call)
 {
-    struct wire_headers fields;
-    wire_headers_init(&fields, call->session->alloc);
-    bool done = add_response_head(call, &fields) && wire_h2_respond(call, &fields, true);
-    wire_headers_done(&fields);
-    return done;
+    return wire_h2_respond(call, &call->headers, true);
 }
+
+/* What :status and content-type take of the list. */
+enum {
+    response_head_bytes =
+        2 * wire_field_overhead_bytes + sizeof ":status200content-typeapplication/grpc" - 1
+};
 
 static bool respond_trailers_only(struct wire_call *call)
 {
-    struct wire_headers fields;
-    wire_headers_init(&fields, call->session->alloc);
-    bool done = add_response_head(call, &fields) &&
-                wire_trailers_add(&call->trailers, call->status,
-                                  call->message == NULL ? "" : call->message, fields.list_bytes) &&
-                refer_all(&fields, &call->trailers) && wire_h2_respond(call, &fields, false);
-    wire_headers_done(&fields);
-    return done;
+    return wire_trailers_add(&call->trailers, call->status,
+                             call->message == NULL ? "" : call->message,
+                             call->headers.list_bytes + response_head_bytes) &&
+           refer_all(&call->headers, &call->trailers) &&
+           wire_h2_respond(call, &call->headers, false);
 }
 
 static bool respond_trailers(struct wire_call *call)

@@ -65,6 +65,7 @@ enum fkv_status wire_session_new(const struct alloc *alloc, enum wire_role role,
     list_init(&session->calls);
     list_init(&session->attention);
     list_init(&session->closed);
+    list_init(&session->spares);
     wire_pieces_init(&session->output, alloc);
     wire_copier_init(&session->copier, alloc);
     enum fkv_status status = session_init(session, authority, error);
@@ -89,6 +90,7 @@ void wire_session_free(struct wire_session *session)
     wire_session_lose(session,
                       session->has_failed ? session->error.message : "the connection was closed");
     wire_session_free_closed(session);
+    wire_call_free_spares(session);
     wire_h2_free(session);
     wire_pieces_done(&session->output);
     wire_copier_done(&session->copier);

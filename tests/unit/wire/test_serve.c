@@ -599,6 +599,35 @@ static void sends_many_trailers(void **state)
     end(&f);
 }
 
+/* Closed calls lend their memory to the next ones. */
+static void calls_inherit_nothing(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &wire_limits_default);
+    f.waits_then = true;
+    add_headers(&f.in, END_STREAM, 1, REQUEST("grpc-timeout", "5S", "a", "b", ));
+    feed_well(&f);
+    const struct wire_call *first = f.call;
+    wire_call_header(f.call, "h", slice_text("v"));
+    wire_call_flush_headers(f.call);
+    wire_call_trailer(f.call, "t", slice_text("v"));
+    wire_call_finish(f.call, FKV_DATA_LOSS, "gone");
+    expect_answer(&f.answer, f.session, "t=v grpc-status=15 grpc-message=gone");
+    feed_well(&f); /* frees it */
+    f.waits_then = false;
+    f.to_send = 1;
+    add_headers(&f.in, END_STREAM, 3, REQUEST());
+    feed_well(&f);
+    assert_ptr_equal(f.call, first);
+    assert_int_equal(wire_call_metadata(f.call).count, 0);
+    assert_int_equal(f.timeout_ns, UINT64_MAX);
+    assert_int_equal(wire_call_progress(f.call).framed_bytes, 0);
+    expect_answer(&f.answer, f.session, "HEADERS 3 :status=200 content-type=application/grpc\n");
+    assert_int_equal(f.status, FKV_OK);
+    end(&f);
+}
+
 static void careless_services_get_an_error(void **state)
 {
     (void)state;
@@ -653,6 +682,7 @@ int main(void)
         cmocka_unit_test(short_messages_share_frames), cmocka_unit_test(calls_take_turns),
         cmocka_unit_test(answers_pings_while_calls_wait),
         cmocka_unit_test(sends_headers_and_trailers_of_the_call),
-        cmocka_unit_test(sends_many_trailers), cmocka_unit_test(careless_services_get_an_error),
+        cmocka_unit_test(sends_many_trailers), cmocka_unit_test(calls_inherit_nothing),
+        cmocka_unit_test(careless_services_get_an_error),
         cmocka_unit_test(drains_from_inside_a_call));
 }
