@@ -182,6 +182,8 @@ enum wire_turn wire_pump_turn(struct wire_pump *pump, uint64_t timeout_ns)
     if (has_written && !turn(pump, 0, &moved))
         return WIRE_TURN_CLOSED;
     bool has_more = wire_session_has_output(pump->session);
+    if (has_written && !has_more) /* who waits now looks first: the call may be over */
+        return WIRE_TURN_PROGRESS;
     bool is_stuck = has_more && moved == 0; /* the socket takes no more */
     uint64_t patience = has_written && !is_stuck ? 0 : timeout_ns;
     int ready = net_wait(pump->transport, NET_READABLE | (has_more ? NET_WRITABLE : 0), patience);

@@ -36,8 +36,8 @@ struct net_transport *wire_pump_transport(struct wire_pump *pump);
 void wire_pump_wake(struct wire_pump *pump);
 
 /* For a transport without a loop (a client's): one turn of reading and writing, waiting for the
- * socket up to `timeout_ns`. False when the connection is over (on_closed was called) or nothing
- * happened in time. */
+ * socket up to `timeout_ns`; but a turn that has written all there was doesn't wait. CLOSED when
+ * the connection is over (on_closed was called), TIMEOUT when nothing happened in time. */
 enum wire_turn { WIRE_TURN_PROGRESS, WIRE_TURN_TIMEOUT, WIRE_TURN_CLOSED };
 enum wire_turn wire_pump_turn(struct wire_pump *pump, uint64_t timeout_ns);
 
