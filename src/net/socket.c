@@ -19,6 +19,7 @@ struct stream {
     const struct alloc *alloc;
     struct net_watch *watch; /* NULL when no loop drives it */
     int fd;
+    bool is_unix;
 };
 
 static struct stream *stream_of(struct net_transport *transport)
@@ -181,13 +182,28 @@ static void describe_peer(struct stream *stream)
     if (getpeername(stream->fd, &peer.any, &size) != 0)
         return;
     stream->transport.is_local = is_local(stream->fd, &peer);
-    if (peer.any.sa_family == AF_UNIX)
+    stream->is_unix = peer.any.sa_family == AF_UNIX;
+    if (stream->is_unix)
         unix_peer_text(stream->fd, &peer.local, ret, sizeof stream->transport.peer);
     else
         tcp_peer_text(&peer.any, size, ret, sizeof stream->transport.peer);
 }
 
 /* ---- a connected socket ---- */
+
+/* Who writes to a Unix socket waits until the reader has taken most of what its buffer holds; 208
+ * KiB, Linux's default, make the two wait for each other in turn. More than this falls out of the
+ * cache on the way. The system's wmem_max cuts it. */
+enum { unix_send_bytes = 1 << 20 };
+
+static void set_options(const struct stream *stream)
+{
+    int on = 1, send_bytes = unix_send_bytes;
+    if (stream->is_unix)
+        setsockopt(stream->fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
+    else
+        setsockopt(stream->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
 
 static enum fkv_status stream_new(const struct alloc *alloc, int fd, struct stream **ret,
                                   struct fkv_error *error)
@@ -200,9 +216,8 @@ static enum fkv_status stream_new(const struct alloc *alloc, int fd, struct stre
     stream->transport.ops = &stream_ops;
     stream->alloc = alloc;
     stream->fd = fd;
-    int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* nothing to a Unix socket */
     describe_peer(stream);
+    set_options(stream);
     *ret = stream;
     return FKV_OK;
 }
