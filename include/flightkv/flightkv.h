@@ -76,6 +76,9 @@ struct fkv_client_options {
      * fail with FAILED_PRECONDITION where memory can't be shared; a small table, and one that is
      * over what the server lets a client map at a time, comes over the connection all the same. */
     enum fkv_transport transport;
+    /* Look for an answer again and again for so long before sleeping: saves the time of waking up,
+     * and takes a whole core meanwhile. 0 = never; at most 1,000,000. */
+    uint64_t busy_poll_us;
 };
 
 /* Connects, and logs the user in. `uri` NULL: the environment's FLIGHTKV_SERVER, else

@@ -14,7 +14,7 @@
 enum { scratch_bytes = 64 << 10 };
 static const size_t turn_bytes = 1 << 20;
 
-enum { connect_timeout_ms_default = 10000 };
+enum { connect_timeout_ms_default = 10000, busy_poll_us_max = 1000000 };
 
 /* How long a wait lasts before fkv_client_cancel is looked at again. */
 enum { cancel_poll_ns = 50 * 1000000 };
@@ -177,6 +177,8 @@ static enum fkv_status init_client(struct fkv_client *client, const char *uri,
         options_read(options, "fkv_client_options", &given, sizeof given, error);
     if (status != FKV_OK)
         return status;
+    client->connect.busy_poll_ns =
+        given.busy_poll_us < busy_poll_us_max ? given.busy_poll_us * 1000 : busy_poll_us_max * 1000;
     client->connect.timeout_ns = ns_of_ms(
         given.connect_timeout_ms != 0 ? given.connect_timeout_ms : connect_timeout_ms_default);
     client->call_timeout_ns = ns_of_ms(given.call_timeout_ms);

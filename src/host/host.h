@@ -45,9 +45,10 @@ struct host_options {
     struct host_service service; /* copied; its context outlives the host */
     struct net_uri listen[host_listeners_max];
     size_t listen_count;
-    mode_t unix_mode;    /* of the files of Unix sockets */
-    struct net_tls *tls; /* for listeners of NET_TLS; outlives the host */
-    unsigned workers;    /* at least 1 */
+    mode_t unix_mode;      /* of the files of Unix sockets */
+    uint64_t busy_poll_ns; /* of each worker's loop (net/loop.h); 0: it sleeps at once */
+    struct net_tls *tls;   /* for listeners of NET_TLS; outlives the host */
+    unsigned workers;      /* at least 1 */
     uint32_t connections_max;
     uint64_t request_bytes_max; /* of a message that isn't FlightData */
     struct flight_data_limits flight_data;

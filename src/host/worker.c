@@ -52,7 +52,7 @@ enum fkv_status host_worker_init(struct host_worker *worker, struct host *host, 
     worker->scratch = alloc_get(worker->alloc, host_scratch_bytes);
     if (worker->scratch == NULL)
         return status_no_memory(error, host_scratch_bytes);
-    const struct net_loop_events events = {host_worker_turn, worker};
+    const struct net_loop_events events = {host_worker_turn, worker, host->options.busy_poll_ns};
     return has_loop ? net_loop_new(worker->alloc, &events, &worker->loop, error) : FKV_OK;
 }
 

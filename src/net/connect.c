@@ -17,6 +17,7 @@ static enum fkv_status connect_tls(const struct alloc *alloc, const struct net_u
     enum fkv_status status = net_tcp_connect(alloc, uri, options->timeout_ns, &tcp, error);
     if (status != FKV_OK)
         return status;
+    net_socket_busy_poll(tcp, options->busy_poll_ns);
     status =
         net_tls_connect(alloc, options->tls, uri->host, net_time_left(deadline), tcp, ret, error);
     char text[net_uri_max];
@@ -29,13 +30,16 @@ enum fkv_status net_connect(const struct alloc *alloc, const struct net_uri *uri
                             const struct net_connect_options *options, struct net_transport **ret,
                             struct fkv_error *error)
 {
-    switch (uri->scheme) {
-    case NET_TCP:
-        return net_tcp_connect(alloc, uri, options->timeout_ns, ret, error);
-    case NET_UNIX:
-        return net_unix_connect(alloc, uri, options->timeout_ns, ret, error);
-    case NET_TLS:
-        break;
-    }
-    return connect_tls(alloc, uri, options, ret, error);
+    if (uri->scheme == NET_TLS)
+        return connect_tls(alloc, uri, options, ret, error);
+    struct net_transport *transport = NULL;
+    enum fkv_status status =
+        uri->scheme == NET_TCP
+            ? net_tcp_connect(alloc, uri, options->timeout_ns, &transport, error)
+            : net_unix_connect(alloc, uri, options->timeout_ns, &transport, error);
+    if (status != FKV_OK)
+        return status;
+    net_socket_busy_poll(transport, options->busy_poll_ns);
+    *ret = transport;
+    return FKV_OK;
 }

@@ -19,6 +19,7 @@
 /* libuv gives a handle back some time after it was told to close it. */
 struct net_watch {
     uv_poll_t handle;
+    struct net_loop *loop;
     const struct alloc *alloc;
     void (*on_ready)(void *context, int events);
     void *context;
@@ -40,6 +41,9 @@ struct net_loop {
     uv_timer_t timer;
     uv_async_t async;
     uint64_t timer_due_ms;
+    uv_idle_t idle;         /* as long as it runs, polling doesn't sleep */
+    bool has_events;        /* a watch was ready in the last turn */
+    uint64_t busy_until_ns; /* 0: it sleeps */
 
     pthread_mutex_t mutex; /* for what follows */
     struct list messages;
@@ -91,12 +95,33 @@ static void set_timer(struct net_loop *loop, uint64_t now_ns, uint64_t due_ns)
     loop->timer_due_ms = due_ms;
 }
 
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
+static void stay_awake(struct net_loop *loop, uint64_t now_ns)
+{
+    bool was_awake = loop->busy_until_ns != 0;
+    if (loop->has_events)
+        loop->busy_until_ns = now_ns + loop->events.busy_poll_ns;
+    else if (now_ns >= loop->busy_until_ns)
+        loop->busy_until_ns = 0;
+    loop->has_events = false;
+    if (loop->busy_until_ns != 0 && !was_awake)
+        uv_idle_start(&loop->idle, on_idle);
+    else if (loop->busy_until_ns == 0 && was_awake)
+        uv_idle_stop(&loop->idle);
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct net_loop *loop = prepare->data;
     if (loop->events.on_turn == NULL)
         return;
     uint64_t now = uv_hrtime(); /* CLOCK_MONOTONIC */
+    if (loop->events.busy_poll_ns != 0)
+        stay_awake(loop, now);
     set_timer(loop, now, loop->events.on_turn(loop->events.context, now));
 }
 
@@ -129,7 +154,7 @@ static void on_async(uv_async_t *async)
         uv_stop(&loop->uv);
 }
 
-/* These three handles fail only where the system has no descriptors left for the loop. */
+/* Making the handles fails only where the system has no descriptors left for the loop. */
 static int init_handles(struct net_loop *loop)
 {
     int code = uv_async_init(&loop->uv, &loop->async, on_async);
@@ -137,6 +162,7 @@ static int init_handles(struct net_loop *loop)
         return code;
     uv_prepare_init(&loop->uv, &loop->prepare);
     uv_timer_init(&loop->uv, &loop->timer);
+    uv_idle_init(&loop->uv, &loop->idle);
     loop->async.data = loop->prepare.data = loop->timer.data = loop;
     return uv_prepare_start(&loop->prepare, on_prepare);
 }
@@ -175,6 +201,7 @@ void net_loop_free(struct net_loop *loop)
     run_messages(loop);
     uv_close((uv_handle_t *)&loop->prepare, NULL);
     uv_close((uv_handle_t *)&loop->timer, NULL);
+    uv_close((uv_handle_t *)&loop->idle, NULL);
     uv_close((uv_handle_t *)&loop->async, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT); /* until all that was closed is given back */
     uv_loop_close(&loop->uv);
@@ -226,6 +253,7 @@ static int uv_events_of(int events)
 static void on_poll(uv_poll_t *handle, int status, int uv_events)
 {
     struct net_watch *watch = handle->data;
+    watch->loop->has_events = true;
     if (status != 0)
         uv_poll_start(handle, uv_events_of(watch->events), on_poll);
     int events = ((uv_events & UV_READABLE) != 0 ? NET_READABLE : 0) |
@@ -251,6 +279,7 @@ enum fkv_status net_watch_new(struct net_loop *loop, int fd,
         alloc_free(loop->alloc, watch);
         return uv_failed(error, "could not watch a descriptor", code);
     }
+    watch->loop = loop;
     watch->alloc = loop->alloc;
     watch->handle.data = watch;
     watch->on_ready = on_ready;

@@ -19,6 +19,8 @@ struct net_loop_events {
     /* Once a turn, after the sockets' events; gives when it wants to be called at the latest. */
     uint64_t (*on_turn)(void *context, uint64_t now_ns); /* UINT64_MAX: whenever */
     void *context;
+    /* Looks for events again and again for so long after the last one before it sleeps. */
+    uint64_t busy_poll_ns;
 };
 
 enum fkv_status net_loop_new(const struct alloc *alloc, const struct net_loop_events *events,

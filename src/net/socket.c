@@ -18,6 +18,7 @@ struct stream {
     struct net_transport transport;
     const struct alloc *alloc;
     struct net_watch *watch; /* NULL when no loop drives it */
+    uint64_t busy_poll_ns;
     int fd;
     bool is_unix;
 };
@@ -95,10 +96,29 @@ uint64_t net_time_left(uint64_t deadline_ns)
     return deadline_ns > now ? deadline_ns - now : 0;
 }
 
+/* Looks without sleeping until `end_ns`; 0 when nothing came. */
+static int poll_busily(int fd, int events, uint64_t end_ns)
+{
+    struct pollfd p = {.fd = fd, .events = (short)events};
+    int count;
+    do
+        count = poll(&p, 1, 0);
+    while (count == 0 && clock_now_ns(clock_system()) < end_ns);
+    return count > 0 ? p.revents : 0;
+}
+
 /* A broken socket counts as ready for what was asked: the read or write will tell. */
 static int stream_wait(struct net_transport *transport, int events, uint64_t timeout_ns)
 {
-    int ready = poll_until(stream_of(transport)->fd, poll_events(events), net_deadline(timeout_ns));
+    struct stream *stream = stream_of(transport);
+    uint64_t deadline = net_deadline(timeout_ns);
+    int ready = 0;
+    if (stream->busy_poll_ns != 0 && timeout_ns != 0) {
+        uint64_t end = net_deadline(stream->busy_poll_ns);
+        ready = poll_busily(stream->fd, poll_events(events), end < deadline ? end : deadline);
+    }
+    if (ready == 0)
+        ready = poll_until(stream->fd, poll_events(events), deadline);
     if ((ready & (POLLERR | POLLHUP | POLLNVAL)) != 0)
         return events;
     return ((ready & POLLIN) != 0 ? NET_READABLE : 0) | ((ready & POLLOUT) != 0 ? NET_WRITABLE : 0);
@@ -252,6 +272,11 @@ enum fkv_status net_socket_new(const struct alloc *alloc, int fd, struct net_tra
     if (status == FKV_OK)
         *ret = &stream->transport;
     return status;
+}
+
+void net_socket_busy_poll(struct net_transport *transport, uint64_t busy_poll_ns)
+{
+    stream_of(transport)->busy_poll_ns = busy_poll_ns;
 }
 
 enum fkv_status net_socket_accepted(const struct alloc *alloc, struct net_loop *loop, int fd,

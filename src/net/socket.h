@@ -16,6 +16,10 @@
 enum fkv_status net_socket_new(const struct alloc *alloc, int fd, struct net_transport **ret,
                                struct fkv_error *error);
 
+/* Has each net_wait of a transport from net_socket_new look again and again for so long before it
+ * sleeps. */
+void net_socket_busy_poll(struct net_transport *transport, uint64_t busy_poll_ns);
+
 /* A transport on an accepted socket, driven by `loop`. */
 enum fkv_status net_socket_accepted(const struct alloc *alloc, struct net_loop *loop, int fd,
                                     struct net_transport **ret, struct fkv_error *error);

@@ -28,6 +28,7 @@ struct fkv_server_config {
     uint64_t shm_group;        /* whose members are let in, and 1; 0: none */
     uint64_t shm_leased_bytes; /* of one client; 0: half of memory_bytes */
     uint64_t workers;
+    uint64_t busy_poll_ns;
     uint64_t memory_bytes; /* 0: half of what the machine or cgroup has */
     uint64_t warm_bytes;
     uint64_t warm_idle_ns;

@@ -128,6 +128,7 @@ struct host_options server_config_host(const struct fkv_server_config *config)
         .listen_count = config->listen_count,
         .unix_mode = (mode_t)config->unix_mode,
         .workers = (unsigned)config->workers,
+        .busy_poll_ns = config->busy_poll_ns,
         .connections_max = (uint32_t)config->connections_max,
         .request_bytes_max = config->request_bytes_max,
         .flight_data = {.descriptor_bytes_max = (size_t)config->request_bytes_max,

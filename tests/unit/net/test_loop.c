@@ -12,7 +12,7 @@
 struct fixture {
     struct test_alloc memory;
     struct net_loop *loop;
-    unsigned turns;
+    unsigned turns, turns_max; /* 0: any number */
     uint64_t first_now_ns, due_ns;
     struct net_watch *watch;
     int fds[2];
@@ -25,7 +25,8 @@ struct fixture {
 static uint64_t on_turn(void *context, uint64_t now_ns)
 {
     struct fixture *f = context;
-    f->turns++;
+    if (++f->turns == f->turns_max)
+        net_loop_stop(f->loop);
     if (f->first_now_ns == 0)
         f->first_now_ns = now_ns;
     if (f->due_ns == 0)
@@ -39,7 +40,7 @@ static void begin(struct fixture *f)
 {
     *f = (struct fixture){0};
     test_alloc_init(&f->memory, 0);
-    const struct net_loop_events events = {on_turn, f};
+    const struct net_loop_events events = {.on_turn = on_turn, .context = f};
     struct fkv_error error;
     assert_ok(net_loop_new(&f->memory.alloc, &events, &f->loop, &error));
 }
@@ -96,6 +97,43 @@ static void watches_descriptors(void **state)
     end(&f);
 }
 
+static void on_pipe_read(void *context, int events)
+{
+    (void)events;
+    struct fixture *f = context;
+    char byte;
+    assert_int_equal(read(f->fds[0], &byte, 1), 1);
+}
+
+/* After one event, and none but a timer behind it: how many turns until `turns_max` or the timer.
+ */
+static unsigned turns_after_an_event(uint64_t busy_poll_ns, uint64_t due_ns)
+{
+    struct fixture f = {.turns_max = 1000, .due_ns = due_ns};
+    struct fkv_error error;
+    test_alloc_init(&f.memory, 0);
+    const struct net_loop_events events = {on_turn, &f, busy_poll_ns};
+    assert_ok(net_loop_new(&f.memory.alloc, &events, &f.loop, &error));
+    assert_int_equal(pipe(f.fds), 0);
+    assert_ok(net_watch_new(f.loop, f.fds[0], on_pipe_read, &f, &f.watch, &error));
+    net_watch_set(f.watch, NET_READABLE);
+    assert_int_equal(write(f.fds[1], "a", 1), 1);
+    net_loop_run(f.loop);
+    net_watch_close(f.watch);
+    end(&f);
+    close(f.fds[0]);
+    close(f.fds[1]);
+    return f.turns;
+}
+
+static void polls_busily_after_an_event(void **state)
+{
+    (void)state;
+    assert_int_equal(turns_after_an_event(3600 * NS_PER_S, 600 * NS_PER_S), 1000);
+    assert_true(turns_after_an_event(1, 20 * NS_PER_MS) < 100);
+    assert_true(turns_after_an_event(0, 20 * NS_PER_MS) < 100);
+}
+
 static void count_posted(void *context)
 {
     struct fixture *f = context;
@@ -118,7 +156,7 @@ static void takes_messages_of_threads(void **state)
     struct net_thread *threads[3];
     begin(&f);
     const struct alloc *alloc = alloc_system(); /* test_alloc's counters are for one thread */
-    const struct net_loop_events events = {on_turn, &f};
+    const struct net_loop_events events = {.on_turn = on_turn, .context = &f};
     net_loop_free(f.loop);
     assert_ok(net_loop_new(alloc, &events, &f.loop, &error));
     for (int i = 0; i < 3; i++)
@@ -161,7 +199,7 @@ static void out_of_memory(void **state)
     struct net_watch *watch = NULL;
     struct net_signal *usr1 = NULL;
     struct net_thread *thread = NULL;
-    const struct net_loop_events events = {on_turn, &f};
+    const struct net_loop_events events = {.on_turn = on_turn, .context = &f};
     test_alloc_init(&none, 1);
     assert_int_equal(net_loop_new(&none.alloc, &events, &loop, NULL), FKV_RESOURCE_EXHAUSTED);
     begin(&f);
@@ -256,10 +294,10 @@ static void stops_before_it_runs(void **state)
 
 int main(void)
 {
-    RUN_TESTS(cmocka_unit_test(wakes_when_a_turn_is_due), cmocka_unit_test(watches_descriptors),
-              cmocka_unit_test(takes_messages_of_threads),
-              cmocka_unit_test(runs_messages_left_at_the_end), cmocka_unit_test(out_of_memory),
-              cmocka_unit_test(refuses_what_cannot_be_watched),
-              cmocka_unit_test(works_in_the_background), cmocka_unit_test(hears_signals),
-              cmocka_unit_test(stops_before_it_runs));
+    RUN_TESTS(
+        cmocka_unit_test(wakes_when_a_turn_is_due), cmocka_unit_test(watches_descriptors),
+        cmocka_unit_test(polls_busily_after_an_event), cmocka_unit_test(takes_messages_of_threads),
+        cmocka_unit_test(runs_messages_left_at_the_end), cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(refuses_what_cannot_be_watched), cmocka_unit_test(works_in_the_background),
+        cmocka_unit_test(hears_signals), cmocka_unit_test(stops_before_it_runs));
 }

@@ -81,6 +81,28 @@ static void carries_bytes(void **state)
     end(&folder);
 }
 
+static void waits_busily_and_then_asleep(void **state)
+{
+    (void)state;
+    struct folder folder;
+    struct net_listen listen;
+    struct net_transport *client;
+    const struct net_connect_options busy = {.timeout_ns = 10 * NS_PER_S,
+                                             .busy_poll_ns = 2 * NS_PER_MS};
+    begin(&folder);
+    assert_ok(listen_with(&folder, 0600, 4, &listen));
+    assert_ok(net_connect(alloc_system(), &folder.uri, &busy, &client, &error));
+    int fd = accept4(listen.fds[0], NULL, NULL, SOCK_CLOEXEC);
+    assert_int_equal(net_wait(client, NET_READABLE, NS_PER_MS), 0);
+    assert_int_equal(net_wait(client, NET_READABLE, 4 * NS_PER_MS), 0);
+    assert_int_equal(write(fd, "x", 1), 1);
+    assert_int_equal(net_wait(client, NET_READABLE, 10 * NS_PER_S), NET_READABLE);
+    close(fd);
+    net_close(client);
+    net_listen_close(&listen);
+    end(&folder);
+}
+
 static void the_file_has_the_mode_whatever_the_umask(void **state)
 {
     (void)state;
@@ -197,7 +219,8 @@ int main(void)
 {
     RUN_TESTS(
         cmocka_unit_test(carries_bytes), cmocka_unit_test(the_file_has_the_mode_whatever_the_umask),
-        cmocka_unit_test(a_stale_file_is_replaced), cmocka_unit_test(removes_no_file_of_another),
+        cmocka_unit_test(waits_busily_and_then_asleep), cmocka_unit_test(a_stale_file_is_replaced),
+        cmocka_unit_test(removes_no_file_of_another),
         cmocka_unit_test(an_address_in_use_is_left_alone),
         cmocka_unit_test(other_files_are_left_alone), cmocka_unit_test(waits_for_the_folders_lock),
         cmocka_unit_test(connecting_to_nobody_names_the_path));
