@@ -264,7 +264,7 @@ static void thread_main(void *context)
 static enum fkv_status start(struct shm_service *service, struct fkv_error *error)
 {
     const struct alloc *alloc = service->options.alloc;
-    const struct net_loop_events events = {on_turn, service};
+    const struct net_loop_events events = {.on_turn = on_turn, .context = service};
     enum fkv_status status = shm_place_open(&service->options.place, &service->place, error);
     if (status == FKV_OK)
         status = net_loop_new(alloc, &events, &service->loop, error);
