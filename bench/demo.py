@@ -13,7 +13,8 @@ What happens, in this order:
 2. Rounds. In each, in random order, every one of these puts the table and gets it back:
    libflightkv's client and pyarrow's client to a flightkv server, pyarrow's client to a pyarrow
    server that keeps tables in a dict, and a bare TCP socket (bench/ceiling).
-3. The other ways, one after the other: Feather file, pickle 5 over TCP, Parquet file; then JSON
+3. The other ways, one after the other: libflightkv's client again, which maps what it gets (timed
+   until it could be read, not reading it); Feather file, pickle 5 over TCP, Parquet file; then JSON
    over TCP and, at JSON's size, the first three again.
 4. A table, a plot and the raw timings.
 
@@ -66,11 +67,13 @@ ROUNDS = 2
 TIME_LIMIT_S = 420  # of 8 minutes; the rest is for what can't be foreseen
 
 LIBRARY, CLIENT, PEER, SOCKET = "library", "client", "pyarrow", "socket"
+SHARED = "shared"
 LABELS = {
     LIBRARY: "flightkv, its own client",
     CLIENT: "flightkv, pyarrow client",
     PEER: "pyarrow server and client",
     SOCKET: "bare TCP socket",
+    SHARED: "flightkv, shared memory",
     "pickle": "pickle 5 over TCP",
     "feather": "Feather file",
     "parquet": "Parquet file, snappy",
@@ -173,8 +176,9 @@ class Bench:
     def client(self, way, server, table, loops, calls, limits=()):
         """One client's turn; gives its result."""
         counts = ["--loops", str(loops), "--calls", str(calls)]
-        if way == LIBRARY:
-            command = [self.program, "demo", table.path, "--server", server.address, "--json"]
+        if way in (LIBRARY, SHARED):
+            command = [self.program, "demo", table.path, "--server", server.address, "--json",
+                       "--transport", "shm" if way == SHARED else "tcp"]
         else:
             module = {CLIENT: "flight", PEER: "flight", "pickle": "pickle_tcp",
                       "json": "json_tcp"}[way]
@@ -219,7 +223,8 @@ def calls_of(arguments, way):
 
 # Seconds for a put, a get and a turn's start, for 1 GiB; only to reckon with.
 COST = {LIBRARY: (0.45, 0.35, 6), CLIENT: (0.45, 1.2, 4), PEER: (1.3, 1.2, 5),
-        SOCKET: (0.45, 0.5, 6), "pickle": (1.8, 0.8, 5), "feather": (1.1, 0.5, 5),
+        SOCKET: (0.45, 0.5, 6), SHARED: (0.45, 0.01, 6),
+        "pickle": (1.8, 0.8, 5), "feather": (1.1, 0.5, 5),
         "parquet": (3.6, 0.5, 5), "json": (240, 240, 0)}
 
 
@@ -344,8 +349,14 @@ def measure_file(bench, way, table, loops, calls):
     say_turn(f"At {machine.size_text(table.bytes)}", way, result)
 
 
-def run_others(bench, table):
+def others_of(available):
+    return ([SHARED] if LIBRARY in available else []) + ["feather", "pickle", "parquet"]
+
+
+def run_others(bench, table, available):
     loops, calls = bench.arguments.loops, calls_of(bench.arguments, "pickle")
+    if SHARED in others_of(available):
+        measure_served(bench, bench.results, SHARED, "flightkv", table, loops, calls)
     measure_file(bench, "feather", table, loops, calls)
     measure_served(bench, bench.results, "pickle", "pickle_tcp", table, loops, calls, True)
     measure_file(bench, "parquet", table, loops, calls)
@@ -385,7 +396,7 @@ def plan(bench, size, json_size, available):
         for way in available:
             progress.plan(cost_of(way, loops_planned(arguments, way, loops),
                                   calls_of(arguments, way), size))
-    for way in ("pickle", "feather", "parquet"):
+    for way in others_of(available):
         progress.plan(cost_of(way, loops_planned(arguments, way, arguments.loops),
                               calls_of(arguments, way), size))
     if json_size:
@@ -403,7 +414,7 @@ def demo(arguments, bench):
     print(f"Read: {table.rows:,} rows, {COLUMNS} columns, batches of {BATCH_ROWS:,} rows.\n")
     plan(bench, size, json_size, available)
     run_rounds(bench, table, available)
-    run_others(bench, table)
+    run_others(bench, table, available)
     small_results, small = {}, None
     if json_size:
         small = table.first(json_size)

@@ -5,7 +5,7 @@ import math
 from xml.sax.saxutils import escape
 
 from machine import size_text
-from report import DIRECTIONS, ORDER, best
+from report import DIRECTIONS, ORDER, best, is_mapped
 
 WIDTH = 860
 LEFT, RIGHT = 220, 70
@@ -51,7 +51,8 @@ def legend(y):
 def draw_speeds(ways, size, top):
     """A bar a way and direction: GB/s. Gives the shapes and where they end."""
     names = [name for name in ORDER if name in ways]
-    speeds = {name: {d: size / best(ways[name], d) / 1e9 for d in DIRECTIONS} for name in names}
+    speeds = {name: {d: 0 if is_mapped(name, d) else size / best(ways[name], d) / 1e9
+                     for d in DIRECTIONS} for name in names}
     most = max(max(pair.values()) for pair in speeds.values())
     scale = (WIDTH - LEFT - RIGHT) / most
     bottom = top + ROW * len(names)
@@ -67,9 +68,11 @@ def draw_speeds(ways, size, top):
         shapes.append(text(LEFT - 10, y + BAR + 5, ways[name]["label"], 13, "end"))
         for i, direction in enumerate(DIRECTIONS):
             length = speeds[name][direction] * scale
+            shown = f"{speeds[name][direction]:.2g}"
+            if is_mapped(name, direction):
+                shown = f"mapped in {seconds_text(best(ways[name], direction))}"
             shapes += [rectangle(LEFT, y + i * BAR, length, BAR - 1, COLORS[direction]),
-                       text(LEFT + length + 5, y + i * BAR + 12,
-                            f"{speeds[name][direction]:.2g}", 12)]
+                       text(LEFT + length + 5, y + i * BAR + 12, shown, 12)]
     return shapes, bottom + 40
 
 

@@ -211,6 +211,8 @@ static int connect_client(struct demo *demo)
     struct cli cli = *demo->cli;
     if (demo->server.pid > 0)
         cli.server = demo->server.uri;
+    if (cli.transport == FKV_TRANSPORT_AUTO)
+        cli.transport = FKV_TRANSPORT_TCP; /* the other ways to compare with go over sockets */
     int exit_code = cli_connect(&cli);
     demo->client = cli.client; /* closed before its server stops */
     return exit_code;
@@ -298,6 +300,11 @@ static const struct option options[] = {
      .argument = "URI",
      .default_value = "a process of its own",
      .help = "Measure the server at URI"},
+    {.name = "transport",
+     .argument = "WAY",
+     .default_value = "tcp",
+     .help = "Get the table by \"tcp\", or \"unix\" from such a server, or map it by \"shm\": then "
+             "a get is timed until the table could be read"},
     {0},
 };
 

@@ -101,13 +101,11 @@ static int apply_common(struct cli *cli, const struct parsed *parsed)
     if (cli->command->flags & COMMAND_CALLS_SERVER) {
         int exit_code = option_duration(cli, parsed, "timeout", 0, &timeout_ns);
         cli->verbose = parsed_has(parsed, "verbose");
-        if (exit_code == CLI_DONE)
-            exit_code = apply_transport(cli, parsed_value(parsed, "transport"));
         if (exit_code != CLI_DONE)
             return exit_code;
     }
     cli->timeout_ms = timeout_ns / NS_PER_MS;
-    return CLI_DONE;
+    return apply_transport(cli, parsed_value(parsed, "transport"));
 }
 
 static int run_parsed(struct cli *cli, const struct parsed *parsed)

@@ -104,8 +104,8 @@ def test_all_ways_are_measured(tmp_path):
     counts = {way: [len(loop) for loop in result["put"]["loops"]]
               for way, result in timings["ways"].items()}
     assert counts.pop("socket", [1, 1]) == [1, 1]
-    assert counts == {"library": [3, 3], "client": [3, 3], "pyarrow": [2, 2], "pickle": [2, 2],
-                      "feather": [2, 2], "parquet": [2, 2]}
+    assert counts == {"library": [3, 3], "client": [3, 3], "pyarrow": [2, 2], "shared": [2, 2],
+                      "pickle": [2, 2], "feather": [2, 2], "parquet": [2, 2]}
     small = timings["small"]
     assert small["bytes"] == 64 << 10
     assert set(small["ways"]) == {"library", "client", "pyarrow", "json"}
