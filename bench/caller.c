@@ -64,14 +64,10 @@ static enum fkv_status connect_to(const struct server *server, struct fkv_client
                                   struct fkv_error *error)
 {
     struct fkv_client_options options = {.size = sizeof options, .tls_ca_file = server->ca};
-#ifdef CALLER_KNOWS_TRANSPORT
     options.transport = strcmp(server->transport, "shm") == 0    ? FKV_TRANSPORT_SHM
                         : strcmp(server->transport, "unix") == 0 ? FKV_TRANSPORT_UNIX
                                                                  : FKV_TRANSPORT_TCP;
-#endif
-#ifdef CALLER_KNOWS_BUSY_POLL
     options.busy_poll_us = server->busy_poll_us;
-#endif
     return fkv_client_open(server->uri, &options, ret, error);
 }
 
@@ -86,18 +82,6 @@ static bool open_server(struct caller *caller, char **words, struct fkv_error *e
                               .transport = must(strdup(words[4])),
                               .busy_poll_us = number_of(words[5])};
     caller->count++;
-#ifndef CALLER_KNOWS_TRANSPORT
-    if (strcmp(server->transport, "shm") == 0) {
-        snprintf(error->message, sizeof error->message, "this library shares no memory");
-        return false;
-    }
-#endif
-#ifndef CALLER_KNOWS_BUSY_POLL
-    if (server->busy_poll_us != 0) {
-        snprintf(error->message, sizeof error->message, "this library doesn't poll busily");
-        return false;
-    }
-#endif
     return connect_to(server, &server->client, error) == FKV_OK;
 }
 
@@ -202,9 +186,7 @@ static enum fkv_status get(struct fkv_client *client, const char *key,
     status = drain(&stream, strcmp(how, "batches") != 0, &batches, ret, error);
     stream.release(&stream);
     ret->seconds = now_s() - begin;
-#ifdef CALLER_KNOWS_TRANSPORT
     ret->is_shared = fkv_client_transport(client, NULL) == FKV_TRANSPORT_SHM;
-#endif
     if (strcmp(how, "read") == 0) {
         begin = now_s();
         read_all(&batches);
