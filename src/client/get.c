@@ -181,14 +181,15 @@ static enum fkv_status try_get(struct get *get, struct fkv_client *client, struc
 }
 
 /* Several connections are slower than none. Too many are refused either way. */
-static bool wants_streams(struct fkv_client *client, const struct fkv_get_options *given)
+static enum fkv_status wants_streams(struct fkv_client *client, const struct fkv_get_options *given,
+                                     bool *ret, struct fkv_error *error)
 {
     struct shm_map *map = NULL;
-    if (given->streams <= 1)
-        return false;
-    if (given->streams > client_streams_max)
-        return true;
-    return client_same_host_map(client, given->timeout_ms, &map, NULL) == FKV_OK && map == NULL;
+    enum fkv_status status = FKV_OK;
+    if (given->streams > 1 && given->streams <= client_streams_max)
+        status = client_same_host_map(client, given->timeout_ms, &map, error);
+    *ret = given->streams > 1 && map == NULL;
+    return status;
 }
 
 enum fkv_status fkv_get(struct fkv_client *client, const void *key, size_t key_size,
@@ -200,7 +201,11 @@ enum fkv_status fkv_get(struct fkv_client *client, const void *key, size_t key_s
     enum fkv_status status = options_read(options, "fkv_get_options", &given, sizeof given, error);
     if (status != FKV_OK)
         return status;
-    if (wants_streams(client, &given))
+    bool in_streams;
+    status = wants_streams(client, &given, &in_streams, error);
+    if (status != FKV_OK)
+        return status;
+    if (in_streams)
         return client_get_streams(client, named, &given, ret, error);
     struct get *get = alloc_zero(client->alloc, sizeof *get);
     if (get == NULL)
