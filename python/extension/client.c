@@ -85,17 +85,17 @@ struct client *client_take(PyObject *capsule)
 }
 
 PyDoc_STRVAR(open_doc, "client_open(uri, connect_timeout_ms, call_timeout_ms, tls_ca, tls_cert, "
-                       "tls_key, tls_insecure, user, password) -> client");
+                       "tls_key, tls_insecure, user, password, transport) -> client");
 static PyObject *open_client(PyObject *module, PyObject *args)
 {
     (void)module;
     const char *uri;
     unsigned long long connect_timeout_ms, call_timeout_ms;
-    int is_insecure;
+    int is_insecure, transport;
     struct fkv_client_options options = {.size = sizeof options};
-    if (!PyArg_ParseTuple(args, "zKKzzzpzz", &uri, &connect_timeout_ms, &call_timeout_ms,
+    if (!PyArg_ParseTuple(args, "zKKzzzpzzi", &uri, &connect_timeout_ms, &call_timeout_ms,
                           &options.tls_ca_file, &options.tls_cert_file, &options.tls_key_file,
-                          &is_insecure, &options.user, &options.password))
+                          &is_insecure, &options.user, &options.password, &transport))
         return NULL;
     struct client *client = calloc(1, sizeof *client);
     if (client == NULL)
@@ -106,6 +106,7 @@ static PyObject *open_client(PyObject *module, PyObject *args)
     options.tls_insecure = is_insecure;
     options.keep_on = keep_on;
     options.keep_on_context = client;
+    options.transport = (enum fkv_transport)transport;
     struct fkv_error error;
     enum fkv_status status;
     Py_BEGIN_ALLOW_THREADS status = fkv_client_open(uri, &options, &client->fkv, &error);
@@ -141,6 +142,18 @@ static PyObject *cancel(PyObject *module, PyObject *capsule)
     if (client->fkv != NULL && client->is_busy)
         fkv_client_cancel(client->fkv);
     return Py_BuildValue("");
+}
+
+PyDoc_STRVAR(transport_doc, "client_transport(client) -> (enum fkv_transport, why not by memory)");
+static PyObject *transport(PyObject *module, PyObject *capsule)
+{
+    (void)module;
+    struct client *client = client_begin(capsule);
+    if (client == NULL)
+        return NULL;
+    const char *why;
+    int way = fkv_client_transport(client->fkv, &why);
+    return client_end(client, FKV_OK, NULL, Py_BuildValue("is", way, why));
 }
 
 /* ---- about tables ---- */
@@ -286,6 +299,7 @@ PyMethodDef client_functions[] = {
     {"client_open", open_client, METH_VARARGS, open_doc},
     {"client_close", close_function, METH_O, close_doc},
     {"client_cancel", cancel, METH_O, cancel_doc},
+    {"client_transport", transport, METH_O, transport_doc},
     {"client_info", info, METH_VARARGS, info_doc},
     {"client_list", list, METH_VARARGS, list_doc},
     {"client_delete", delete, METH_VARARGS, delete_doc},

@@ -39,6 +39,9 @@ class Info:
     schema: Schema = field(repr=False)
 
 
+_TRANSPORTS = ("auto", "shm", "unix", "tcp") # by enum fkv_transport
+
+
 def _info_of(found: Tuple[bytes, int, int, Any]) -> Info:
     key, rows, size, schema = found
     return Info(key_of(key), rows, size, Schema(schema))
@@ -82,6 +85,13 @@ class Client:
     @property
     def uri(self) -> str:
         return self._uri
+
+    @property
+    def transport(self) -> str:
+        """How the last table came, "shm", "unix" or "tcp". If not by shared memory although that
+        was tried, the reason stands behind it: "tcp; not shm: ..."."""
+        way, why = self._call(_flightkv.client_transport)
+        return _TRANSPORTS[way] + (f"; not shm: {why}" if why else "")
 
     def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         if self._pid != os.getpid(): # before the lock, which nobody here would ever give back
@@ -309,10 +319,16 @@ def _get_arguments(key: Key, columns: Columns, rows: Rows, streams: int, check: 
             milliseconds("timeout", timeout))
 
 
+def _transport_of(name: str) -> int:
+    if name not in _TRANSPORTS:
+        raise ValueError(f"transport is one of {', '.join(_TRANSPORTS)}, not {name!r}")
+    return _TRANSPORTS.index(name)
+
+
 def connect(uri: Optional[str] = None, *, user: Optional[str] = None,
             password: Optional[str] = None, timeout: Optional[float] = None,
             connect_timeout: Optional[float] = None, tls_ca: Path = None, tls_cert: Path = None,
-            tls_key: Path = None, tls_insecure: bool = False) -> Client:
+            tls_key: Path = None, tls_insecure: bool = False, transport: str = "auto") -> Client:
     """A client of the server at `uri`: grpc+tcp://HOST:PORT, grpc+tls://HOST:PORT or
     grpc+unix:///PATH. Without one, that of the environment's FLIGHTKV_SERVER, else
     grpc+tcp://localhost:6666.
@@ -322,6 +338,9 @@ def connect(uri: Optional[str] = None, *, user: Optional[str] = None,
     For grpc+tls, `tls_ca` is the file (PEM) of who may have signed the server's certificate (None:
     the system's), `tls_cert` and `tls_key` are the client's own, and `tls_insecure` doesn't check
     who the server is.
+    `transport` says how tables come: "shm" maps them from the memory of a server on this host, which
+    moves no byte; "unix" and "tcp" are the connection of such a `uri`; "auto" is "shm" where that can
+    be.
 
     >>> with flightkv.connect(server.uri) as client:
     ...     client["greeting"] = pa.table({"text": ["hello"]})
@@ -330,4 +349,5 @@ def connect(uri: Optional[str] = None, *, user: Optional[str] = None,
     """
     return Client(uri, (milliseconds("connect_timeout", connect_timeout),
                         milliseconds("timeout", timeout), path_text(tls_ca), path_text(tls_cert),
-                        path_text(tls_key), tls_insecure, user, password))
+                        path_text(tls_key), tls_insecure, user, password,
+                        _transport_of(transport)))

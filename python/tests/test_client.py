@@ -270,6 +270,27 @@ def test_bad_addresses_and_options(shared_server):
 
 # ---- servers ----
 
+def test_transports(shared_server):
+    big = pa.table({"a": pa.array(range(100_000))})
+    with flightkv.connect(shared_server.uri, transport="tcp") as client:
+        client["big"] = big
+        assert client["big"].to_pyarrow().equals(big)
+        assert client.transport == "tcp"
+    with flightkv.connect(shared_server.uri, transport="shm") as client:
+        table = client["big"]
+        assert client.transport == "shm"
+        del client["big"]
+    assert table.to_pyarrow().equals(big) # the client is closed, and the key gone
+    with flightkv.connect(shared_server.uri) as client:
+        client["big"] = big
+        assert client["big"].to_pyarrow().equals(big)
+        assert client.transport == "shm"
+    with pytest.raises(ValueError, match="auto, shm, unix, tcp"):
+        flightkv.connect(shared_server.uri, transport="carrier pigeon")
+    with pytest.raises(ValueError):
+        flightkv.connect(shared_server.uri, transport="unix")
+
+
 def test_servers(tmp_path):
     path = f"grpc+unix://{tmp_path}/socket"
     with flightkv.Server(["grpc+tcp://localhost:0", path], memory="16MiB", workers=1) as server:
