@@ -338,9 +338,9 @@ def connect(uri: Optional[str] = None, *, user: Optional[str] = None,
     For grpc+tls, `tls_ca` is the file (PEM) of who may have signed the server's certificate (None:
     the system's), `tls_cert` and `tls_key` are the client's own, and `tls_insecure` doesn't check
     who the server is.
-    `transport` says how tables come: "shm" maps them from the memory of a server on this host, which
-    moves no byte; "unix" and "tcp" are the connection of such a `uri`; "auto" is "shm" where that can
-    be.
+    `transport` says how tables come: "shm" maps them from the memory of a server on this host,
+    which moves no byte; "unix" and "tcp" are the connection of such a `uri`; "auto" is "shm" where
+    that can be.
 
     >>> with flightkv.connect(server.uri) as client:
     ...     client["greeting"] = pa.table({"text": ["hello"]})
