@@ -23,15 +23,13 @@ static void print_addresses(const struct cli *cli, const struct fkv_server *serv
     fflush(cli->out);
 }
 
-/* Until the server is to stop. SIGHUP asks for its files to be read anew; a server that has none
- * ends with its terminal, as other programs do. */
+/* Until the server is to stop. SIGHUP asks for its files to be read anew; operators send it to
+ * servers of all kinds, so that it mustn't stop one that has none. The log says what came of it. */
 static void wait_for_end(struct fkv_server *server, const sigset_t *signals)
 {
-    struct fkv_error error;
     int number;
-    do
-        sigwait(signals, &number);
-    while (number == SIGHUP && fkv_server_reload(server, &error) != FKV_FAILED_PRECONDITION);
+    while (sigwait(signals, &number) == 0 && number == SIGHUP)
+        fkv_server_reload(server, NULL);
 }
 
 static int serve(const struct cli *cli, const struct fkv_server_config *config)
@@ -95,7 +93,7 @@ const struct command cmd_serve = {
         "SIGHUP reads the files of --auth-file and --tls-... anew. What is wrong with one is "
         "logged, "
         "and\n"
-        "all stays as it was.\n",
+        "all stays as it was. It never stops the server.\n",
     .examples = "  flightkv serve\n"
                 "  flightkv serve --memory 8GiB --workers 4\n"
                 "  flightkv serve --listen grpc+tcp://localhost:7777\n"

@@ -247,10 +247,15 @@ const char *fkv_server_uri(const struct fkv_server *server, size_t index)
 enum fkv_status fkv_server_reload(struct fkv_server *server, struct fkv_error *error)
 {
     struct net_tls *tls = NULL;
+    struct fkv_error own;
     enum fkv_status status = FKV_OK;
-    if (server->cache.auth == NULL && server->tls == NULL)
-        return status_set(error, FKV_FAILED_PRECONDITION,
-                          "the server has no files that could be read anew");
+    error = error != NULL ? error : &own;
+    if (server->cache.auth == NULL && server->tls == NULL) {
+        status = status_set(error, FKV_FAILED_PRECONDITION,
+                            "nothing to read anew: the server has no --auth-file and no TLS files");
+        log_event(&server->log, LOG_INFO, "nothing-reloaded", "reason", error->message, NULL);
+        return status;
+    }
     if (server->tls != NULL)
         status = server_config_tls(&server->config, server->cache.alloc, &tls, error);
     if (status == FKV_OK && server->cache.auth != NULL)

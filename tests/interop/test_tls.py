@@ -20,6 +20,7 @@ class Authority:
     """An authority of its own, and the certificates that it signs, made by the openssl command."""
 
     def __init__(self, folder):
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self.pem = folder / "ca.pem"
         self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
