@@ -2,6 +2,7 @@
 /* Logins over TCP, checked in helper threads, while clients call, give up and the server stops.
  * Made for the thread sanitizer. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -47,6 +48,12 @@ struct actor {
     uint64_t timeout_ms;
     enum fkv_status expected[3];
     char failure[FKV_ERROR_MESSAGE_SIZE];
+};
+
+struct reloader {
+    struct fkv_server *server;
+    atomic_bool is_over;
+    unsigned failures;
 };
 
 static enum fkv_status log_in_and_ask(const struct actor *actor, struct fkv_error *error)
@@ -134,10 +141,52 @@ static void a_server_stops_while_passwords_are_checked(void **state)
     join(actors, threads);
 }
 
+static bool replace_users(const char *text)
+{
+    char path[] = "/tmp/flightkv-users-XXXXXX";
+    return users_file_write(path, text) == 0 && rename(path, users_file) == 0;
+}
+
+/* In turn the users' file is without ann, and with her, behind others too: her tokens come and go.
+ */
+static void *reload(void *context)
+{
+    static const char *const texts[] = {"bob:" HASH_OF_OTHER "\n",
+                                        "bob:" HASH_OF_OTHER "\nann:" HASH_OF_SECRET "\n",
+                                        "ann:" HASH_OF_SECRET "\n"};
+    struct reloader *reloader = context;
+    do
+        for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+            if (!replace_users(texts[i]) || fkv_server_reload(reloader->server, NULL) != FKV_OK)
+                reloader->failures++;
+    while (!atomic_load(&reloader->is_over));
+    return NULL;
+}
+
+static void the_users_change_while_clients_log_in(void **state)
+{
+    (void)state;
+    static struct actor actors[clients];
+    pthread_t threads[clients], thread;
+    struct reloader reloader = {.server = start("10s")};
+    for (unsigned i = 0; i < clients; i++)
+        actors[i] = (struct actor){.uri = fkv_server_uri(reloader.server, 0),
+                                   .password = "secret",
+                                   .expected = {FKV_OK, FKV_UNAUTHENTICATED, FKV_OK}};
+    assert_int_equal(pthread_create(&thread, NULL, reload, &reloader), 0);
+    run(actors, threads);
+    join(actors, threads);
+    atomic_store(&reloader.is_over, true);
+    pthread_join(thread, NULL);
+    assert_int_equal(reloader.failures, 0);
+    fkv_server_stop(reloader.server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clients_log_in_side_by_side),
+        cmocka_unit_test(the_users_change_while_clients_log_in),
         cmocka_unit_test(a_server_stops_while_passwords_are_checked),
     };
     return cmocka_run_group_tests(tests, write_users, remove_users);
