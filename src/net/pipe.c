@@ -24,6 +24,7 @@ struct end {
     struct end *other;
     struct ring incoming;
     int wanted;
+    bool has_ended; /* its writing */
     bool is_closed;
 };
 
@@ -81,7 +82,7 @@ static ssize_t pipe_read(struct net_transport *transport, void *data, size_t siz
     size_t moved = ring_read(&end->incoming, data, size);
     if (moved > 0)
         return (ssize_t)moved;
-    return end->other->is_closed ? 0 : -EAGAIN;
+    return end->other->has_ended ? 0 : -EAGAIN;
 }
 
 static ssize_t pipe_write(struct net_transport *transport, const struct iovec *iov, int count)
@@ -89,7 +90,7 @@ static ssize_t pipe_write(struct net_transport *transport, const struct iovec *i
     struct end *end = end_of(transport);
     if (end->link->is_broken)
         return -ECONNRESET;
-    if (end->other->is_closed)
+    if (end->other->is_closed || end->has_ended)
         return -EPIPE;
     size_t left = end->link->options.write_bytes_max;
     if (left == 0)
@@ -115,8 +116,8 @@ static int ready_events(const struct end *end)
     if (end->link->is_broken)
         return NET_READABLE | NET_WRITABLE;
     const struct ring *outgoing = &end->other->incoming;
-    bool readable = end->incoming.used > 0 || end->other->is_closed;
-    bool writable = outgoing->used < outgoing->size || end->other->is_closed;
+    bool readable = end->incoming.used > 0 || end->other->has_ended;
+    bool writable = outgoing->used < outgoing->size || end->other->is_closed || end->has_ended;
     return (readable ? NET_READABLE : 0) | (writable ? NET_WRITABLE : 0);
 }
 
@@ -145,16 +146,21 @@ static void free_if_unused(struct link *link)
         link_free(link);
 }
 
+static void pipe_end(struct net_transport *transport)
+{
+    end_of(transport)->has_ended = true;
+}
+
 static void pipe_close(struct net_transport *transport)
 {
     struct end *end = end_of(transport);
-    end->is_closed = true;
+    end->is_closed = end->has_ended = true;
     end->wanted = 0;
     free_if_unused(end->link);
 }
 
-static const struct net_transport_ops pipe_ops = {pipe_read, pipe_write, pipe_want, pipe_wait,
-                                                  pipe_close};
+static const struct net_transport_ops pipe_ops = {pipe_read, pipe_write, pipe_want,
+                                                  pipe_wait, pipe_end,   pipe_close};
 
 static bool link_init(struct link *link, size_t buffer_bytes)
 {

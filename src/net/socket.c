@@ -124,6 +124,11 @@ static int stream_wait(struct net_transport *transport, int events, uint64_t tim
     return ((ready & POLLIN) != 0 ? NET_READABLE : 0) | ((ready & POLLOUT) != 0 ? NET_WRITABLE : 0);
 }
 
+static void stream_end(struct net_transport *transport)
+{
+    shutdown(stream_of(transport)->fd, SHUT_WR); /* a failure comes again, to the next read */
+}
+
 static void stream_close(struct net_transport *transport)
 {
     struct stream *stream = stream_of(transport);
@@ -133,7 +138,7 @@ static void stream_close(struct net_transport *transport)
 }
 
 static const struct net_transport_ops stream_ops = {stream_read, stream_write, stream_want,
-                                                    stream_wait, stream_close};
+                                                    stream_wait, stream_end,   stream_close};
 
 static void on_stream_ready(void *context, int events)
 {

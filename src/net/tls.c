@@ -120,6 +120,10 @@ static ssize_t flush(struct tls *tls)
             tls->out_start += (size_t)moved;
     }
     drop_out(tls);
+    if (tls->is_ending && !tls->has_ended) {
+        tls->has_ended = true;
+        net_end(tls->inner);
+    }
     return tls->write_code;
 }
 
@@ -302,6 +306,8 @@ static ssize_t tls_write(struct net_transport *transport, const struct iovec *io
     struct tls *tls = tls_of(transport);
     struct gather from = {iov, count, 0};
     size_t taken = 0;
+    if (tls->is_ending)
+        return -EPIPE;
     ssize_t code = be_open(tls);
     if (code == 0)
         code = flush(tls);
@@ -406,18 +412,33 @@ static void tls_free(struct tls *tls)
     alloc_free(tls->alloc, tls);
 }
 
+/* Says by TLS's own means, too, that nothing more is written. */
+static void say_end(struct tls *tls)
+{
+    ERR_clear_error();
+    if (tls->is_open && !tls->is_over && !tls->is_ending)
+        SSL_shutdown(tls->ssl);
+    tls->is_ending = true;
+    flush(tls);
+}
+
+static void tls_end(struct net_transport *transport)
+{
+    struct tls *tls = tls_of(transport);
+    say_end(tls);
+    if (tls->is_closed == NULL) /* else at the end of on_inner_ready */
+        update_want(tls);
+}
+
 static void tls_close(struct net_transport *transport)
 {
     struct tls *tls = tls_of(transport);
-    ERR_clear_error();
-    if (tls->is_open && !tls->is_over)
-        SSL_shutdown(tls->ssl);
-    flush(tls);
+    say_end(tls);
     tls_free(tls);
 }
 
-static const struct net_transport_ops tls_ops = {tls_read, tls_write, tls_want, tls_wait,
-                                                 tls_close};
+static const struct net_transport_ops tls_ops = {tls_read, tls_write, tls_want,
+                                                 tls_wait, tls_end,   tls_close};
 
 /* ---- one connection ---- */
 

@@ -35,6 +35,8 @@ struct tls {
     ssize_t code;       /* what reads answer when is_over */
     bool is_open;       /* the handshake is done */
     bool is_over;
+    bool is_ending; /* `out` is the last to be written */
+    bool has_ended; /* the inner transport too */
     bool has_bytes;
     bool is_resting;
     bool *is_closed; /* set when closed from inside on_ready */

@@ -28,6 +28,9 @@ struct net_transport_ops {
     /* Blocks until one of `events` is there or `timeout_ns` passed (UINT64_MAX: for ever); gives
      * what is there. Only for transports that no loop drives (a client's). */
     int (*wait)(struct net_transport *transport, int events, uint64_t timeout_ns);
+    /* Nothing is written any more: behind what was, the peer reads the end of the stream. What it
+     * still sends can be read (of TLS: until it has read that end). Once. */
+    void (*end)(struct net_transport *transport);
     void (*close)(struct net_transport *transport); /* frees it */
 };
 
@@ -60,6 +63,11 @@ static inline void net_want(struct net_transport *t, int events)
 static inline int net_wait(struct net_transport *t, int events, uint64_t timeout_ns)
 {
     return t->ops->wait(t, events, timeout_ns);
+}
+
+static inline void net_end(struct net_transport *t)
+{
+    t->ops->end(t);
 }
 
 static inline void net_close(struct net_transport *t)

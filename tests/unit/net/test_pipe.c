@@ -67,6 +67,30 @@ static void note_events(void *context, int events)
     *(int *)context = events;
 }
 
+static void ends_its_writing_alone(void **state)
+{
+    (void)state;
+    struct net_transport *a, *b;
+    char buffer[8];
+    int seen = 0;
+    assert_int_equal(net_pipe_new(alloc_system(), NULL, &a, &b, NULL), FKV_OK);
+    b->on_ready = note_events;
+    b->context = &seen;
+    net_want(b, NET_READABLE);
+    assert_int_equal(write_text(a, "ab", ""), 2);
+    net_end(a);
+    assert_int_equal(write_text(a, "c", ""), -EPIPE);
+    assert_int_equal(net_read(b, buffer, 8), 2);
+    assert_true(net_pipe_step(b));
+    assert_int_equal(net_read(b, buffer, 8), 0);
+    assert_int_equal(write_text(b, "xyz", ""), 3);
+    assert_int_equal(net_read(a, buffer, 8), 3);
+    assert_int_equal(net_read(a, buffer, 8), -EAGAIN);
+    net_close(b);
+    assert_int_equal(net_read(a, buffer, 8), 0);
+    net_close(a);
+}
+
 static void steps_what_is_wanted(void **state)
 {
     (void)state;
@@ -132,6 +156,7 @@ static void out_of_memory(void **state)
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(carries_bytes_round_the_ring),
-              cmocka_unit_test(tells_the_end_and_breaks), cmocka_unit_test(steps_what_is_wanted),
-              cmocka_unit_test(waits_by_the_callers_means), cmocka_unit_test(out_of_memory));
+              cmocka_unit_test(tells_the_end_and_breaks), cmocka_unit_test(ends_its_writing_alone),
+              cmocka_unit_test(steps_what_is_wanted), cmocka_unit_test(waits_by_the_callers_means),
+              cmocka_unit_test(out_of_memory));
 }

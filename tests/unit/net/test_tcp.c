@@ -218,6 +218,29 @@ static void reads_on_after_a_reset(void **state)
     assert_int_equal(served.echoed, sizeof bytes);
 }
 
+static void ends_its_writing_alone(void **state)
+{
+    (void)state;
+    int fds[2];
+    struct net_transport *a, *b;
+    struct fkv_error error;
+    char bytes[8];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    assert_ok(net_socket_new(alloc_system(), fds[0], &a, &error));
+    assert_ok(net_socket_new(alloc_system(), fds[1], &b, &error));
+    assert_int_equal(net_write(a, &(struct iovec){"ab", 2}, 1), 2);
+    net_end(a);
+    assert_int_equal(net_write(a, &(struct iovec){"c", 1}, 1), -EPIPE);
+    assert_int_equal(net_read(b, bytes, sizeof bytes), 2);
+    assert_int_equal(net_read(b, bytes, sizeof bytes), 0);
+    assert_int_equal(net_write(b, &(struct iovec){"xyz", 3}, 1), 3);
+    assert_int_equal(net_read(a, bytes, sizeof bytes), 3);
+    assert_int_equal(net_read(a, bytes, sizeof bytes), -EAGAIN);
+    net_close(b);
+    assert_int_equal(net_read(a, bytes, sizeof bytes), 0);
+    net_close(a);
+}
+
 /* Writing to a peer that is gone must be an error, not a signal. */
 static void survives_a_gone_peer(void **state)
 {
@@ -244,5 +267,5 @@ int main(void)
     RUN_TESTS(cmocka_unit_test(localhost_is_both_families),
               cmocka_unit_test(refuses_what_it_cannot_do),
               cmocka_unit_test(carries_bytes_both_ways), cmocka_unit_test(reads_on_after_a_reset),
-              cmocka_unit_test(survives_a_gone_peer));
+              cmocka_unit_test(ends_its_writing_alone), cmocka_unit_test(survives_a_gone_peer));
 }

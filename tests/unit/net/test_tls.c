@@ -233,6 +233,35 @@ static void tells_an_end_from_a_truncation(void **state)
     end(&link);
 }
 
+/* What the client says last doesn't fit into the pipe at once; all of it comes, then the end. */
+static void ends_its_writing_alone(void **state)
+{
+    (void)state;
+    static struct link link;
+    static const uint8_t bytes[50000];
+    static char back[4];
+    struct setup setup = usual;
+    setup.pipe.buffer_bytes = 20000;
+    assert_int_equal(begin(&link, &setup, 0), FKV_OK);
+    settle(&link);
+    assert_int_equal(net_write(link.client, &(struct iovec){(void *)bytes, sizeof bytes}, 1),
+                     sizeof bytes);
+    net_end(link.client);
+    assert_int_equal(net_write(link.server, &(struct iovec){"back", 4}, 1), 4);
+    assert_int_equal(net_write(link.client, &(struct iovec){"x", 1}, 1), -EPIPE);
+    for (int i = 0; i < 100 && link.read_end == 1; i++) {
+        net_wait(link.client, NET_READABLE | NET_WRITABLE, 0); /* sends what is still to be sent */
+        settle(&link);
+    }
+    assert_int_equal(link.received_bytes, sizeof bytes);
+    assert_int_equal(link.read_end, 0);
+    assert_null(link.server->trouble);
+
+    assert_int_equal(net_read(link.client, back, sizeof back), 4);
+    assert_int_equal(net_read(link.client, back, sizeof back), -EAGAIN);
+    end(&link);
+}
+
 static void talk_nonsense(const void *bytes, size_t size, const char *sentence)
 {
     static struct link link;
@@ -432,6 +461,7 @@ int main(void)
         cmocka_unit_test(carries_bytes_in_short_pieces),
         cmocka_unit_test(calls_again_for_bytes_that_it_holds),
         cmocka_unit_test(tells_an_end_from_a_truncation),
+        cmocka_unit_test(ends_its_writing_alone),
         cmocka_unit_test(refuses_what_is_no_handshake),
         cmocka_unit_test(says_why_a_certificate_is_refused),
         cmocka_unit_test(demands_client_certificates),
