@@ -46,7 +46,8 @@ struct wire_session {
     bool has_drained;
     /* Calls were open then. The peer may still have to read their ends when we are done: closing
      * now would make the system reset the connection on its next write, and that might lose them.
-     * It closes when it has seen the GOAWAY. */
+     * It closes when it has seen the GOAWAY, or the end of what we write: gRPC's clients keep a
+     * connection after a GOAWAY as long as their user keeps a call, though it is over. */
     bool awaits_peer;
     bool has_failed; /* nothing is fed any more, and only the output that is there goes out */
     struct fkv_error error;

@@ -14,6 +14,7 @@ struct wire_pump {
     struct net_transport *transport;
     struct wire_session *session;
     struct wire_pump_options options;
+    bool has_ended; /* nothing is written any more, and what comes is of no interest */
 };
 
 static void close_both(struct wire_pump *pump)
@@ -93,6 +94,21 @@ static bool is_orderly(const struct wire_pump *pump)
     return !pump->session->has_failed && pump->session->stats.calls_open == 0;
 }
 
+/* Until the peer has read all to the end, and closes. False when it did. */
+static bool await_close(struct wire_pump *pump, int events, size_t *ret_moved)
+{
+    const struct fkv_error orderly = {.status = FKV_OK};
+    ssize_t size = -EAGAIN;
+    if ((events & NET_READABLE) != 0)
+        size = net_read(pump->transport, pump->options.scratch, pump->options.scratch_bytes);
+    *ret_moved = size > 0 ? (size_t)size : 0;
+    net_want(pump->transport, NET_READABLE);
+    if (size > 0 || size == -EAGAIN)
+        return true;
+    end(pump, &orderly);
+    return false;
+}
+
 /* One read if the transport is readable, and one write: at once, without waiting for the transport
  * to say that it is writable, for it nearly always is. False when the connection was over. */
 static bool turn(struct wire_pump *pump, int events, size_t *ret_moved)
@@ -101,6 +117,8 @@ static bool turn(struct wire_pump *pump, int events, size_t *ret_moved)
     struct fkv_error error;
     enum fkv_status status = FKV_OK;
     size_t read = 0, written = 0;
+    if (pump->has_ended)
+        return await_close(pump, events, ret_moved);
     status_clear(&error);
     if ((events & NET_READABLE) != 0)
         status = read_once(pump, &read, &error);
@@ -114,6 +132,12 @@ static bool turn(struct wire_pump *pump, int events, size_t *ret_moved)
     if (status == FKV_OK && session->has_failed)
         status = status_set(&error, session->error.status, "%s", session->error.message);
     *ret_moved = read + written;
+    if (status == FKV_OK && wire_session_awaits_close(session)) {
+        pump->has_ended = true;
+        net_end(pump->transport);
+        net_want(pump->transport, NET_READABLE);
+        return true;
+    }
     if (status == FKV_OK && !wire_session_is_over(session)) {
         net_want(pump->transport,
                  NET_READABLE | (wire_session_has_output(session) ? NET_WRITABLE : 0));
@@ -141,7 +165,7 @@ enum fkv_status wire_pump_new(const struct alloc *alloc, struct net_transport *t
         net_close(transport);
         return status_no_memory(error, sizeof *pump);
     }
-    *pump = (struct wire_pump){alloc, transport, session, *options};
+    *pump = (struct wire_pump){alloc, transport, session, *options, false};
     transport->on_ready = on_ready;
     transport->context = pump;
     net_want(transport, NET_READABLE | NET_WRITABLE); /* SETTINGS are to be sent */

@@ -211,12 +211,21 @@ bool wire_session_has_output(struct wire_session *session)
            (!list_empty(&session->attention) || wire_h2_wants_write(session));
 }
 
+static bool is_done(const struct wire_session *session)
+{
+    return session->output.bytes == 0 &&
+           (session->has_failed ||
+            (list_empty(&session->attention) && !wire_h2_wants_anything(session)));
+}
+
 bool wire_session_is_over(struct wire_session *session)
 {
-    if (session->output.bytes > 0)
-        return false;
-    return session->has_failed || (!session->awaits_peer && list_empty(&session->attention) &&
-                                   !wire_h2_wants_anything(session));
+    return is_done(session) && (session->has_failed || !session->awaits_peer);
+}
+
+bool wire_session_awaits_close(const struct wire_session *session)
+{
+    return is_done(session) && !session->has_failed && session->awaits_peer;
 }
 
 void wire_session_drain(struct wire_session *session)

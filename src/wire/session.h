@@ -216,6 +216,9 @@ bool wire_session_is_over(struct wire_session *session);
  * when the client has closed: closing first could lose it the ends of these calls. */
 void wire_session_drain(struct wire_session *session);
 
+/* So it is now: all is said, and the connection can be closed as soon as the client has done so. */
+bool wire_session_awaits_close(const struct wire_session *session);
+
 struct wire_session_stats {
     uint64_t bytes_fed;
     uint64_t bytes_sent;

@@ -4,6 +4,7 @@
  * real client lets itself be made to behave so. */
 #include "flow/peer.h"
 #include "flow/tables.h"
+#include "host/internal.h"
 
 static struct fkv_error error;
 
@@ -154,11 +155,74 @@ static void an_idle_connection_is_told_and_closed(void **state)
     flow_done(&flow);
 }
 
+static void drain(struct peer *peer)
+{
+    host_worker_drain(&peer->flow->host->workers[0]);
+    peer_step(peer);
+}
+
+/* The client closes only when it has read to the end; what it says meanwhile is of no interest. */
+static void a_stopping_server_ends_what_is_said(void **state)
+{
+    (void)state;
+    struct flow flow;
+    flow_init(&flow, alloc_system(), (const char *const[]){"drain-timeout", "60s", NULL});
+    assert_ok(table_put(flow_client(&flow), "k", &rule, &error));
+    struct peer peer;
+    open_peer(&peer, &flow, 0);
+    peer_get(&peer, "k", NULL);
+    drain(&peer);
+    peer_read(&peer);
+    peer_expect(&peer, "GOAWAY 0 0");
+    assert_false(peer.is_closed);
+    assert_int_equal(host_stats(flow.host).calls_open, 1);
+
+    add_number_frame(&peer.answer.bytes, WINDOW, 0, 10 << 20);
+    add_number_frame(&peer.answer.bytes, WINDOW, peer.stream, 10 << 20);
+    assert_true(peer_send(&peer));
+    peer_read(&peer);
+    peer_expect(&peer, "grpc-status=0");
+    assert_true(peer.is_closed);
+    assert_int_equal(host_stats(flow.host).calls_open, 0);
+    add_frame(&peer.answer.bytes, PING, 0, 0, "alive...", 8);
+    assert_true(peer_send(&peer));
+    assert_int_equal(host_stats(flow.host).connections_open, 1);
+    net_close(peer.end);
+    peer.end = NULL;
+    peer_step(&peer);
+    assert_int_equal(host_stats(flow.host).connections_open, 0);
+    peer_close(&peer);
+    flow_done(&flow);
+}
+
+/* A call is over with its answer, also for a client that could go on sending. */
+static void a_stopping_server_awaits_no_end_of_what_is_answered(void **state)
+{
+    (void)state;
+    struct flow flow;
+    flow_init(&flow, alloc_system(), NULL);
+    struct peer peer;
+    open_peer(&peer, &flow, 65535);
+    peer_call(&peer, "/a/method", 0, NULL, NULL);
+    assert_true(peer_send(&peer));
+    peer_read(&peer);
+    peer_expect(&peer, "grpc-status=12");
+    peer_expect(&peer, "RST_STREAM 1 0");
+    drain(&peer);
+    peer_read(&peer);
+    assert_true(peer.is_closed);
+    assert_int_equal(host_stats(flow.host).connections_open, 0);
+    peer_close(&peer);
+    flow_done(&flow);
+}
+
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(a_closed_window_ends_the_call),
               cmocka_unit_test(a_deadline_is_told_through_a_closed_window),
               cmocka_unit_test(a_slow_client_is_waited_for),
               cmocka_unit_test(a_full_socket_ends_the_connection),
-              cmocka_unit_test(an_idle_connection_is_told_and_closed));
+              cmocka_unit_test(an_idle_connection_is_told_and_closed),
+              cmocka_unit_test(a_stopping_server_ends_what_is_said),
+              cmocka_unit_test(a_stopping_server_awaits_no_end_of_what_is_answered));
 }

@@ -174,6 +174,7 @@ def test_a_stopping_server_lets_calls_end(start_server, what):
         writer.done_writing()
         assert reader.read_all().num_rows == (48 + 8) * BATCH.num_rows
         writer.close()
-    del writer, reader  # gRPC keeps a connection for as long as a call's object is held
+    # gRPC keeps a connection as long as a call's object is held: it isn't waited for.
     broken.server.process.wait(STOP_TIMEOUT_S)
+    del writer, reader
     assert "drain-timed-out" not in broken.server.log_text()
