@@ -287,24 +287,32 @@ static const struct wire_receiver *const receivers[] = {
 
 /* ---- beginning ---- */
 
-static void refuse_unknown(struct wire_call *wire)
+static void refuse(struct host_worker *worker, struct wire_call *wire, enum fkv_status status,
+                   const char *message)
+{
+    atomic_fetch_add(&worker->host->counters.calls_total, 1);
+    atomic_fetch_add(&worker->host->counters.calls_failed, 1);
+    wire_call_finish(wire, status, message);
+}
+
+static void refuse_unknown(struct host_worker *worker, struct wire_call *wire)
 {
     char message[256];
     struct slice path = wire_call_path(wire);
     snprintf(message, sizeof message, "method %.*s is not implemented by this server",
              (int)(path.size < 160 ? path.size : 160), (const char *)path.data);
-    wire_call_finish(wire, FKV_UNIMPLEMENTED, message);
+    refuse(worker, wire, FKV_UNIMPLEMENTED, message);
 }
 
-static bool admit(const struct host_service *service, const struct method *method,
-                  struct wire_call *wire)
+static bool admit(struct host_worker *worker, const struct method *method, struct wire_call *wire)
 {
+    const struct host_service *service = &worker->host->options.service;
     struct fkv_error error;
     if (service->admit == NULL || (method != NULL && host_method_is_open(method)))
         return true;
     enum fkv_status status = service->admit(service->context, wire_call_metadata(wire), &error);
     if (status != FKV_OK)
-        wire_call_finish(wire, status, error.message);
+        refuse(worker, wire, status, error.message);
     return status == FKV_OK;
 }
 
@@ -312,15 +320,15 @@ void host_call_begin(struct host_worker *worker, struct wire_pump *pump, struct 
 {
     const struct host_options *options = &worker->host->options;
     const struct method *method = host_method_find(&options->service, wire_call_path(wire));
-    if (!admit(&options->service, method, wire))
+    if (!admit(worker, method, wire))
         return;
     if (method == NULL) {
-        refuse_unknown(wire);
+        refuse_unknown(worker, wire);
         return;
     }
     struct host_call *call = alloc_zero(worker->alloc, sizeof *call);
     if (call == NULL) {
-        wire_call_finish(wire, FKV_RESOURCE_EXHAUSTED, "out of memory for another call");
+        refuse(worker, wire, FKV_RESOURCE_EXHAUSTED, "out of memory for another call");
         return;
     }
     call->worker = worker;

@@ -65,7 +65,7 @@ struct host_stats {
     uint64_t connections_refused;
     uint64_t calls_open;
     uint64_t calls_total;
-    uint64_t calls_failed;
+    uint64_t calls_failed; /* of calls_total; also what was refused at once */
 };
 
 struct host;

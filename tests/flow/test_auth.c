@@ -317,7 +317,8 @@ static void strangers_reach_nothing_but_health(void **state)
     peer_call(&peer, "/grpc.health.v1.Health/Check", 0, NULL, NULL);
     peer_message(&peer, END_STREAM, "", 0);
     expect(&peer, "grpc-status=0");
-    assert_int_equal(host_stats(flow.server->host).calls_total, 1);
+    assert_int_equal(host_stats(flow.server->host).calls_total, 12);
+    assert_int_equal(host_stats(flow.server->host).calls_failed, 11);
     peer_close(&peer);
     flow_done(&flow);
 }

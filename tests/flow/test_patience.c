@@ -208,6 +208,7 @@ static void a_stopping_server_awaits_no_end_of_what_is_answered(void **state)
     peer_read(&peer);
     peer_expect(&peer, "grpc-status=12");
     peer_expect(&peer, "RST_STREAM 1 0");
+    assert_int_equal(host_stats(flow.host).calls_failed, 1);
     drain(&peer);
     peer_read(&peer);
     assert_true(peer.is_closed);

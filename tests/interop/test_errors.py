@@ -119,6 +119,8 @@ ERRORS = {
         (lambda c: read(c, "errors", speed=b"high"), *LACKING, "flightkv-speed"),
     "action, no such name":
         (lambda c: act(c, "flightkv.nonsense"), *LACKING, "flightkv.nonsense"),
+    "handshake, no users":
+        (lambda c: c.authenticate_basic_token("ann", "secret"), *LACKING, "Handshake is not"),
 }
 
 
