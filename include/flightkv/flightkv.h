@@ -257,8 +257,8 @@ FKV_API const char *fkv_server_uri(const struct fkv_server *server, size_t index
 
 /* Reads the files of "auth-file" and of the TLS options anew, for logins and connections from now
  * on; tokens of users who are gone, or have another hash, hold no more. One thread at a time. On
- * failure (INVALID_ARGUMENT names the file) all stays as it was; FAILED_PRECONDITION when the server
- * has none of these files. What came of it is logged. `error` may be NULL. */
+ * failure (INVALID_ARGUMENT names the file) all stays as it was; FAILED_PRECONDITION when the
+ * server has none of these files. What came of it is logged. `error` may be NULL. */
 FKV_API enum fkv_status fkv_server_reload(struct fkv_server *server, struct fkv_error *error);
 
 /* No more accepting; calls in flight end, at most for "drain-timeout"; then everything is freed. */

@@ -70,7 +70,8 @@ def serial_of(server):
 
 
 def test_new_connections_get_the_new_certificate(start_server, tmp_path):
-    """Also by another authority. Those that are there go on: their client knows only the old one."""
+    """Also by another authority. Those that are there go on; their client knows the old one only.
+    """
     old, new = Authority(tmp_path / "old"), Authority(tmp_path / "new")
     pem, key = tmp_path / "server.pem", tmp_path / "server.key"
 
