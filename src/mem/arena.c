@@ -293,6 +293,12 @@ static enum fkv_status refuse(const struct arena *arena, const char *what, uint6
     char wanted[text_figure_size], tables[text_figure_size], uploads[text_figure_size],
         most[text_figure_size];
     uint64_t stored = atomic_load(&arena->stored_bytes);
+    if (arena->options.holders != NULL)
+        return status_set(error, FKV_RESOURCE_EXHAUSTED,
+                          "%s %s does not fit: %s of %s are held by %s; start the server with a "
+                          "larger --memory",
+                          what, text_size(wanted, bytes), text_size(uploads, used),
+                          text_size(most, arena->options.budget_bytes), arena->options.holders);
     return status_set(error, FKV_RESOURCE_EXHAUSTED,
                       "%s %s does not fit: stored %s, uploads %s, of %s; remove keys, or start the "
                       "server with a larger --memory",

@@ -36,6 +36,7 @@ struct arena_options {
     uint64_t budget_bytes;   /* never more charged than this */
     uint64_t warm_bytes_max; /* warm free kept at most; 0 = max(64 MiB, the largest recent table) */
     uint64_t warm_idle_ns;   /* warm memory unused for so long goes back; 0 = 60 s */
+    const char *holders;     /* in refusals, what holds the memory; NULL: tables and uploads */
 };
 
 /* A larger step than 1 MiB gains nothing; populating 16 MiB would hold up the caller for 13 ms. */

@@ -5,7 +5,6 @@
 
 #include "base/block.h"
 #include "base/status.h"
-#include "base/text.h"
 #include "mem/heap.h"
 
 struct service_memory {
@@ -95,19 +94,6 @@ static void free_body(struct block *block)
     unref(memory);
 }
 
-/* The arena's own words are about keys. */
-static enum fkv_status no_room(struct service_memory *memory, size_t size, enum fkv_status status,
-                               struct fkv_error *error)
-{
-    const struct arena_stats stats = arena_stats(memory->arena);
-    char wanted[text_figure_size], used[text_figure_size], most[text_figure_size];
-    return status_set(error, status,
-                      "a body of %s does not fit: %s of %s are held by what clients sent; give the "
-                      "service more --memory",
-                      text_size(wanted, size), text_size(used, stats.used_bytes),
-                      text_size(most, stats.budget_bytes));
-}
-
 static enum fkv_status get_body(void *context, size_t size, struct block **ret,
                                 struct fkv_error *error)
 {
@@ -115,14 +101,14 @@ static enum fkv_status get_body(void *context, size_t size, struct block **ret,
     struct arena_extent extent = {.data = NULL};
     enum fkv_status status = FKV_OK;
     if (size >= extent_bytes_least)
-        status = arena_take(memory->arena, size, &extent, NULL);
+        status = arena_take(memory->arena, size, &extent, error);
     if (status != FKV_OK)
-        return no_room(memory, size, status, error);
-    struct body *body = heap_get_aligned(&memory->heap, heap_size(size), NULL);
+        return status;
+    struct body *body = heap_get_aligned(&memory->heap, heap_size(size), error);
     if (body == NULL) {
         if (extent.data != NULL)
             arena_give(memory->arena, &extent);
-        return no_room(memory, size, FKV_RESOURCE_EXHAUSTED, error);
+        return FKV_RESOURCE_EXHAUSTED;
     }
     ref(memory);
     body->memory = memory;
@@ -140,8 +126,7 @@ static enum fkv_status fill_body(void *context, struct block *block, size_t byte
     struct body *body = (struct body *)(void *)block;
     if (body->extent.data == NULL || bytes <= body->extent.charged)
         return FKV_OK;
-    enum fkv_status status = arena_commit(memory->arena, &body->extent, bytes, NULL);
-    return status == FKV_OK ? FKV_OK : no_room(memory, block->size, status, error);
+    return arena_commit(memory->arena, &body->extent, bytes, error);
 }
 
 struct exchange_memory service_memory_bodies(struct service_memory *memory)
@@ -157,7 +142,8 @@ enum fkv_status service_memory_new(const struct alloc *alloc, const struct clock
 {
     const struct arena_options options = {.budget_bytes = config->memory_bytes,
                                           .warm_bytes_max = config->warm_bytes,
-                                          .warm_idle_ns = config->warm_idle_ns};
+                                          .warm_idle_ns = config->warm_idle_ns,
+                                          .holders = "what clients have sent"};
     struct service_memory *memory = alloc_zero(alloc, sizeof *memory);
     if (memory == NULL)
         return status_no_memory(error, sizeof *memory);
