@@ -305,7 +305,8 @@ struct fkv_flight_stream *client_stream_new(struct fkv_client *client,
     exchange_outgoing_init(&stream->outgoing, client->alloc);
     buf_init(&stream->result, client->alloc, SIZE_MAX);
     flight_data_reader_init(&stream->data, client->alloc, &limits, &data_handler, stream);
-    exchange_incoming_init(&stream->incoming, client->alloc, &bodies, options->reader_flags);
+    exchange_incoming_init(&stream->incoming, client->alloc, &bodies, &IPC_LIMITS_DEFAULT,
+                           options->reader_flags);
     if (options->map != NULL && (stream->lease = shm_map_lease(options->map)) == NULL) {
         client_stream_free(stream);
         status_no_memory(error, sizeof(void *));

@@ -6,10 +6,11 @@
 #include "flight/body_refs.h"
 
 void exchange_incoming_init(struct exchange_incoming *incoming, const struct alloc *alloc,
-                            const struct exchange_memory *memory, unsigned reader_flags)
+                            const struct exchange_memory *memory, const struct ipc_limits *limits,
+                            unsigned reader_flags)
 {
-    *incoming =
-        (struct exchange_incoming){.alloc = alloc, .memory = *memory, .reader_flags = reader_flags};
+    *incoming = (struct exchange_incoming){
+        .alloc = alloc, .memory = *memory, .limits = *limits, .reader_flags = reader_flags};
     buf_init(&incoming->parts, alloc, SIZE_MAX);
 }
 
@@ -127,9 +128,9 @@ static enum fkv_status read_message(struct exchange_incoming *incoming, struct s
                                     bool *ret_is_batch, struct ArrowArray *ret_array,
                                     struct fkv_error *error)
 {
-    const struct ipc_limits limits = IPC_LIMITS_DEFAULT;
     if (incoming->reader == NULL)
-        incoming->reader = ipc_reader_new(incoming->alloc, &limits, incoming->reader_flags);
+        incoming->reader =
+            ipc_reader_new(incoming->alloc, &incoming->limits, incoming->reader_flags);
     if (incoming->reader == NULL)
         return status_no_memory(error, sizeof(void *));
     const struct ipc_body body = whole_body(incoming);

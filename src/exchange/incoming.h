@@ -21,6 +21,7 @@ struct exchange_memory {
 struct exchange_incoming {
     const struct alloc *alloc;
     struct exchange_memory memory;
+    struct ipc_limits limits;
     unsigned reader_flags;
     struct ipc_reader *reader; /* NULL until the first IPC message */
     struct block *body;        /* of the current message; NULL: none */
@@ -44,7 +45,8 @@ enum exchange_kind {
 
 /* `reader_flags` as ipc_reader_new takes them. */
 void exchange_incoming_init(struct exchange_incoming *incoming, const struct alloc *alloc,
-                            const struct exchange_memory *memory, unsigned reader_flags);
+                            const struct exchange_memory *memory, const struct ipc_limits *limits,
+                            unsigned reader_flags);
 void exchange_incoming_done(struct exchange_incoming *incoming);
 
 /* Bodies may from now on lie in these bytes, which `owner` keeps. */

@@ -16,12 +16,7 @@ enum fkv_status cache_init(struct cache *cache, const struct alloc *alloc,
 {
     *cache = (struct cache){
         .alloc = alloc, .clock = clock, .config = config, .started_ns = clock_now_ns(clock)};
-    cache->ipc_limits = (struct ipc_limits){
-        .depth_max = (uint32_t)config->ipc_depth_max,
-        .fields_max = (uint32_t)config->ipc_fields_max,
-        .header_bytes_max = config->ipc_header_bytes_max,
-        .decompressed_bytes_max = config->decompressed_bytes_max,
-    };
+    cache->ipc_limits = server_config_ipc_limits(config);
     const struct arena_options options = {.budget_bytes = config->memory_bytes,
                                           .warm_bytes_max = config->warm_bytes,
                                           .warm_idle_ns = config->warm_idle_ns};

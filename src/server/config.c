@@ -175,6 +175,16 @@ void server_config_init(struct fkv_server_config *config)
             *member_of(config, &options[i]) = options[i].fallback;
 }
 
+struct ipc_limits server_config_ipc_limits(const struct fkv_server_config *config)
+{
+    return (struct ipc_limits){
+        .depth_max = (uint32_t)config->ipc_depth_max,
+        .fields_max = (uint32_t)config->ipc_fields_max,
+        .header_bytes_max = config->ipc_header_bytes_max,
+        .decompressed_bytes_max = config->decompressed_bytes_max,
+    };
+}
+
 struct fkv_server_config *fkv_server_config_new(void)
 {
     struct fkv_server_config *config = alloc_get(alloc_system(), sizeof *config);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "flightkv/flightkv.h"
 #include "host/host.h"
+#include "ipc/limits.h"
 
 enum server_shm { SERVER_SHM_OFF, SERVER_SHM_ON };
 
@@ -53,6 +54,9 @@ struct fkv_server_config {
 };
 
 void server_config_init(struct fkv_server_config *config);
+
+/* What IPC messages of clients may make the server do. */
+struct ipc_limits server_config_ipc_limits(const struct fkv_server_config *config);
 
 /* The machine's memory, or the cgroup's limit where that is less. */
 uint64_t server_machine_memory_bytes(void);

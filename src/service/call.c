@@ -61,9 +61,11 @@ struct fkv_flight_call *service_call_new(const struct fkv_flight_service *servic
     call->answer = answer;
     flight_memory_init(&call->memory, alloc, request_memory_max);
     exchange_outgoing_init(&call->outgoing, alloc);
-    struct service_memory *memory = service_server_of(service)->memory;
+    const struct fkv_flight_server *server = service_server_of(service);
+    struct service_memory *memory = server->memory;
+    const struct ipc_limits limits = server_config_ipc_limits(&server->config);
     const struct exchange_memory bodies = service_memory_bodies(memory);
-    exchange_incoming_init(&call->incoming, service_memory_alloc(memory), &bodies,
+    exchange_incoming_init(&call->incoming, service_memory_alloc(memory), &bodies, &limits,
                            IPC_READER_CHECK_VALUES);
     host_call_stream(host, &stream, call);
     return call;

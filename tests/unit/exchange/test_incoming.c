@@ -51,7 +51,8 @@ static void open_batch(struct exchange_incoming *incoming, struct batch *ret)
 {
     struct ArrowArray none;
     struct slice rest;
-    exchange_incoming_init(incoming, alloc_system(), &memory, IPC_READER_CHECK_VALUES);
+    exchange_incoming_init(incoming, alloc_system(), &memory, &IPC_LIMITS_DEFAULT,
+                           IPC_READER_CHECK_VALUES);
     assert_true(ipc_stream_load("tests/golden/valid/primitive.stream", &ret->file));
     rest = buf_slice(&ret->file);
     assert_true(ipc_stream_next(&rest, &ret->header));
