@@ -131,7 +131,9 @@ static enum fkv_status init_tls(struct fkv_client *client, const struct fkv_clie
     return FKV_OK;
 }
 
-static enum fkv_status start_client(struct fkv_client *client, struct fkv_error *error)
+/* `renew_ns`: when the next login is due, of a client that has a token among its fields; else 0. */
+static enum fkv_status start_client(struct fkv_client *client, uint64_t renew_ns,
+                                    struct fkv_error *error)
 {
     client->scratch = alloc_get(client->alloc, scratch_bytes);
     client->pool = client_pool_new(client->alloc);
@@ -139,6 +141,7 @@ static enum fkv_status start_client(struct fkv_client *client, struct fkv_error 
         return status_no_memory(error, scratch_bytes);
     struct shm_map *map;
     enum fkv_status status = connect_client(client, error);
+    client->login.renew_ns = renew_ns;
     if (status == FKV_OK)
         status = client_log_in(client, error);
     if (status == FKV_OK && client->same_host.transport == FKV_TRANSPORT_SHM)
@@ -202,7 +205,7 @@ static enum fkv_status init_client(struct fkv_client *client, const char *uri,
         status = init_tls(client, &given, error);
     if (status == FKV_OK)
         status = client_login_init(&client->login, client->alloc, &given, error);
-    return status == FKV_OK ? start_client(client, error) : status;
+    return status == FKV_OK ? start_client(client, 0, error) : status;
 }
 
 static struct fkv_client *new_client(const struct alloc *alloc, const struct clock *clock,
@@ -257,7 +260,8 @@ static enum fkv_status share_tls(struct fkv_client *client, const struct fkv_cli
 
 /* Without `fields` the other's user isn't taken either. */
 static enum fkv_status init_like(struct fkv_client *client, const struct fkv_client *other,
-                                 const struct client_fields *fields, struct fkv_error *error)
+                                 const struct client_fields *fields, uint64_t renew_ns,
+                                 struct fkv_error *error)
 {
     const struct fkv_client_options login = {.user = other->login.user,
                                              .password = other->login.password};
@@ -270,19 +274,19 @@ static enum fkv_status init_like(struct fkv_client *client, const struct fkv_cli
         status = client_fields_copy(&client->fields, fields, error);
     if (status == FKV_OK && fields != NULL)
         status = client_login_init(&client->login, client->alloc, &login, error);
-    return status == FKV_OK ? start_client(client, error) : status;
+    return status == FKV_OK ? start_client(client, renew_ns, error) : status;
 }
 
 static enum fkv_status open_from(const struct fkv_client *other, const struct net_uri *uri,
-                                 const struct client_fields *fields, struct fkv_client **ret,
-                                 struct fkv_error *error)
+                                 const struct client_fields *fields, uint64_t renew_ns,
+                                 struct fkv_client **ret, struct fkv_error *error)
 {
     struct fkv_client *client = new_client(other->alloc, other->clock, &other->connector);
     if (client == NULL)
         return status_no_memory(error, sizeof *client);
     client->uri = *uri;
     client->same_host.transport = FKV_TRANSPORT_TCP; /* over the connection, whichever it is */
-    enum fkv_status status = init_like(client, other, fields, error);
+    enum fkv_status status = init_like(client, other, fields, renew_ns, error);
     if (status != FKV_OK) {
         fkv_client_close(client);
         return status;
@@ -292,9 +296,10 @@ static enum fkv_status open_from(const struct fkv_client *other, const struct ne
 }
 
 enum fkv_status client_open_like(const struct fkv_client *other, const struct client_fields *fields,
-                                 struct fkv_client **ret, struct fkv_error *error)
+                                 uint64_t renew_ns, struct fkv_client **ret,
+                                 struct fkv_error *error)
 {
-    return open_from(other, &other->uri, fields, ret, error);
+    return open_from(other, &other->uri, fields, renew_ns, ret, error);
 }
 
 enum fkv_status client_open_at(const struct fkv_client *other, const char *uri,
@@ -305,7 +310,7 @@ enum fkv_status client_open_at(const struct fkv_client *other, const char *uri,
     if (status != FKV_OK)
         return status_prefix(error, status, "location");
     bool is_same = is_same_address(&parsed, &other->uri);
-    return open_from(other, &parsed, is_same ? &other->fields : NULL, ret, error);
+    return open_from(other, &parsed, is_same ? &other->fields : NULL, 0, ret, error);
 }
 
 enum fkv_status fkv_client_open(const char *uri, const struct fkv_client_options *options,

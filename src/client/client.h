@@ -71,9 +71,12 @@ enum fkv_status client_open_at(const struct fkv_client *other, const char *uri,
                                struct fkv_client **ret, struct fkv_error *error);
 
 /* Another client of the same server and user, for another thread; `other` must outlive it. It sends
- * a copy of `fields` with its calls, and logs in by itself. */
+ * a copy of `fields` with its calls. Where the user's token is among these, and holds until
+ * `renew_ns`, it logs in by itself only then, or when the server doesn't know the token; 0: at
+ * once. */
 enum fkv_status client_open_like(const struct fkv_client *other, const struct client_fields *fields,
-                                 struct fkv_client **ret, struct fkv_error *error);
+                                 uint64_t renew_ns, struct fkv_client **ret,
+                                 struct fkv_error *error);
 
 /* ---- one call ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The user that a client was opened for: its password is exchanged for a token on each connection,
- * before the token's time is over, and when a server doesn't know the token any more. */
+/* The user that a client was opened for: its password is exchanged for a token on each connection
+ * (those of one get share it), before the token's time is over, and when a server doesn't know it
+ * any more. */
 #ifndef CLIENT_LOGIN_H
 #define CLIENT_LOGIN_H
 

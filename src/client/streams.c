@@ -52,7 +52,8 @@ struct streams {
     struct fkv_client *client;      /* whose get it is; NULL once that is closed */
     struct fkv_get_options options; /* of one part's get */
     struct buf columns;             /* what options.columns points to */
-    struct client_fields fields;    /* of each runner's client, as the client's were at first */
+    struct client_fields fields;    /* of each runner's client: the client's, its token too, */
+    uint64_t renew_ns;              /* which holds until then */
     struct ArrowArrayStream empty;  /* where that may differ from the info's: for the schema */
     struct flight_memory memory;
     struct buf reply; /* the info; schema and tickets point into both */
@@ -145,7 +146,8 @@ static enum fkv_status open_client(struct runner *runner, struct fkv_error *erro
 {
     struct streams *streams = runner->streams;
     struct fkv_client *client = NULL;
-    enum fkv_status status = client_open_like(streams->client, &streams->fields, &client, error);
+    enum fkv_status status =
+        client_open_like(streams->client, &streams->fields, streams->renew_ns, &client, error);
     pthread_mutex_lock(&streams->lock);
     runner->client = client;
     pthread_mutex_unlock(&streams->lock);
@@ -488,13 +490,14 @@ static enum fkv_status begin(struct streams *streams, struct fkv_client *client,
                              const char *rows, size_t count, struct fkv_error *error)
 {
     uint64_t bytes = 0;
-    enum fkv_status status = client_fields_copy(&streams->fields, &client->fields, error);
-    if (status == FKV_OK)
-        status = ask_bytes(streams, client, key, rows, &bytes, error);
+    enum fkv_status status = ask_bytes(streams, client, key, rows, &bytes, error);
     if (status == FKV_OK)
         status = ask_info(streams, client, key, rows, parts_for(bytes, count), error);
     if (status == FKV_OK)
         status = take_info(streams, error);
+    if (status == FKV_OK)
+        status = client_fields_copy(&streams->fields, &client->fields, error);
+    streams->renew_ns = client->login.renew_ns;
     if (status == FKV_OK && may_have_columns(streams))
         status = get_no_rows(streams, client, key, error);
     if (status != FKV_OK)

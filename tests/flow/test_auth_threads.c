@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "flightkv/flightkv.h"
+#include "flow/tables.h"
 #include "harness/hashes.h"
 #include "harness/test.h"
+#include "server/server.h"
 
 enum { clients = 6, rounds = 15 };
 
@@ -26,20 +28,26 @@ static int remove_users(void **state)
     return unlink(users_file);
 }
 
-static struct fkv_server *start(const char *drain_timeout)
+static struct fkv_server *start_for(const char *drain_timeout, const char *users)
 {
     struct fkv_error error;
     struct fkv_server_config *config = fkv_server_config_new();
     const char *const settings[][2] = {
         {"listen", "grpc+tcp://127.0.0.1:0"}, {"workers", "3"},       {"memory", "64MiB"},
-        {"drain-timeout", drain_timeout},     {"log-level", "error"}, {"auth-file", users_file},
+        {"drain-timeout", drain_timeout},     {"log-level", "error"}, {"auth-file", users},
     };
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-        assert_ok(fkv_server_config_set(config, settings[i][0], settings[i][1], &error));
+        if (settings[i][1] != NULL)
+            assert_ok(fkv_server_config_set(config, settings[i][0], settings[i][1], &error));
     struct fkv_server *server;
     assert_ok(fkv_server_start(config, &server, &error));
     fkv_server_config_free(config);
     return server;
+}
+
+static struct fkv_server *start(const char *drain_timeout)
+{
+    return start_for(drain_timeout, users_file);
 }
 
 struct actor {
@@ -182,11 +190,46 @@ static void the_users_change_while_clients_log_in(void **state)
     fkv_server_stop(reloader.server);
 }
 
+/* How many calls a get over several connections makes. */
+static uint64_t calls_of_streams(struct fkv_server *server, const char *user)
+{
+    struct fkv_error error;
+    struct fkv_client *client;
+    struct ArrowArrayStream stream;
+    const struct table_rule rule = {.seed = 1, .batches = 40, .rows = 1000};
+    const struct fkv_client_options options = {.size = sizeof options,
+                                               .user = user,
+                                               .password = user == NULL ? NULL : "secret",
+                                               .transport = FKV_TRANSPORT_TCP};
+    const struct fkv_get_options get = {.size = sizeof get, .columns = "x,y", .streams = 4};
+    assert_ok(fkv_client_open(fkv_server_uri(server, 0), &options, &client, &error));
+    assert_ok(table_put(client, "k", &rule, &error));
+    uint64_t before = host_stats(server->host).calls_total;
+    assert_ok(fkv_get(client, "k", 1, &get, &stream, &error));
+    assert_true(table_is(&stream, &rule));
+    uint64_t calls = host_stats(server->host).calls_total - before;
+    fkv_client_close(client);
+    return calls;
+}
+
+/* A password costs the server a slow hash: it is sent once. */
+static void the_connections_of_a_get_share_a_token(void **state)
+{
+    (void)state;
+    struct fkv_server *server = start("10s"), *open = start_for("10s", NULL);
+    uint64_t calls = calls_of_streams(server, "ann");
+    assert_true(calls > 4);
+    assert_int_equal(calls, calls_of_streams(open, NULL));
+    fkv_server_stop(server);
+    fkv_server_stop(open);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clients_log_in_side_by_side),
         cmocka_unit_test(the_users_change_while_clients_log_in),
+        cmocka_unit_test(the_connections_of_a_get_share_a_token),
         cmocka_unit_test(a_server_stops_while_passwords_are_checked),
     };
     return cmocka_run_group_tests(tests, write_users, remove_users);
