@@ -148,12 +148,36 @@ def test_users(tls_server, authority, tmp_path):
     ca, out = ["--tls-ca", str(authority.pem)], tmp_path / "k.arrow"
     login = ["--user", "ann", "--password-file", str(password)]
     for part, expected in ([], TABLE), (["--rows", "77:150077"], TABLE.slice(77, 150000)):
-        got = run(server, "get", "k", "-o", str(out), "--streams", "3", *part, *ca, *login)
+        got = run(server, "get", "k", "-o", str(out), "--streams", "3", "--transport",
+                  "tcp", *part, *ca, *login)
         assert got.returncode == 0, got.stderr
         with pa.ipc.open_file(out) as file:
             assert file.read_all().equals(expected)
     assert "give --user NAME" in run(server, "ls", *ca).stderr
     assert "--user" not in refusal(server)
+
+
+def test_columns_over_several_connections(tls_server, authority, tmp_path):
+    server, out = tls_server(), tmp_path / "k.arrow"
+    table = TABLE.append_column("text", TABLE["n"].cast(pa.string()))
+    with server.connect(tls_root_certs=authority.pem.read_bytes()) as client:
+        writer, _ = client.do_put(fl.FlightDescriptor.for_command("k"), table.schema,
+                                  call_options())
+        with writer:
+            writer.write_table(table, max_chunksize=50_000)
+    before = {line.split("\t")[0]: line.split("\t")[1]
+              for line in run(server, "stats", "--tls-ca", authority.pem).stdout.splitlines()}
+    for columns, rows in ("text", None), ("text,n", "77:750077"):
+        got = run(server, "get", "k", "-o", out, "--streams", "3", "--columns", columns,
+                  "--transport", "tcp",
+                  *(["--rows", rows] if rows else []), "--tls-ca", authority.pem)
+        assert got.returncode == 0, got.stderr
+        with pa.ipc.open_file(out) as file:
+            expected = table.slice(77, 750_000) if rows else table
+            assert file.read_all().equals(expected.select(columns.split(",")))
+    after = {line.split("\t")[0]: line.split("\t")[1]
+             for line in run(server, "stats", "--tls-ca", authority.pem).stdout.splitlines()}
+    assert int(after["connections_total"]) - int(before["connections_total"]) == 2 * (1 + 3) + 1
 
 
 @pytest.mark.parametrize("what, sentence", [
