@@ -173,11 +173,72 @@ static void a_get_left_half_way_gives_all_back(void **state)
     flow_done(&flow);
 }
 
+/* ---- without memory ---- */
+
+static enum fkv_status try_endpoints(struct fkv_client *client)
+{
+    const struct fkv_flight_descriptor asked = {.type = FKV_FLIGHT_CMD, .cmd = {"k", 1}};
+    const struct fkv_flight_header headers[] = {{"flightkv-endpoints", {"3", 1}},
+                                                {"flightkv-rows", {"10:3500", 7}}};
+    const struct fkv_flight_call_options options = {
+        .size = sizeof options, .headers = headers, .header_count = 2};
+    struct fkv_flight_info *info = NULL;
+    enum fkv_status status = fkv_flight_get_info(client, &asked, &options, &info, &error);
+    uint64_t first = rule.seed + 10;
+    for (size_t i = 0; status == FKV_OK && i < info->endpoint_count; i++) {
+        const struct fkv_bytes ticket = info->endpoints[i].ticket;
+        struct ArrowArrayStream stream;
+        struct ArrowArray array;
+        status = fkv_get(client, ticket.data, ticket.size, NULL, &stream, &error);
+        if (status != FKV_OK)
+            break;
+        while (stream.get_next(&stream, &array) == 0 && array.release != NULL) {
+            const struct ArrowArray *x = array.children[0];
+            const int64_t *values = x->buffers[1];
+            assert_int_equal(values[x->offset], first);
+            first += (uint64_t)array.length;
+            array.release(&array);
+        }
+        status = fkv_stream_error(&stream, &error);
+        stream.release(&stream);
+    }
+    if (status == FKV_OK) {
+        assert_int_equal(info->endpoint_count, 3);
+        assert_int_equal(first, rule.seed + 3500);
+    }
+    fkv_flight_free(info);
+    return status;
+}
+
+static enum fkv_status try_all(const struct alloc *alloc)
+{
+    struct flow flow;
+    struct fkv_client *client;
+    enum fkv_status status = flow_try_init(&flow, alloc, NULL, &error);
+    if (status != FKV_OK)
+        return status;
+    status = flow_try_client(&flow, &client, &error);
+    if (status == FKV_OK)
+        status = table_put(client, "k", &rule, &error);
+    if (status == FKV_OK)
+        status = try_endpoints(client);
+    flow_done(&flow);
+    return status;
+}
+
+/* The n-th request for memory fails, for every n: nothing crashes, and nothing is kept. */
+static void every_failed_allocation_is_survived(void **state)
+{
+    (void)state;
+    assert_true(test_sweep(try_all) > 50);
+}
+
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(rows_come_in_any_pieces),
               cmocka_unit_test(columns_come_in_the_order_asked_for),
               cmocka_unit_test(stock_clients_get_what_they_take),
               cmocka_unit_test(options_are_refused_by_name),
-              cmocka_unit_test(a_get_left_half_way_gives_all_back));
+              cmocka_unit_test(a_get_left_half_way_gives_all_back),
+              cmocka_unit_test(every_failed_allocation_is_survived));
 }

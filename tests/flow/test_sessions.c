@@ -344,6 +344,60 @@ static void a_session_is_its_users(void **state)
     flow_done(&flow);
 }
 
+/* ---- without memory ---- */
+
+static enum fkv_status try_session(struct fkv_client *client)
+{
+    const struct fkv_flight_option set[] = {text_option("flightkv-rows", "1:3"),
+                                            text_option("flightkv-columns", "x,y"),
+                                            number_option("flightkv-endpoints", 2)};
+    struct fkv_flight_option_errors *errors = NULL;
+    struct fkv_flight_options *options = NULL;
+    struct ArrowArrayStream stream;
+    enum fkv_flight_close_status closed;
+    uint64_t batches;
+    enum fkv_status status = fkv_flight_set_session_options(client, set, 3, NULL, &errors, &error);
+    bool is_set = status == FKV_OK && errors->count == 0;
+    fkv_flight_free(errors);
+    if (!is_set)
+        return status == FKV_OK ? FKV_RESOURCE_EXHAUSTED : status;
+    status = get(client, NULL, &stream);
+    if (status == FKV_OK && !table_rows_are(&stream, rule.seed + 1, 2, &batches))
+        status = FKV_RESOURCE_EXHAUSTED;
+    enum fkv_status asked = fkv_flight_get_session_options(client, NULL, &options, &error);
+    if (asked == FKV_OK && options->count != 3) /* the cookie couldn't be kept */
+        asked = FKV_RESOURCE_EXHAUSTED;
+    fkv_flight_free(options);
+    enum fkv_status ended = fkv_flight_close_session(client, NULL, &closed, &error);
+    return status != FKV_OK ? status : asked != FKV_OK ? asked : ended;
+}
+
+static enum fkv_status try_all(const struct alloc *alloc)
+{
+    struct flow flow;
+    struct fkv_client *client;
+    struct ArrowArrayStream stream;
+    enum fkv_status status = flow_try_init(&flow, alloc, NULL, &error);
+    if (status != FKV_OK)
+        return status;
+    status = flow_try_client(&flow, &client, &error);
+    if (status == FKV_OK) {
+        table_stream(&rule, &stream);
+        status = fkv_put(client, "k", 1, &stream, NULL, NULL, &error);
+    }
+    if (status == FKV_OK)
+        status = try_session(client);
+    flow_done(&flow);
+    return status;
+}
+
+/* The n-th request for memory fails, for every n: nothing crashes, and nothing is kept. */
+static void every_failed_allocation_is_survived(void **state)
+{
+    (void)state;
+    assert_true(test_sweep(try_all) > 50);
+}
+
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(a_session_gives_defaults), cmocka_unit_test(each_call_takes_its_own),
@@ -353,5 +407,6 @@ int main(void)
               cmocka_unit_test(a_closed_session_leaves_no_cookie),
               cmocka_unit_test(calls_of_a_session_that_is_over_fail),
               cmocka_unit_test(cookies_are_read_as_clients_write_them),
-              cmocka_unit_test(a_session_is_its_users));
+              cmocka_unit_test(a_session_is_its_users),
+              cmocka_unit_test(every_failed_allocation_is_survived));
 }
