@@ -266,9 +266,9 @@ def test_streams_of_rows_and_columns(start_server, tmp_path, where):
     table = pa.table({"a": list(range(1000)), "b": [str(i) for i in range(1000)]})
     feather.write_feather(table, tmp_path / "in.arrow", "uncompressed", chunksize=70)
     environment = {**os.environ, "FLIGHTKV_PASSWORD": "secret"}
-    login, more, listen = [], [], "grpc+tcp://localhost:0"
+    login, more, listen, transport = [], [], "grpc+tcp://localhost:0", "tcp"
     if where == "unix":
-        listen = f"grpc+unix://{tmp_path}/socket"
+        listen, transport = f"grpc+unix://{tmp_path}/socket", "unix"
     if where == "users":
         line = subprocess.run([ROOT / PROGRAM, "passwd", "ann"], input=b"secret", check=True,
                               capture_output=True).stdout
@@ -282,7 +282,7 @@ def test_streams_of_rows_and_columns(start_server, tmp_path, where):
 
     run("put", "k", "in.arrow")
     for streams in "1", "3", "8":
-        run("get", "k", "-o", "out.arrow", "--streams", streams, "--rows", "33:987",
-            "--columns", "b")
+        run("get", "k", "-o", "out.arrow", "--streams", streams, "--transport", transport,
+            "--rows", "33:987", "--columns", "b")
         with pa.ipc.open_file(tmp_path / "out.arrow") as got:
             assert got.read_all() == table.select(["b"]).slice(33, 954)
