@@ -426,7 +426,9 @@ enum fkv_status client_call_open(struct fkv_client *client, struct client_call *
 void client_call_headers(struct client_call *call, struct wire_call *wire)
 {
     struct wire_metadata metadata = wire_call_metadata(wire);
-    client_fields_take_cookies(&call->client->fields, metadata);
+    if (!client_fields_take_cookies(&call->client->fields, metadata) && call->status == FKV_OK)
+        call->status =
+            status_set(&call->error, FKV_RESOURCE_EXHAUSTED, "out of memory for a cookie");
     for (size_t i = 0; call->on_header != NULL && i < metadata.count; i++)
         call->on_header(
             call->header_context,

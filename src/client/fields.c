@@ -196,10 +196,11 @@ static void drop_cookie(struct client_fields *fields, struct field *cookie)
     fields->cookie_count--;
 }
 
-static void take_cookie(struct client_fields *fields, struct slice text)
+/* False when out of memory for it. */
+static bool take_cookie(struct client_fields *fields, struct slice text)
 {
     if (text.size > cookie_bytes_max)
-        return;
+        return true;
     struct slice value = cut(&text, ';');
     struct slice name = cut(&value, '=');
     value = trim(value);
@@ -209,19 +210,22 @@ static void take_cookie(struct client_fields *fields, struct slice text)
         drop_cookie(fields, old);
     if (name.size == 0 || (expires != 0 && expires <= time(NULL)) ||
         fields->cookie_count >= cookies_max)
-        return;
+        return true;
     struct field *cookie = add(fields->alloc, &fields->cookies, name, value);
     if (cookie == NULL)
-        return;
+        return false;
     cookie->expires = expires;
     fields->cookie_count++;
+    return true;
 }
 
-void client_fields_take_cookies(struct client_fields *fields, struct wire_metadata metadata)
+bool client_fields_take_cookies(struct client_fields *fields, struct wire_metadata metadata)
 {
+    bool are_kept = true;
     for (size_t i = 0; i < metadata.count; i++)
         if (slice_is(metadata.pairs[i].name, "set-cookie"))
-            take_cookie(fields, metadata.pairs[i].value);
+            are_kept = take_cookie(fields, metadata.pairs[i].value) && are_kept;
+    return are_kept;
 }
 
 static void write_cookies(struct client_fields *fields, struct buf *ret)

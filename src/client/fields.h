@@ -28,8 +28,9 @@ bool client_fields_are_empty(const struct client_fields *fields);
 enum fkv_status client_fields_set(struct client_fields *fields, const char *name,
                                   struct slice value, struct fkv_error *error);
 
-/* Keeps what is in the "set-cookie" fields of an answer. A cookie that can't be kept is lost. */
-void client_fields_take_cookies(struct client_fields *fields, struct wire_metadata metadata);
+/* Keeps what is in the "set-cookie" fields of an answer; of too many or too large ones what it can.
+ * False when out of memory: then the call must fail, for later ones would be of no session. */
+bool client_fields_take_cookies(struct client_fields *fields, struct wire_metadata metadata);
 
 /* All fields of one call, `own` the library's. Its pairs are views of what they were made of. */
 struct client_metadata {

@@ -7,7 +7,7 @@ static struct fkv_error error;
 static void take(struct client_fields *fields, const char *cookie)
 {
     const struct wire_pair pair = {slice_text("set-cookie"), slice_text(cookie)};
-    client_fields_take_cookies(fields, (struct wire_metadata){&pair, 1});
+    assert_true(client_fields_take_cookies(fields, (struct wire_metadata){&pair, 1}));
 }
 
 static void assert_cookie_is(struct client_fields *fields, const char *expected)
