@@ -71,13 +71,20 @@ def test_python(page_files, tmp_path, name):
     run(sys.executable, "-P", program, cwd=tmp_path)
 
 
+def sanitizers():
+    """Those of the library, which its programs need too."""
+    cache = (BUILD / "CMakeCache.txt").read_text()
+    [name] = re.findall(r"^FKV_SANITIZE:\w+=(.*)$", cache, re.M) or [""]
+    return [f"-fsanitize={name}"] if name else []
+
+
 def test_c(page_files, tmp_path):
     folder = page_files("c/", tmp_path) / "c"
     run("cmake", "--install", BUILD, "--prefix", tmp_path, cwd=ROOT)
     flags = run("pkg-config", "--cflags", "--libs", "flightkv", cwd=folder,
                 PKG_CONFIG_PATH=str(tmp_path / "lib/pkgconfig")).split()
-    run("cc", "-Wall", "-Wextra", "-Werror", "example.c", *flags, f"-Wl,-rpath,{tmp_path}/lib",
-        cwd=folder)
+    run("cc", "-Wall", "-Wextra", "-Werror", "example.c", *flags, *sanitizers(),
+        f"-Wl,-rpath,{tmp_path}/lib", cwd=folder)
     table = pa.table({"city": ["Bern", "Oslo"], "population": [134_000, 717_000]})
     with pa.ipc.new_file(folder / "in.arrow", table.schema) as writer:
         writer.write_table(table)
