@@ -58,7 +58,7 @@ static int run(struct cli *cli, const struct parsed *parsed)
         return cli_error(cli, CLI_USAGE,
                          "generate needs -o FILE, or a pipe to write Arrow IPC into");
     struct table_sink sink;
-    exit_code = transfer_sink(cli, path, parsed_value(parsed, "compression"), &sink);
+    exit_code = transfer_sink(cli, path, TABLE_UNKNOWN, parsed_value(parsed, "compression"), &sink);
     if (exit_code != CLI_DONE)
         return exit_code;
     sink.plain = true;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/option_values.h"
@@ -15,6 +17,7 @@ struct get {
     struct transfer transfer;
     const char *columns; /* NULL: all */
     const char *rows;    /* NULL: all */
+    char range[48];      /* what `rows` points to, with --limit */
 };
 
 /* How much there is: for the bar, and for the report. Of a part it isn't known before. */
@@ -56,6 +59,8 @@ static int get_to_sink(struct get *get, struct table_sink *sink)
     struct fkv_progress result;
     struct ArrowArrayStream stream;
     transfer_begin(&get->transfer, get->cli, "Getting");
+    if (sink->path == NULL && get->cli->out_is_terminal)
+        get->transfer.progress.out = NULL; /* the rows show that it goes on */
     learn_size(get);
     enum fkv_status status = open_stream(get, &stream, &error);
     bool is_open = status == FKV_OK;
@@ -101,6 +106,25 @@ static bool is_range(const char *text)
     return *text == ':' && text[1 + strspn(text + 1, digits)] == '\0';
 }
 
+/* Cuts --rows to its first --limit ones: of START:STOP remains START:START+LIMIT. */
+static int limit_rows(struct get *get, const struct parsed *parsed)
+{
+    uint64_t limit;
+    if (!parsed_has(parsed, "limit"))
+        return CLI_DONE;
+    int exit_code = option_count(get->cli, parsed, "limit", 0, 0, INT64_MAX, &limit);
+    if (exit_code != CLI_DONE)
+        return exit_code;
+    const char *colon = get->rows != NULL ? strchr(get->rows, ':') : NULL;
+    uint64_t start = colon != NULL ? strtoull(get->rows, NULL, 10) : 0;
+    uint64_t stop = start < INT64_MAX - limit ? start + limit : INT64_MAX;
+    if (colon != NULL && colon[1] != '\0' && strtoull(colon + 1, NULL, 10) < stop)
+        return CLI_DONE;
+    snprintf(get->range, sizeof get->range, "%" PRIu64 ":%" PRIu64, start, stop);
+    get->rows = get->range;
+    return CLI_DONE;
+}
+
 static int preview(struct get *get, const struct parsed *parsed)
 {
     const struct cli *cli = get->cli;
@@ -115,10 +139,10 @@ static int preview(struct get *get, const struct parsed *parsed)
     return exit_code;
 }
 
-static int transfer(struct get *get, const struct parsed *parsed)
+static int transfer(struct get *get, const struct parsed *parsed, enum table_format format)
 {
     struct table_sink sink;
-    int exit_code = transfer_sink(get->cli, parsed_value(parsed, "output"),
+    int exit_code = transfer_sink(get->cli, parsed_value(parsed, "output"), format,
                                   parsed_value(parsed, "compression"), &sink);
     if (exit_code != CLI_DONE)
         return exit_code;
@@ -129,27 +153,80 @@ static int transfer(struct get *get, const struct parsed *parsed)
     return exit_code;
 }
 
-static int run(struct cli *cli, const struct parsed *parsed)
+/* How the table is to be shown or written. */
+struct form {
+    enum table_format format; /* TABLE_UNKNOWN: by the name's ending */
+    bool is_preview;
+};
+
+/* "table" is the preview, "csv" and the like are formats; --csv is one of them. */
+static int choose_form(const struct cli *cli, const struct parsed *parsed, struct form *ret)
 {
-    bool has_output = parsed_has(parsed, "output");
+    const char *name = parsed_value(parsed, "format");
+    if (parsed_has(parsed, "csv") && name != NULL && strcmp(name, "csv") != 0)
+        return cli_error(cli, CLI_USAGE, "get: --csv and --format %s can't go together", name);
+    if (parsed_has(parsed, "csv"))
+        name = "csv";
+    *ret = (struct form){TABLE_UNKNOWN, name != NULL && strcmp(name, "table") == 0};
+    if (name == NULL || ret->is_preview)
+        return CLI_DONE;
+    ret->format = table_format_named(name);
+    if (ret->format == TABLE_UNKNOWN)
+        return cli_error(cli, CLI_USAGE,
+                         "--format: '%s' isn't one of table, csv, json, ndjson, arrow, arrows and "
+                         "parquet",
+                         name);
+    bool is_binary =
+        ret->format != TABLE_CSV && ret->format != TABLE_JSON && ret->format != TABLE_NDJSON;
+    if (is_binary && cli->out_is_terminal && !parsed_has(parsed, "output"))
+        return cli_error(cli, CLI_USAGE,
+                         "get: %s isn't for a terminal; pipe it, or write a file by -o FILE", name);
+    return CLI_DONE;
+}
+
+/* The options' values, none of which the server has to be asked for. */
+static int check_options(struct get *get, const struct parsed *parsed, struct form *ret)
+{
+    const struct cli *cli = get->cli;
+    const char *output = parsed_value(parsed, "output");
     bool asks_preview = parsed_has(parsed, "preview") || parsed_has(parsed, "show");
-    bool is_preview = asks_preview || (!has_output && cli->out_is_terminal);
-    if (cli->json && !has_output)
-        return cli_error(cli, CLI_USAGE, "get: --json goes together with -o FILE only");
-    if (has_output && asks_preview)
+    int exit_code = choose_form(cli, parsed, ret);
+    if (exit_code != CLI_DONE)
+        return exit_code;
+    if (asks_preview && ret->format != TABLE_UNKNOWN)
+        return cli_error(cli, CLI_USAGE, "get: --%s shows a table; it can't go with another format",
+                         parsed_has(parsed, "preview") ? "preview" : "show");
+    if (cli->json && output == NULL)
+        return cli_error(cli, CLI_USAGE,
+                         "get: --json is about the transfer and goes together with -o FILE only; "
+                         "--format json prints the table");
+    if (output != NULL && asks_preview)
         return cli_error(cli, CLI_USAGE, "get: --%s and -o FILE can't go together",
                          parsed_has(parsed, "preview") ? "preview" : "show");
-    const char *rows = parsed_value(parsed, "rows");
-    if (rows != NULL && !is_range(rows))
+    if (output != NULL && ret->is_preview)
+        return cli_error(cli, CLI_USAGE, "get: --format table and -o FILE can't go together");
+    ret->is_preview = ret->is_preview || asks_preview ||
+                      (output == NULL && ret->format == TABLE_UNKNOWN && cli->out_is_terminal);
+    if (get->rows != NULL && !is_range(get->rows))
         return cli_error(cli, CLI_USAGE, "--rows: '%s' isn't START:STOP, as in 10:20, 10: or :20",
-                         rows);
-    int exit_code = cli_key(cli, parsed->arguments[0]);
-    struct get get = {.cli = cli, .columns = parsed_value(parsed, "columns"), .rows = rows};
+                         get->rows);
+    return limit_rows(get, parsed);
+}
+
+static int run(struct cli *cli, const struct parsed *parsed)
+{
+    struct form form;
+    struct get get = {.cli = cli,
+                      .columns = parsed_value(parsed, "columns"),
+                      .rows = parsed_value(parsed, "rows")};
+    int exit_code = check_options(&get, parsed, &form);
+    if (exit_code == CLI_DONE)
+        exit_code = cli_key(cli, parsed->arguments[0]);
     if (exit_code == CLI_DONE)
         exit_code = option_count(cli, parsed, "streams", 1, 0, streams_max, &get.streams);
     if (exit_code != CLI_DONE)
         return exit_code;
-    return is_preview ? preview(&get, parsed) : transfer(&get, parsed);
+    return form.is_preview ? preview(&get, parsed) : transfer(&get, parsed, form.format);
 }
 
 static const struct option options[] = {
@@ -158,6 +235,12 @@ static const struct option options[] = {
      .argument = "FILE",
      .help = "Write FILE, whole or not at all; its ending says the format: " TABLE_ENDINGS
              "; - is standard output"},
+    {.name = "format",
+     .letter = 'f',
+     .argument = "NAME",
+     .default_value = "by FILE's ending; table on a terminal, arrow into a pipe",
+     .help = "Write table (to look at), csv, json, ndjson, arrow, arrows or parquet"},
+    {.name = "csv", .help = "The same as --format csv"},
     {.name = "compression",
      .argument = "NAME",
      .default_value = "snappy in Parquet, none in Arrow IPC",
@@ -169,6 +252,7 @@ static const struct option options[] = {
     {.name = "rows",
      .argument = "START:STOP",
      .help = "Only rows START to STOP - 1, counted from 0; either may be left out"},
+    {.name = "limit", .letter = 'n', .argument = "N", .help = "Only the first N of these rows"},
     {.name = "preview", .letter = 'p', .help = "Show the table as on a terminal, also into a pipe"},
     {.name = "show",
      .argument = "N",
@@ -187,11 +271,22 @@ const struct command cmd_get = {
     .summary = "Fetch a key's table, to look at or into a file",
     .details =
         "On a terminal, shows schema, totals and the first and last rows. Into a pipe, writes an\n"
-        "Arrow IPC stream. With -o, writes a file, piecewise, in place of one that is there. In\n"
-        "KEY, %XX stands for a byte and %25 for a percent sign.\n",
+        "Arrow IPC stream, or what --format says. With -o, writes a file, piecewise, in place of\n"
+        "one that is there. In KEY, %XX stands for a byte and %25 for a percent sign.\n"
+        "\n"
+        "CSV and JSON: a null is nothing in CSV and null in JSON; an empty text is \"\". Numbers "
+        "are\n"
+        "exact, floats in the fewest digits that read back as the same; nan, inf and -inf are "
+        "null\n"
+        "in JSON. Times are ISO 8601, instants in UTC with a Z; durations count their type's "
+        "unit;\n"
+        "binary is base64. Lists, structs and maps (as arrays of key and value) are JSON, in CSV\n"
+        "too. Dictionaries, runs and unions are the values that they stand for.\n",
     .examples = "  flightkv get prices\n"
                 "  flightkv get prices -o prices.parquet\n"
                 "  flightkv get prices -o prices.arrow --compression zstd\n"
+                "  flightkv get prices --csv --limit 1000 > some.csv\n"
+                "  flightkv get prices --format ndjson | jq .day\n"
                 "  flightkv get prices --columns day,bid.size --rows 1000:2000\n"
                 "  flightkv get prices | python3 -c 'import pyarrow, sys\n"
                 "  print(pyarrow.ipc.open_stream(sys.stdin.buffer).read_all())'\n",

@@ -121,7 +121,7 @@ static int generate(struct dataset *dataset)
     struct fkv_error error;
     struct table_sink sink;
     struct transfer transfer;
-    int exit_code = transfer_sink(dataset->cli, dataset->path, NULL, &sink);
+    int exit_code = transfer_sink(dataset->cli, dataset->path, TABLE_UNKNOWN, NULL, &sink);
     if (exit_code != CLI_DONE)
         return exit_code;
     sink.plain = true;

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "cli/batches.h"
 #include "cli/grid.h"
 #include "cli/type_text.h"
 #include "cli/value.h"
@@ -153,30 +154,14 @@ static void add_tail(struct preview *preview)
 
 /* ---- reading ---- */
 
-static enum fkv_status check_batch(const struct preview *preview, const struct ArrowArray *batch,
-                                   struct fkv_error *error)
-{
-    if (batch->n_children != preview->schema.n_children)
-        return status_set(error, FKV_INVALID_ARGUMENT,
-                          "a batch has %" PRId64 " columns, its schema %" PRId64, batch->n_children,
-                          preview->schema.n_children);
-    if (batch->length < 0 || batch->offset < 0 || batch->offset > INT64_MAX - batch->length)
-        return status_set(error, FKV_INVALID_ARGUMENT, "a batch has %" PRId64 " rows",
-                          batch->length);
-    return FKV_OK;
-}
-
 /* Takes the batch over, also on failure. */
 static enum fkv_status take_batch(struct preview *preview, struct ArrowArray *batch,
                                   struct fkv_error *error)
 {
     int64_t first_row = (int64_t)preview->totals.rows;
-    enum fkv_status status = check_batch(preview, batch, error);
-    if (status == FKV_OK && !make_room(preview))
-        status = status_no_memory(error, preview->tail_capacity * sizeof *preview->tail);
-    if (status != FKV_OK) {
+    if (!make_room(preview)) {
         batch->release(batch);
-        return status;
+        return status_no_memory(error, preview->tail_capacity * sizeof *preview->tail);
     }
     for (int64_t row = 0; row < batch->length && preview->head_rows < preview->options.rows;
          row++) {
@@ -192,23 +177,16 @@ static enum fkv_status take_batch(struct preview *preview, struct ArrowArray *ba
     return FKV_OK;
 }
 
-static enum fkv_status read_failed(struct ArrowArrayStream *stream, struct fkv_error *error)
-{
-    const char *message = stream->get_last_error(stream);
-    return status_set(error, FKV_UNKNOWN, "%s", message != NULL ? message : "reading failed");
-}
-
 static enum fkv_status read_all(struct preview *preview, struct ArrowArrayStream *stream,
                                 fkv_progress_callback progress, void *progress_context,
                                 struct fkv_error *error)
 {
     for (;;) {
         struct ArrowArray batch;
-        if (stream->get_next(stream, &batch) != 0)
-            return read_failed(stream, error);
-        if (batch.release == NULL)
-            return FKV_OK;
-        enum fkv_status status = take_batch(preview, &batch, error);
+        enum fkv_status status = batches_next(stream, &preview->schema, &batch, error);
+        if (status != FKV_OK || batch.release == NULL)
+            return status;
+        status = take_batch(preview, &batch, error);
         if (status != FKV_OK)
             return status;
         if (progress != NULL && !progress(progress_context, &preview->totals))
@@ -219,10 +197,9 @@ static enum fkv_status read_all(struct preview *preview, struct ArrowArrayStream
 static enum fkv_status start(struct preview *preview, struct ArrowArrayStream *stream,
                              struct fkv_error *error)
 {
-    if (stream->get_schema(stream, &preview->schema) != 0) {
-        preview->schema.release = NULL;
-        return read_failed(stream, error);
-    }
+    enum fkv_status status = batches_schema(stream, &preview->schema, error);
+    if (status != FKV_OK)
+        return status;
     preview->grid = grid_new((size_t)preview->schema.n_children + 1);
     if (preview->grid == NULL)
         return status_no_memory(error, (size_t)preview->schema.n_children);

@@ -5,11 +5,11 @@
 #include "base/text.h"
 #include "cli/json.h"
 
-int transfer_sink(const struct cli *cli, const char *path, const char *compression,
-                  struct table_sink *ret)
+int transfer_sink(const struct cli *cli, const char *path, enum table_format format,
+                  const char *compression, struct table_sink *ret)
 {
     struct fkv_error error;
-    enum fkv_status status = table_sink_init(path, compression, ret, &error);
+    enum fkv_status status = table_sink_init(path, format, compression, ret, &error);
     if (status == FKV_OK)
         return CLI_DONE;
     return cli_error(cli, status == FKV_INVALID_ARGUMENT ? CLI_USAGE : CLI_FAILED, "%s",

@@ -6,7 +6,8 @@
 
 #include "cli/interrupt.h"
 #include "cli/progress.h"
-#include "cli/table_file.h"
+#include "cli/table_sink.h"
+#include "cli/table_source.h"
 #include "cli/tap.h"
 
 struct transfer {
@@ -19,8 +20,8 @@ struct transfer {
 };
 
 /* table_sink_init; on failure says why and gives the exit code. */
-int transfer_sink(const struct cli *cli, const char *path, const char *compression,
-                  struct table_sink *ret);
+int transfer_sink(const struct cli *cli, const char *path, enum table_format format,
+                  const char *compression, struct table_sink *ret);
 
 /* An interruption cancels what cli->client is at, if there is one. */
 void transfer_begin(struct transfer *transfer, const struct cli *cli, const char *verb);

@@ -8,10 +8,7 @@
  * A timestamp with a zone by name is given in UTC with the name behind it, as RFC 9557 writes it;
  * one with an offset ("+02:00") in local time with that offset.
  *
- * Arrays must have passed the library's checks, or come from a producer that is trusted: a buffer
- * has no size in the C Data interface. What can be checked is, again, at each use: indices against
- * lengths, offsets against child lengths, views against their buffers' sizes, run ends against the
- * row. A value that fails is shown as <invalid>. */
+ * Of arrays is asked what cell.h says. A value that fails is shown as <invalid>. */
 #ifndef CLI_VALUE_H
 #define CLI_VALUE_H
 

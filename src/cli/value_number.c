@@ -1,11 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/value_number.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { number_size = 64 };
+
+void value_unsigned(struct buf *out, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    buf_append(out, digits + at, sizeof digits - at);
+}
+
+void value_padded(struct buf *out, uint64_t value, int width)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    while (value > 0 || width > 0) {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+        width--;
+    }
+    buf_append(out, digits + at, sizeof digits - at);
+}
+
+void value_integer(struct buf *out, int64_t value)
+{
+    if (value < 0)
+        buf_byte(out, '-');
+    value_unsigned(out, value < 0 ? -(uint64_t)value : (uint64_t)value);
+}
 
 /* "1" reads as a whole number: a floating-point one is "1.0". */
 static void append_number(struct buf *out, const char *text)
@@ -24,12 +54,38 @@ static bool append_special(struct buf *out, double value)
     return false;
 }
 
+/* Most numbers that people write down have at most 15 digits and no exponent: `whole` / 10^places,
+ * both exact, with the fewest places. No two such decimals are the same double. */
+static bool append_short(struct buf *out, double value)
+{
+    static const double powers[] = {1,    1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                                    1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+    double magnitude = fabs(value);
+    if (magnitude < 1e-4 && magnitude != 0)
+        return false;
+    for (size_t places = 0; places < sizeof powers / sizeof powers[0]; places++) {
+        double whole = rint(magnitude * powers[places]);
+        if (whole >= 1e15)
+            return false;
+        if (whole / powers[places] != magnitude)
+            continue;
+        uint64_t digits = (uint64_t)whole, by = (uint64_t)powers[places];
+        if (signbit(value))
+            buf_byte(out, '-');
+        value_unsigned(out, digits / by);
+        buf_byte(out, '.');
+        value_padded(out, digits % by, places > 0 ? (int)places : 1);
+        return true;
+    }
+    return false;
+}
+
 void value_double(struct buf *out, double value)
 {
     char text[number_size];
-    if (append_special(out, value))
+    if (append_special(out, value) || append_short(out, value))
         return;
-    for (int digits = 15; digits <= 17; digits++) {
+    for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value)
             break;
@@ -42,7 +98,7 @@ void value_float(struct buf *out, float value)
     char text[number_size];
     if (append_special(out, value))
         return;
-    for (int digits = 6; digits <= 9; digits++) {
+    for (int digits = fabsf(value) < FLT_MIN ? 1 : 6; digits <= 9; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, (double)value);
         if (strtof(text, NULL) == value)
             break;

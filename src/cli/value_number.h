@@ -14,4 +14,8 @@ void value_half(struct buf *out, uint16_t bits);
  * 10 to the -scale. */
 void value_decimal(struct buf *out, const void *bytes, size_t size, long scale);
 
+void value_integer(struct buf *out, int64_t value);
+void value_unsigned(struct buf *out, uint64_t value);
+void value_padded(struct buf *out, uint64_t value, int width); /* at most 20, with zeros before */
+
 #endif

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "cli/value_number.h"
 #include "cli/width.h"
 
 static const int64_t day_seconds = 86400;
@@ -46,19 +47,26 @@ void value_date(struct buf *out, int64_t days)
     int64_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
     int64_t year = era * 400 + year_of_era + (month <= 2);
     /* ISO 8601: years of more or less than four digits carry a sign. */
-    if (year < 0)
-        buf_printf(out, "-%04" PRId64, -year);
-    else
-        buf_printf(out, year > 9999 ? "+%" PRId64 : "%04" PRId64, year);
-    buf_printf(out, "-%02d-%02d", (int)month, (int)day);
+    if (year < 0 || year > 9999)
+        buf_byte(out, year < 0 ? '-' : '+');
+    value_padded(out, (uint64_t)(year < 0 ? -year : year), 4);
+    buf_byte(out, '-');
+    value_padded(out, (uint64_t)month, 2);
+    buf_byte(out, '-');
+    value_padded(out, (uint64_t)day, 2);
 }
 
 static void append_clock(struct buf *out, int64_t seconds, int64_t fraction, char unit)
 {
-    buf_printf(out, "%02d:%02d:%02d", (int)(seconds / 3600), (int)(seconds / 60 % 60),
-               (int)(seconds % 60));
-    if (fraction != 0)
-        buf_printf(out, ".%0*" PRId64, fraction_digits(unit), fraction);
+    value_padded(out, (uint64_t)seconds / 3600, 2);
+    buf_byte(out, ':');
+    value_padded(out, (uint64_t)seconds / 60 % 60, 2);
+    buf_byte(out, ':');
+    value_padded(out, (uint64_t)seconds % 60, 2);
+    if (fraction == 0)
+        return;
+    buf_byte(out, '.');
+    value_padded(out, (uint64_t)fraction, fraction_digits(unit));
 }
 
 void value_date_ms(struct buf *out, int64_t ms)
@@ -72,12 +80,17 @@ void value_date_ms(struct buf *out, int64_t ms)
     append_clock(out, rest, fraction, 'm');
 }
 
+bool value_is_time(int64_t ticks, char unit)
+{
+    return ticks >= 0 && ticks / ticks_per_second(unit) < day_seconds;
+}
+
 /* Arrow allows no time outside a day; one that is there is shown as the number it is. */
 void value_time(struct buf *out, int64_t ticks, char unit)
 {
     int64_t fraction;
     int64_t seconds = divide_down(ticks, ticks_per_second(unit), &fraction);
-    if (seconds < 0 || seconds >= day_seconds)
+    if (!value_is_time(ticks, unit))
         buf_printf(out, "<%" PRId64 ">", ticks);
     else
         append_clock(out, seconds, fraction, unit);
@@ -110,12 +123,22 @@ static bool parse_offset(const char *zone, int64_t *ret_seconds)
     return minutes < 60;
 }
 
-static void append_date_and_clock(struct buf *out, int64_t seconds, int64_t fraction, char unit)
+static void append_date_and_clock(struct buf *out, int64_t seconds, int64_t fraction, char unit,
+                                  char between)
 {
     int64_t of_day;
     value_date(out, divide_down(seconds, day_seconds, &of_day));
-    buf_byte(out, 'T');
+    buf_byte(out, (uint8_t)between);
     append_clock(out, of_day, fraction, unit);
+}
+
+void value_timestamp_utc(struct buf *out, int64_t ticks, char unit, char between, bool is_instant)
+{
+    int64_t fraction;
+    int64_t seconds = divide_down(ticks, ticks_per_second(unit), &fraction);
+    append_date_and_clock(out, seconds, fraction, unit, between);
+    if (is_instant)
+        buf_byte(out, 'Z');
 }
 
 void value_timestamp(struct buf *out, int64_t ticks, char unit, const char *zone)
@@ -124,7 +147,7 @@ void value_timestamp(struct buf *out, int64_t ticks, char unit, const char *zone
     int64_t seconds = divide_down(ticks, ticks_per_second(unit), &fraction);
     bool has_offset =
         parse_offset(zone, &offset) && seconds < INT64_MAX - 400000 && seconds > INT64_MIN + 400000;
-    append_date_and_clock(out, has_offset ? seconds + offset : seconds, fraction, unit);
+    append_date_and_clock(out, has_offset ? seconds + offset : seconds, fraction, unit, 'T');
     if (*zone == '\0')
         return;
     if (has_offset) {
@@ -158,4 +181,20 @@ void value_day_time(struct buf *out, int32_t days, int32_t ms)
 void value_month_day_nano(struct buf *out, int32_t months, int32_t days, int64_t ns)
 {
     buf_printf(out, "%" PRId32 "mo %" PRId32 "d %" PRId64 "ns", months, days, ns);
+}
+
+void value_interval_iso(struct buf *out, int32_t months, int32_t days, int64_t ns)
+{
+    int64_t seconds = ns / 1000000000, fraction = ns % 1000000000;
+    buf_byte(out, 'P');
+    if (months != 0)
+        buf_printf(out, "%" PRId32 "M", months);
+    if (days != 0 || (months == 0 && ns == 0))
+        buf_printf(out, "%" PRId32 "D", days);
+    if (ns != 0)
+        buf_printf(out, "T%s%" PRId64, ns < 0 ? "-" : "", seconds < 0 ? -seconds : seconds);
+    if (fraction != 0)
+        buf_printf(out, ".%09" PRId64, fraction < 0 ? -fraction : fraction);
+    if (ns != 0)
+        buf_byte(out, 'S');
 }

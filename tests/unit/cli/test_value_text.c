@@ -175,14 +175,60 @@ static void intervals(void **state)
     assert_string_equal(written(), "2d -500ms");
 }
 
+static void intervals_are_iso_8601(void **state)
+{
+    (void)state;
+    value_interval_iso(&out, 0, 0, 0);
+    assert_string_equal(written(), "P0D");
+    value_interval_iso(&out, -14, 3, INT64_C(-4500000000));
+    assert_string_equal(written(), "P-14M3DT-4.500000000S");
+    value_interval_iso(&out, 0, 0, -1);
+    assert_string_equal(written(), "PT-0.000000001S");
+    value_interval_iso(&out, 0, INT32_MIN, INT64_MIN);
+    assert_string_equal(written(), "P-2147483648DT-9223372036.854775808S");
+}
+
+static void instants_are_in_utc(void **state)
+{
+    (void)state;
+    value_timestamp_utc(&out, -1, 'm', ' ', true);
+    assert_string_equal(written(), "1969-12-31 23:59:59.999Z");
+    value_timestamp_utc(&out, INT64_MIN, 'n', 'T', false);
+    assert_string_equal(written(), "1677-09-21T00:12:43.145224192");
+}
+
+static void a_time_is_within_a_day(void **state)
+{
+    (void)state;
+    assert_true(value_is_time(0, 's') && value_is_time(86399, 's'));
+    assert_false(value_is_time(86400, 's') || value_is_time(-1, 'n'));
+    assert_true(value_is_time(INT64_C(86399999999999), 'n'));
+    assert_false(value_is_time(INT64_MAX, 'n'));
+}
+
+static void integers_at_the_edges(void **state)
+{
+    (void)state;
+    value_integer(&out, INT64_MIN);
+    assert_string_equal(written(), "-9223372036854775808");
+    value_unsigned(&out, UINT64_MAX);
+    assert_string_equal(written(), "18446744073709551615");
+    value_padded(&out, 7, 3);
+    assert_string_equal(written(), "007");
+    value_padded(&out, 1234, 2);
+    assert_string_equal(written(), "1234");
+}
+
 int main(void)
 {
     setlocale(LC_CTYPE, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_half_reads_back), cmocka_unit_test(doubles_read_back),
-        cmocka_unit_test(decimals_of_any_scale), cmocka_unit_test(the_widest_decimals),
-        cmocka_unit_test(dates_of_every_era),    cmocka_unit_test(zones),
-        cmocka_unit_test(times_outside_a_day),   cmocka_unit_test(intervals),
+        cmocka_unit_test(every_half_reads_back),  cmocka_unit_test(doubles_read_back),
+        cmocka_unit_test(decimals_of_any_scale),  cmocka_unit_test(the_widest_decimals),
+        cmocka_unit_test(dates_of_every_era),     cmocka_unit_test(zones),
+        cmocka_unit_test(times_outside_a_day),    cmocka_unit_test(intervals),
+        cmocka_unit_test(intervals_are_iso_8601), cmocka_unit_test(instants_are_in_utc),
+        cmocka_unit_test(a_time_is_within_a_day), cmocka_unit_test(integers_at_the_edges),
     };
     return cmocka_run_group_tests(tests, make_buf, free_buf);
 }
