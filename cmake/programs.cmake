@@ -54,7 +54,8 @@ if(CMAKE_CXX_COMPILER)
 endif()
 if(TARGET fkv_arrow)
   # Not sanitized: Arrow's own libraries aren't, and containers would be checked halfway.
-  add_library(flightkv_formats MODULE ${CMAKE_SOURCE_DIR}/src/formats/parquet.cc)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/formats/*.cc)
+  add_library(flightkv_formats MODULE ${sources})
   set_target_properties(flightkv_formats PROPERTIES
     PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}
     CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF

@@ -25,7 +25,7 @@ int demo_dataset_read(const struct cli *cli, const char *path, struct demo_table
     struct table_source source;
     struct transfer transfer;
     struct demo_table table = {0};
-    if (table_source_open(path, &source, &error) != FKV_OK)
+    if (table_source_open(path, &(struct table_source_options){0}, &source, &error) != FKV_OK)
         return cli_error(cli, CLI_FAILED, "%s", error.message);
     if (cli->err_is_terminal)
         fputs("Reading the file", cli->err);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -92,7 +93,7 @@ static enum fkv_status refuse_content(int fd, const struct stat *about, struct f
     bool is_text = read_beginning(fd, beginning);
     return status_set(error, FKV_INVALID_ARGUMENT,
                       "neither Arrow IPC nor Parquet by its content (it begins \"%s\")%s",
-                      beginning, is_text ? "; convert it first, e.g. by pyarrow.csv" : "");
+                      beginning, is_text ? "; where it is text, say --format csv or json" : "");
 }
 
 enum fkv_status table_source_blame(const char *path, enum fkv_status status,
@@ -119,16 +120,53 @@ static enum fkv_status open_ipc(int fd, const char *path, const struct stat *abo
     return table_source_blame(path, status, error);
 }
 
-/* A regular file is what its bytes are; the name decides for what can't be looked into. */
-static bool is_parquet(int fd, const char *path, const struct stat *about)
+static bool is_tsv(const char *path)
 {
-    if (S_ISREG(about->st_mode))
-        return looks_like_parquet(fd, about);
-    return table_format_of(path) == TABLE_PARQUET;
+    size_t size = strlen(path);
+    return size > 4 && strcasecmp(path + size - 4, ".tsv") == 0;
 }
 
-enum fkv_status table_source_open(const char *path, struct table_source *ret,
-                                  struct fkv_error *error)
+/* Takes `fd` over. */
+static enum fkv_status open_text(int fd, const char *path, enum table_format format,
+                                 const struct table_source_options *options,
+                                 const struct stat *about, struct table_source *source,
+                                 struct fkv_error *error)
+{
+    char delimiter = options->delimiter != 0 ? options->delimiter : is_tsv(path) ? '\t' : ',';
+    enum fkv_status status = formats_load(&source->formats, error);
+    if (status != FKV_OK) {
+        close(fd);
+        return status;
+    }
+    source->file_bytes = S_ISREG(about->st_mode) ? about->st_size : 0;
+    status = format == TABLE_CSV
+                 ? formats_csv_read(source->formats, fd, delimiter, &source->stream, error)
+                 : formats_json_read(source->formats, fd, &source->stream, error);
+    return status == FKV_OK ? status : table_source_blame(path, status, error);
+}
+
+static bool is_text_format(enum table_format format)
+{
+    return format == TABLE_CSV || format == TABLE_JSON || format == TABLE_NDJSON;
+}
+
+/* Without `format`, a regular file is what its bytes are; the name decides between texts and for
+ * what can't be looked into. */
+static enum table_format format_of(int fd, const char *path, enum table_format format,
+                                   const struct stat *about)
+{
+    enum table_format named = is_tsv(path) ? TABLE_CSV : table_format_of(path);
+    if (format != TABLE_UNKNOWN)
+        return format;
+    if (S_ISREG(about->st_mode) && looks_like_parquet(fd, about))
+        return TABLE_PARQUET;
+    if (S_ISREG(about->st_mode) && (looks_like_ipc(fd, about) || !is_text_format(named)))
+        return TABLE_IPC_STREAM;
+    return named != TABLE_UNKNOWN ? named : TABLE_IPC_STREAM;
+}
+
+enum fkv_status table_source_open(const char *path, const struct table_source_options *options,
+                                  struct table_source *ret, struct fkv_error *error)
 {
     struct table_source source = {0};
     struct stat about;
@@ -136,9 +174,12 @@ enum fkv_status table_source_open(const char *path, struct table_source *ret,
     enum fkv_status status = open_input(path, &fd, &about, error);
     if (status != FKV_OK)
         return status;
-    if (is_parquet(fd, path, &about)) {
+    enum table_format format = format_of(fd, path, options->format, &about);
+    if (format == TABLE_PARQUET) {
         close(fd);
         status = open_parquet(strcmp(path, "-") == 0 ? "/dev/stdin" : path, &source, error);
+    } else if (is_text_format(format)) {
+        status = open_text(fd, path, format, options, &about, &source, error);
     } else {
         status = open_ipc(fd, path, &about, &source, error);
     }

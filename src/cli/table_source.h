@@ -12,13 +12,19 @@ struct table_source {
     struct ArrowArrayStream stream;
     struct formats *formats; /* NULL for IPC */
     int64_t rows;            /* 0: not known beforehand */
-    int64_t file_bytes;      /* of an IPC file; 0: not known */
+    int64_t file_bytes;      /* of a file that isn't Parquet; 0: not known */
 };
 
-/* "-" is standard input, an IPC stream. The first bytes tell Parquet from IPC, whatever the name.
- * NOT_FOUND: no such file. */
-enum fkv_status table_source_open(const char *path, struct table_source *ret,
-                                  struct fkv_error *error);
+struct table_source_options {
+    enum table_format format; /* TABLE_UNKNOWN: by the file's content and name */
+    char delimiter;           /* of CSV; 0: a comma, a tab in .tsv */
+};
+
+/* "-" is standard input, an IPC stream unless `format` says CSV or JSON. The first bytes tell
+ * Parquet and IPC, whatever the name; text is what the name's ending says. NOT_FOUND: no such
+ * file. */
+enum fkv_status table_source_open(const char *path, const struct table_source_options *options,
+                                  struct table_source *ret, struct fkv_error *error);
 void table_source_done(struct table_source *source);
 
 /* Puts the name of the source before what is wrong with it. */

@@ -82,7 +82,8 @@ static enum fkv_status module_path(char ret[PATH_MAX], struct fkv_error *error)
             return FKV_OK;
     }
     return status_set(error, FKV_UNIMPLEMENTED,
-                      "Parquet needs the module " MODULE_NAME ", which isn't beside the program "
+                      "Parquet, CSV and JSON need the module " MODULE_NAME ", which isn't beside "
+                      "the program "
                       "(%s): %s, or use an Arrow IPC file (.arrow)",
                       folder,
                       is_in_source_tree(folder)
@@ -210,7 +211,9 @@ enum fkv_status formats_load(struct formats **ret, struct fkv_error *error)
         formats = load_from_venvs(module);
     if (formats == NULL)
         return status_set(error, FKV_UNIMPLEMENTED,
-                          "Parquet needs Arrow C++ (" FKV_ARROW_LIBRARY "), which isn't found: run "
+                          "Parquet, CSV and JSON need Arrow C++ (" FKV_ARROW_LIBRARY
+                          "), which isn't "
+                          "found: run "
                           "\"pip install 'pyarrow==" FKV_ARROW_MAJOR ".*'\", or name its folder by "
                           "FLIGHTKV_ARROW_DIR, or use an Arrow IPC file (.arrow)");
     *ret = formats;
@@ -274,4 +277,16 @@ enum fkv_status formats_parquet_write(struct formats *formats, struct ArrowArray
                                       struct fkv_progress *ret, struct fkv_error *error)
 {
     return formats->module->parquet_write(stream, fd, options, ret, error);
+}
+
+enum fkv_status formats_csv_read(struct formats *formats, int fd, char delimiter,
+                                 struct ArrowArrayStream *ret, struct fkv_error *error)
+{
+    return formats->module->csv_read(fd, delimiter, ret, error);
+}
+
+enum fkv_status formats_json_read(struct formats *formats, int fd, struct ArrowArrayStream *ret,
+                                  struct fkv_error *error)
+{
+    return formats->module->json_read(fd, ret, error);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parquet (later CSV) <-> ArrowArrayStream. Arrow C++ does the work; it is loaded at run time, so
+/* Parquet, CSV and JSON <-> ArrowArrayStream. Arrow C++ does the work; it is loaded at run time, so
  * that programs start and do everything else without it:
  *
  *     formats.c   (C, in the program)   finds Arrow's libraries and the module, dlopens them
- *     parquet.cc  (the module, flightkv_formats.so)   a thin extern "C" shim over Arrow C++
+ *     *.cc        (the module, flightkv_formats.so)   a thin extern "C" shim over Arrow C++
  *
  * Where Arrow C++ is looked for, in turn: FLIGHTKV_ARROW_DIR, the system's library path, the
  * pyarrow package of `python3` on the PATH, `.venv` folders beside and above the program and the
@@ -49,6 +49,15 @@ struct formats_parquet_options {
 enum fkv_status formats_parquet_write(struct formats *formats, struct ArrowArrayStream *stream,
                                       int fd, const struct formats_parquet_options *options,
                                       struct fkv_progress *ret, struct fkv_error *error);
+
+/* CSV with a header, and JSON: lines of objects, or one array of them. Read piecewise, a batch for
+ * each 8 MiB of text, to the end of `fd`, which the stream takes over, also on failure. Types are
+ * inferred from the first of these pieces; a later value of another type, or an unknown member, is
+ * an error of the stream that names it. In CSV, nothing is null and "" an empty text. */
+enum fkv_status formats_csv_read(struct formats *formats, int fd, char delimiter,
+                                 struct ArrowArrayStream *ret, struct fkv_error *error);
+enum fkv_status formats_json_read(struct formats *formats, int fd, struct ArrowArrayStream *ret,
+                                  struct fkv_error *error);
 
 #ifdef __cplusplus
 }

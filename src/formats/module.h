@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the loader (formats.c, C) and the module (parquet.cc, C++) say to each other: one table of
+/* What the loader (formats.c, C) and the module (module.cc, C++) say to each other: one table of
  * functions, found by name. Nothing of C++ crosses: no exception, no type. Streams and errors are
  * the C structs of the public headers. */
 #ifndef FORMATS_MODULE_H
@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 /* Raised with every change of the table, so that a module of another build is refused. */
-enum { formats_module_version = 1 };
+enum { formats_module_version = 2 };
 
 struct formats_parquet_options;
 
@@ -28,6 +28,11 @@ struct formats_module {
     enum fkv_status (*parquet_write)(struct ArrowArrayStream *stream, int fd,
                                      const struct formats_parquet_options *options,
                                      struct fkv_progress *ret, struct fkv_error *error);
+
+    /* Both take the descriptor over, also on failure. */
+    enum fkv_status (*csv_read)(int fd, char delimiter, struct ArrowArrayStream *ret,
+                                struct fkv_error *error);
+    enum fkv_status (*json_read)(int fd, struct ArrowArrayStream *ret, struct fkv_error *error);
 };
 
 #define FORMATS_MODULE_ENTRY "flightkv_formats_module"

@@ -1,26 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parquet by Arrow C++, behind the C table of module.h.
+/* Parquet by Arrow C++.
  *
  * Memory is what decides how Arrow is asked. Reading: a buffered stream for each column, so that a
  * page at a time is held and not a row group's whole column chunk, and one batch at a time for all
  * columns. Writing: encoded pages wait in memory until their row group ends, so a group ends when
  * group_bytes_max of values went into it, however many rows that were. */
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include <arrow/c/bridge.h>
-#include <arrow/io/interfaces.h>
 #include <arrow/record_batch.h>
-#include <arrow/result.h>
-#include <arrow/status.h>
 #include <arrow/type.h>
 #include <arrow/type_traits.h>
 #include <arrow/util/byte_size.h>
@@ -31,8 +22,7 @@
 #include <parquet/metadata.h>
 #include <parquet/properties.h>
 
-#include "formats/formats.h"
-#include "formats/module.h"
+#include "formats/arrow_shim.h"
 
 namespace
 {
@@ -42,62 +32,6 @@ constexpr int64_t default_row_group_rows = 1048576;
 constexpr int64_t group_bytes_max = INT64_C(64) << 20;
 constexpr int64_t min_dictionary_bytes = INT64_C(16) << 10;
 constexpr int64_t max_dictionary_bytes = INT64_C(1) << 20;
-
-enum fkv_status set_error(struct fkv_error *error, enum fkv_status status,
-                          const std::string &message)
-{
-    if (error != nullptr) {
-        error->status = status;
-        std::snprintf(error->message, sizeof error->message, "%s", message.c_str());
-    }
-    return status;
-}
-
-enum fkv_status status_of(const arrow::Status &status)
-{
-    switch (status.code()) {
-    case arrow::StatusCode::OK:
-        return FKV_OK;
-    case arrow::StatusCode::OutOfMemory:
-    case arrow::StatusCode::CapacityError:
-        return FKV_RESOURCE_EXHAUSTED;
-    case arrow::StatusCode::Cancelled:
-        return FKV_CANCELLED;
-    case arrow::StatusCode::NotImplemented:
-        return FKV_UNIMPLEMENTED;
-    case arrow::StatusCode::Invalid:
-    case arrow::StatusCode::TypeError:
-    case arrow::StatusCode::KeyError:
-    case arrow::StatusCode::SerializationError:
-        return FKV_INVALID_ARGUMENT;
-    default:
-        return FKV_UNKNOWN;
-    }
-}
-
-/* Arrow's own sentence on one line, without the final dot. */
-std::string sentence_of(const arrow::Status &status)
-{
-    std::string text = status.message();
-    std::replace(text.begin(), text.end(), '\n', ' ');
-    while (!text.empty() && (text.back() == '.' || text.back() == ' '))
-        text.pop_back();
-    return text;
-}
-
-/* Runs `body`, which gives an arrow::Status, and lets no exception out. */
-template <typename Body> arrow::Status guarded(Body body)
-{
-    try {
-        return body();
-    } catch (const std::bad_alloc &) {
-        return arrow::Status::OutOfMemory("out of memory");
-    } catch (const std::exception &e) {
-        return arrow::Status::Invalid(e.what());
-    } catch (...) {
-        return arrow::Status::UnknownError("an unknown C++ exception");
-    }
-}
 
 /* The batches of a file, which must stay open as long as they are read. */
 class FileBatches : public arrow::RecordBatchReader
@@ -116,11 +50,11 @@ class FileBatches : public arrow::RecordBatchReader
 
     arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch> *ret) override
     {
-        arrow::Status status = guarded([&] { return batches_->ReadNext(ret); });
+        arrow::Status status = shim::guarded([&] { return batches_->ReadNext(ret); });
         if (status.ok())
             return status;
         return status.WithMessage("Parquet file '", path_,
-                                  "' can't be read: ", sentence_of(status));
+                                  "' can't be read: ", shim::sentence_of(status));
     }
 
   private:
@@ -148,82 +82,6 @@ arrow::Status open_file(const char *path, int64_t batch_rows, struct ArrowArrayS
     auto reader = std::make_shared<FileBatches>(path, std::move(file), std::move(batches));
     return arrow::ExportRecordBatchReader(std::move(reader), ret);
 }
-
-enum fkv_status parquet_read(const char *path, int64_t batch_rows, struct ArrowArrayStream *ret,
-                             int64_t *ret_rows, struct fkv_error *error)
-{
-    struct ArrowArrayStream stream = {};
-    int64_t rows = 0;
-    arrow::Status status = guarded([&] { return open_file(path, batch_rows, &stream, &rows); });
-    if (!status.ok()) {
-        /* Bytes that make no sense are an IOError to Arrow. */
-        enum fkv_status code = status.IsIOError() ? FKV_INVALID_ARGUMENT : status_of(status);
-        return set_error(error, code,
-                         std::string("'") + path +
-                             "' isn't a Parquet file that can be read: " + sentence_of(status));
-    }
-    *ret = stream;
-    if (ret_rows != nullptr)
-        *ret_rows = rows;
-    return FKV_OK;
-}
-
-/* write(2) as Arrow's stream; remembers the errno, for which Arrow's Status has no room. */
-class FdSink : public arrow::io::OutputStream
-{
-  public:
-    explicit FdSink(int fd) : fd_(fd)
-    {
-    }
-
-    arrow::Status Close() override
-    {
-        closed_ = true;
-        return arrow::Status::OK();
-    }
-
-    bool closed() const override
-    {
-        return closed_;
-    }
-
-    arrow::Result<int64_t> Tell() const override
-    {
-        return position_;
-    }
-
-    arrow::Status Write(const void *data, int64_t size) override
-    {
-        const char *at = static_cast<const char *>(data);
-        while (size > 0) {
-            ssize_t written = ::write(fd_, at, static_cast<size_t>(size));
-            if (written < 0 && errno == EINTR)
-                continue;
-            if (written < 0) {
-                errno_ = errno;
-                return arrow::Status::IOError("cannot write: ", std::strerror(errno_));
-            }
-            at += written;
-            size -= written;
-            position_ += written;
-        }
-        return arrow::Status::OK();
-    }
-
-    /* An IOError that isn't this sink's is Parquet's word for a table that it can't hold. */
-    enum fkv_status status() const
-    {
-        if (errno_ == 0)
-            return FKV_INVALID_ARGUMENT;
-        return errno_ == ENOSPC || errno_ == EDQUOT ? FKV_RESOURCE_EXHAUSTED : FKV_UNKNOWN;
-    }
-
-  private:
-    int fd_;
-    int errno_ = 0;
-    bool closed_ = false;
-    int64_t position_ = 0;
-};
 
 arrow::Result<arrow::Compression::type> compression_of(const char *name)
 {
@@ -289,7 +147,7 @@ arrow::Status write_batches(arrow::RecordBatchReader &reader, parquet::arrow::Fi
     }
 }
 
-arrow::Status write_file(struct ArrowArrayStream *stream, const std::shared_ptr<FdSink> &sink,
+arrow::Status write_file(struct ArrowArrayStream *stream, const std::shared_ptr<shim::FdSink> &sink,
                          const struct formats_parquet_options &options, struct fkv_progress *so_far)
 {
     ARROW_ASSIGN_OR_RAISE(auto reader, arrow::ImportRecordBatchReader(stream));
@@ -306,32 +164,47 @@ arrow::Status write_file(struct ArrowArrayStream *stream, const std::shared_ptr<
     return writer->Close();
 }
 
+} // namespace
+
+enum fkv_status parquet_read(const char *path, int64_t batch_rows, struct ArrowArrayStream *ret,
+                             int64_t *ret_rows, struct fkv_error *error)
+{
+    struct ArrowArrayStream stream = {};
+    int64_t rows = 0;
+    arrow::Status status =
+        shim::guarded([&] { return open_file(path, batch_rows, &stream, &rows); });
+    if (!status.ok()) {
+        /* Bytes that make no sense are an IOError to Arrow. */
+        enum fkv_status code = status.IsIOError() ? FKV_INVALID_ARGUMENT : shim::status_of(status);
+        return shim::set_error(
+            error, code,
+            std::string("'") + path +
+                "' isn't a Parquet file that can be read: " + shim::sentence_of(status));
+    }
+    *ret = stream;
+    if (ret_rows != nullptr)
+        *ret_rows = rows;
+    return FKV_OK;
+}
+
 enum fkv_status parquet_write(struct ArrowArrayStream *stream, int fd,
                               const struct formats_parquet_options *options,
                               struct fkv_progress *ret, struct fkv_error *error)
 {
     static const struct formats_parquet_options defaults = {};
     struct fkv_progress so_far = {};
-    std::shared_ptr<FdSink> sink;
-    arrow::Status status = guarded([&] {
-        sink = std::make_shared<FdSink>(fd);
+    std::shared_ptr<shim::FdSink> sink;
+    arrow::Status status = shim::guarded([&] {
+        sink = std::make_shared<shim::FdSink>(fd);
         return write_file(stream, sink, options != nullptr ? *options : defaults, &so_far);
     });
     if (stream->release != nullptr)
         stream->release(stream);
     if (!status.ok())
-        return set_error(error, status.IsIOError() && sink ? sink->status() : status_of(status),
-                         sentence_of(status));
+        return shim::set_error(
+            error, status.IsIOError() && sink ? sink->status() : shim::status_of(status),
+            shim::sentence_of(status));
     if (ret != nullptr)
         *ret = so_far;
     return FKV_OK;
-}
-
-} // namespace
-
-extern "C" const struct formats_module *flightkv_formats_module(void)
-{
-    static const struct formats_module module = {formats_module_version, parquet_read,
-                                                 parquet_write};
-    return &module;
 }

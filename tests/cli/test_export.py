@@ -214,9 +214,28 @@ def test_limit(server, text, rows):
     assert read["n"].to_pylist() == list(range(*rows))
 
 
+needs_module = pytest.mark.skipif(
+    not (run.program().parent / "flightkv_formats.so").exists(),
+    reason="the module for Parquet, CSV and JSON isn't built")
+
+
+@needs_module
+@pytest.mark.parametrize("ending", ["csv", "json", "ndjson"])
+def test_text_of_several_blocks_comes_back(server, tmp_path, ending):
+    rows = 240_000
+    texts = [f'{{"[{i}],\\\n' + "x" * (i % 90) for i in range(rows)]
+    table = pa.table({"n": pa.array(range(rows)), "t": texts, "x": np.arange(rows) / 7})
+    put(server, table)
+    path = tmp_path / f"t.{ending}"
+    get(server, "-o", path)
+    assert path.stat().st_size > 2 * (8 << 20)
+    subprocess.run([run.program(), "put", "t", path], check=True, capture_output=True,
+                   env=run.environment(server.uri))
+    assert pa.ipc.open_stream(get(server)).read_all() == table
+
+
+@needs_module
 def test_parquet_into_a_pipe(server):
-    if not (run.program().parent / "flightkv_formats.so").exists():
-        pytest.skip("the Parquet module isn't built")
     import pyarrow.parquet
 
     table = pa.table({"n": pa.array(range(1000))})

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "formats/arrow_shim.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <arrow/buffer.h>
+
+namespace shim
+{
+
+enum fkv_status set_error(struct fkv_error *error, enum fkv_status status,
+                          const std::string &message)
+{
+    if (error != nullptr) {
+        error->status = status;
+        std::snprintf(error->message, sizeof error->message, "%s", message.c_str());
+    }
+    return status;
+}
+
+enum fkv_status status_of(const arrow::Status &status)
+{
+    switch (status.code()) {
+    case arrow::StatusCode::OK:
+        return FKV_OK;
+    case arrow::StatusCode::OutOfMemory:
+    case arrow::StatusCode::CapacityError:
+        return FKV_RESOURCE_EXHAUSTED;
+    case arrow::StatusCode::Cancelled:
+        return FKV_CANCELLED;
+    case arrow::StatusCode::NotImplemented:
+        return FKV_UNIMPLEMENTED;
+    case arrow::StatusCode::Invalid:
+    case arrow::StatusCode::TypeError:
+    case arrow::StatusCode::KeyError:
+    case arrow::StatusCode::SerializationError:
+        return FKV_INVALID_ARGUMENT;
+    default:
+        return FKV_UNKNOWN;
+    }
+}
+
+std::string sentence_of(const arrow::Status &status)
+{
+    std::string text = status.message();
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    while (!text.empty() && (text.back() == '.' || text.back() == ' '))
+        text.pop_back();
+    return text;
+}
+
+arrow::Status FdSink::Close()
+{
+    closed_ = true;
+    return arrow::Status::OK();
+}
+
+bool FdSink::closed() const
+{
+    return closed_;
+}
+
+arrow::Result<int64_t> FdSink::Tell() const
+{
+    return position_;
+}
+
+arrow::Status FdSink::Write(const void *data, int64_t size)
+{
+    const char *at = static_cast<const char *>(data);
+    while (size > 0) {
+        ssize_t written = ::write(fd_, at, static_cast<size_t>(size));
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0) {
+            errno_ = errno;
+            return arrow::Status::IOError("cannot write: ", std::strerror(errno_));
+        }
+        at += written;
+        size -= written;
+        position_ += written;
+    }
+    return arrow::Status::OK();
+}
+
+enum fkv_status FdSink::status() const
+{
+    if (errno_ == 0)
+        return FKV_INVALID_ARGUMENT;
+    return errno_ == ENOSPC || errno_ == EDQUOT ? FKV_RESOURCE_EXHAUSTED : FKV_UNKNOWN;
+}
+
+FdSource::~FdSource()
+{
+    if (fd_ >= 0)
+        ::close(fd_);
+}
+
+arrow::Status FdSource::Close()
+{
+    if (fd_ >= 0)
+        ::close(fd_);
+    fd_ = -1;
+    return arrow::Status::OK();
+}
+
+bool FdSource::closed() const
+{
+    return fd_ < 0;
+}
+
+arrow::Result<int64_t> FdSource::Tell() const
+{
+    return position_;
+}
+
+/* Less than was asked for means the end to Arrow, and a pipe gives less at any time. */
+arrow::Result<int64_t> FdSource::Read(int64_t size, void *out)
+{
+    char *at = static_cast<char *>(out);
+    int64_t taken = 0;
+    while (taken < size) {
+        ssize_t got = ::read(fd_, at + taken, static_cast<size_t>(size - taken));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return arrow::Status::IOError("cannot read: ", std::strerror(errno));
+        if (got == 0)
+            break;
+        taken += got;
+    }
+    position_ += taken;
+    return taken;
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> FdSource::Read(int64_t size)
+{
+    ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(size));
+    ARROW_ASSIGN_OR_RAISE(int64_t taken, Read(size, buffer->mutable_data()));
+    ARROW_RETURN_NOT_OK(buffer->Resize(taken));
+    return std::shared_ptr<arrow::Buffer>(std::move(buffer));
+}
+
+std::shared_ptr<arrow::Schema> GuardedBatches::schema() const
+{
+    return batches_->schema();
+}
+
+arrow::Status GuardedBatches::ReadNext(std::shared_ptr<arrow::RecordBatch> *ret)
+{
+    arrow::Status status = guarded([&] { return batches_->ReadNext(ret); });
+    return status.ok() ? status : status.WithMessage(what_, sentence_of(status));
+}
+
+} // namespace shim

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON by Arrow C++, a block at a time. Arrow reads objects one a line; one array of objects, which
+ * may stand on many lines, is made to look like that on its way in. */
+#include <cctype>
+#include <memory>
+
+#include <arrow/buffer.h>
+#include <arrow/c/bridge.h>
+#include <arrow/json/api.h>
+
+#include "formats/arrow_shim.h"
+
+namespace
+{
+
+/* The first block is what types are inferred from, and each becomes a batch. */
+constexpr int32_t block_bytes = 8 << 20;
+
+/* A text that begins with '[' loses that bracket and its partner, has line feeds for the commas
+ * between its elements, and blanks for all other line feeds; any other passes as it is:
+ *
+ *     [ {"a":      ->   {"a": 1}
+ *        1},            {"a": 2}
+ *       {"a": 2} ]
+ */
+class Lines : public arrow::io::InputStream
+{
+  public:
+    explicit Lines(std::shared_ptr<arrow::io::InputStream> source) : source_(std::move(source))
+    {
+    }
+
+    arrow::Status Close() override
+    {
+        return source_->Close();
+    }
+
+    bool closed() const override
+    {
+        return source_->closed();
+    }
+
+    arrow::Result<int64_t> Tell() const override
+    {
+        return source_->Tell();
+    }
+
+    arrow::Result<int64_t> Read(int64_t size, void *out) override
+    {
+        ARROW_ASSIGN_OR_RAISE(int64_t taken, source_->Read(size, out));
+        char *at = static_cast<char *>(out);
+        for (int64_t i = 0; i < taken && kind_ != Kind::LINES; i++)
+            ARROW_RETURN_NOT_OK(Turn(&at[i]));
+        if (taken < size && kind_ == Kind::ARRAY && depth_ > 0)
+            return arrow::Status::Invalid("the array has no end");
+        return taken;
+    }
+
+    arrow::Result<std::shared_ptr<arrow::Buffer>> Read(int64_t size) override
+    {
+        ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(size));
+        ARROW_ASSIGN_OR_RAISE(int64_t taken, Read(size, buffer->mutable_data()));
+        ARROW_RETURN_NOT_OK(buffer->Resize(taken));
+        return std::shared_ptr<arrow::Buffer>(std::move(buffer));
+    }
+
+  private:
+    enum class Kind { UNKNOWN, LINES, ARRAY };
+
+    arrow::Status Turn(char *byte)
+    {
+        bool is_blank = std::isspace(static_cast<unsigned char>(*byte)) != 0;
+        if (kind_ == Kind::UNKNOWN && is_blank)
+            return arrow::Status::OK();
+        if (kind_ == Kind::UNKNOWN)
+            kind_ = *byte == '[' ? Kind::ARRAY : Kind::LINES;
+        if (kind_ == Kind::LINES)
+            return arrow::Status::OK();
+        if (depth_ == 0 && has_begun_ && !is_blank)
+            return arrow::Status::Invalid("there is more behind the array");
+        if (in_text_)
+            TurnText(*byte);
+        else
+            TurnMark(byte, is_blank);
+        return arrow::Status::OK();
+    }
+
+    void TurnText(char byte)
+    {
+        if (is_escaped_)
+            is_escaped_ = false;
+        else if (byte == '\\')
+            is_escaped_ = true;
+        else
+            in_text_ = byte != '"';
+    }
+
+    void TurnMark(char *byte, bool is_blank)
+    {
+        char mark = *byte;
+        if (is_blank || (depth_ == 1 && mark == ','))
+            *byte = is_blank ? ' ' : '\n';
+        if (mark == '"')
+            in_text_ = true;
+        if (mark == '[' || mark == '{') {
+            if (depth_ == 0)
+                *byte = ' ';
+            depth_++;
+            has_begun_ = true;
+        } else if (mark == ']' || mark == '}') {
+            depth_--;
+            if (depth_ == 0)
+                *byte = '\n';
+        }
+    }
+
+    std::shared_ptr<arrow::io::InputStream> source_;
+    Kind kind_ = Kind::UNKNOWN;
+    int64_t depth_ = 0;
+    bool has_begun_ = false;
+    bool in_text_ = false;
+    bool is_escaped_ = false;
+};
+
+arrow::Status open_json(int fd, struct ArrowArrayStream *ret)
+{
+    auto source = std::make_shared<Lines>(std::make_shared<shim::FdSource>(fd));
+    auto reading = arrow::json::ReadOptions::Defaults();
+    reading.block_size = block_bytes;
+    auto parsing = arrow::json::ParseOptions::Defaults();
+    ARROW_ASSIGN_OR_RAISE(auto batches,
+                          arrow::json::StreamingReader::Make(source, reading, parsing));
+    return arrow::ExportRecordBatchReader(
+        std::make_shared<shim::GuardedBatches>(
+            "behind the first 8 MiB, which the types are taken from: ", std::move(batches)),
+        ret);
+}
+
+} // namespace
+
+enum fkv_status json_read(int fd, struct ArrowArrayStream *ret, struct fkv_error *error)
+{
+    struct ArrowArrayStream stream = {};
+    arrow::Status status = shim::guarded([&] { return open_json(fd, &stream); });
+    if (!status.ok())
+        return shim::set_error(error, shim::status_of(status),
+                               "not JSON that can be read: " + shim::sentence_of(status));
+    *ret = stream;
+    return FKV_OK;
+}
