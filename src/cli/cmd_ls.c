@@ -2,65 +2,26 @@
 #include "cli/commands.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/text.h"
+#include "cli/age.h"
 #include "cli/grid.h"
 #include "cli/json.h"
+#include "cli/listing.h"
 #include "cli/progress.h"
 
-struct entry {
-    struct slice key; /* owned */
-    int64_t rows;
-    int64_t columns;
-    int64_t bytes;
+/* How the listing is to be shown. */
+struct view {
+    bool is_long;
+    bool only_keys;
+    enum listing_order order;
+    bool is_reversed;
 };
 
-struct listing {
-    struct entry *entries;
-    size_t count;
-    size_t capacity;
-    bool has_failed;
-};
-
-static void listing_done(struct listing *listing)
-{
-    for (size_t i = 0; i < listing->count; i++)
-        alloc_free(alloc_system(), (void *)listing->entries[i].key.data);
-    alloc_free(alloc_system(), listing->entries);
-}
-
-static bool on_table(void *context, struct fkv_table_info *info)
-{
-    struct listing *listing = context;
-    if (listing->count == listing->capacity) {
-        size_t capacity = listing->capacity == 0 ? 64 : 2 * listing->capacity;
-        struct entry *entries =
-            alloc_resize(alloc_system(), listing->entries, capacity * sizeof *entries);
-        listing->has_failed = entries == NULL;
-        if (entries == NULL)
-            return false;
-        listing->entries = entries;
-        listing->capacity = capacity;
-    }
-    char *key = alloc_text(alloc_system(), info->key, info->key_size);
-    listing->has_failed = key == NULL;
-    if (key != NULL)
-        listing->entries[listing->count++] = (struct entry){
-            slice_of(key, info->key_size), info->rows, info->schema.n_children, info->bytes};
-    return key != NULL;
-}
-
-static int compare(const void *left, const void *right)
-{
-    const struct entry *a = left, *b = right;
-    size_t size = a->key.size < b->key.size ? a->key.size : b->key.size;
-    int order = memcmp(a->key.data, b->key.data, size);
-    return order != 0 ? order : (a->key.size > b->key.size) - (a->key.size < b->key.size);
-}
-
-static bool print_json(const struct cli *cli, const struct listing *listing)
+static bool print_json(const struct cli *cli, const struct listing *listing, bool is_long)
 {
     struct doc *array = doc_array();
     for (size_t i = 0; i < listing->count; i++) {
@@ -70,6 +31,10 @@ static bool print_json(const struct cli *cli, const struct listing *listing)
         doc_set_count(object, "rows", (uint64_t)entry->rows);
         doc_set_count(object, "columns", (uint64_t)entry->columns);
         doc_set_count(object, "bytes", (uint64_t)entry->bytes);
+        if (is_long) {
+            doc_set_count(object, "batches", (uint64_t)entry->batches);
+            doc_set_number(object, "created", entry->created_s);
+        }
         doc_append(array, object);
     }
     bool is_done = doc_print(array, cli->out);
@@ -77,7 +42,7 @@ static bool print_json(const struct cli *cli, const struct listing *listing)
     return is_done;
 }
 
-static bool print_plain(const struct cli *cli, const struct listing *listing)
+static bool print_plain(const struct cli *cli, const struct listing *listing, bool is_long)
 {
     struct buf key;
     buf_init(&key, alloc_system(), SIZE_MAX / 2);
@@ -85,8 +50,11 @@ static bool print_plain(const struct cli *cli, const struct listing *listing)
         const struct entry *entry = &listing->entries[i];
         buf_clear(&key);
         text_escape(&key, entry->key);
-        fprintf(cli->out, "%s\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\n", buf_c_text(&key),
-                entry->rows, entry->columns, entry->bytes);
+        fprintf(cli->out, "%s\t%" PRId64 "\t%" PRId64 "\t%" PRId64, buf_c_text(&key), entry->rows,
+                entry->columns, entry->bytes);
+        if (is_long)
+            fprintf(cli->out, "\t%" PRId64 "\t%.6f", entry->batches, entry->created_s);
+        fputc('\n', cli->out);
     }
     bool is_done = !key.failed;
     buf_done(&key);
@@ -125,7 +93,7 @@ static bool print_keys(const struct cli *cli, const struct listing *listing)
     return is_done;
 }
 
-static void add_row(struct grid *grid, const struct entry *entry, struct buf *key)
+static void add_row(struct grid *grid, const struct entry *entry, bool is_long, struct buf *key)
 {
     char figure[text_figure_size];
     buf_clear(key);
@@ -134,21 +102,28 @@ static void add_row(struct grid *grid, const struct entry *entry, struct buf *ke
     grid_cell(grid, slice_text(text_count(figure, (uint64_t)entry->rows)));
     grid_cell(grid, slice_text(text_count(figure, (uint64_t)entry->columns)));
     grid_cell(grid, slice_text(text_size(figure, (uint64_t)entry->bytes)));
+    if (!is_long)
+        return;
+    double now_s = (double)clock_wall_us() / 1e6;
+    bool is_known = entry->created_s > 0;
+    grid_cell(grid, slice_text(text_count(figure, (uint64_t)entry->batches)));
+    grid_cell(grid, slice_text(is_known ? age_text(figure, now_s - entry->created_s) : ""));
 }
 
-static bool print_pretty(const struct cli *cli, const struct listing *listing)
+static bool print_pretty(const struct cli *cli, const struct listing *listing, bool is_long)
 {
-    static const char *const titles[] = {"key", "rows", "columns", "size"};
-    struct grid *grid = grid_new(4);
+    static const char *const titles[] = {"key", "rows", "columns", "size", "batches", "age"};
+    size_t columns = is_long ? 6 : 4;
+    struct grid *grid = grid_new(columns);
     struct buf key;
     buf_init(&key, alloc_system(), SIZE_MAX / 2);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < columns; i++) {
         grid_dim_cell(grid, slice_text(titles[i]));
         if (i > 0)
             grid_align_right(grid, i);
     }
     for (size_t i = 0; i < listing->count; i++)
-        add_row(grid, &listing->entries[i], &key);
+        add_row(grid, &listing->entries[i], is_long, &key);
     struct grid_style style = {.width = terminal_width(cli->out, 0), .has_color = cli->has_color};
     bool is_done = grid_print(grid, &style, cli->out) && !key.failed;
     buf_done(&key);
@@ -156,50 +131,73 @@ static bool print_pretty(const struct cli *cli, const struct listing *listing)
     return is_done;
 }
 
-static int print(const struct cli *cli, struct listing *listing, bool only_keys,
+static int print(const struct cli *cli, const struct listing *listing, const struct view *view,
                  const char *pattern)
 {
     bool is_done;
-    if (listing->count > 1)
-        qsort(listing->entries, listing->count, sizeof *listing->entries, compare);
-    if (only_keys)
+    if (view->only_keys)
         is_done = print_keys(cli, listing);
     else if (cli->json)
-        is_done = print_json(cli, listing);
+        is_done = print_json(cli, listing, view->is_long);
     else if (!cli->out_is_terminal)
-        is_done = print_plain(cli, listing);
+        is_done = print_plain(cli, listing, view->is_long);
     else if (listing->count == 0)
         is_done = fprintf(cli->err, "No keys%s%s.\n", pattern != NULL ? " like " : "",
                           pattern != NULL ? pattern : "") > 0;
     else
-        is_done = print_pretty(cli, listing);
+        is_done = print_pretty(cli, listing, view->is_long);
     return is_done ? CLI_DONE : cli_no_memory(cli);
+}
+
+static int choose_view(const struct cli *cli, const struct parsed *parsed, struct view *ret)
+{
+    const char *sort = parsed_value(parsed, "sort");
+    *ret = (struct view){.is_long = parsed_has(parsed, "long"),
+                         .only_keys = parsed_has(parsed, "keys"),
+                         .order = ORDER_KEY,
+                         .is_reversed = parsed_has(parsed, "reverse")};
+    if (ret->only_keys && (cli->json || ret->is_long))
+        return cli_error(cli, CLI_USAGE, "ls: --%s and --keys can't go together",
+                         cli->json ? "json" : "long");
+    if (sort != NULL && !listing_order_named(sort, &ret->order))
+        return cli_error(cli, CLI_USAGE,
+                         "--sort: '%s' isn't one of key, rows, columns, batches, size and age",
+                         sort);
+    return CLI_DONE;
 }
 
 static int run(struct cli *cli, const struct parsed *parsed)
 {
-    struct fkv_error error;
+    struct view view;
     struct listing listing = {0};
-    if (cli->json && parsed_has(parsed, "keys"))
-        return cli_error(cli, CLI_USAGE, "ls: --json and --keys can't go together");
     bool has_pattern = parsed->argument_count > 0;
-    int exit_code = has_pattern ? cli_pattern(cli, parsed->arguments[0]) : CLI_DONE;
+    int exit_code = choose_view(cli, parsed, &view);
+    if (exit_code == CLI_DONE && has_pattern)
+        exit_code = cli_pattern(cli, parsed->arguments[0]);
     if (exit_code == CLI_DONE)
         exit_code = cli_connect(cli);
     if (exit_code != CLI_DONE)
         return exit_code;
     const char *pattern = has_pattern ? buf_c_text(&cli->key) : NULL;
-    if (fkv_list(cli->client, pattern, on_table, &listing, &error) != FKV_OK)
-        exit_code = cli_fail(cli, &error);
-    else if (listing.has_failed)
-        exit_code = cli_no_memory(cli);
-    else
-        exit_code = print(cli, &listing, parsed_has(parsed, "keys"), pattern);
+    exit_code = listing_fetch(cli, pattern, &listing);
+    bool needs_more = view.is_long || view.order == ORDER_AGE || view.order == ORDER_BATCHES;
+    if (exit_code == CLI_DONE && needs_more)
+        exit_code = listing_learn(cli, &listing);
+    if (exit_code == CLI_DONE) {
+        listing_sort(&listing, view.order, view.is_reversed);
+        exit_code = print(cli, &listing, &view, pattern);
+    }
     listing_done(&listing);
     return exit_code;
 }
 
 static const struct option options[] = {
+    {.name = "long", .letter = 'l', .help = "Show batches and age, too: one more call a key"},
+    {.name = "sort",
+     .argument = "BY",
+     .default_value = "key",
+     .help = "Sort by key, rows, columns, batches, size (the largest first) or age (the youngest)"},
+    {.name = "reverse", .letter = 'r', .help = "Sort the other way round"},
     {.name = "keys",
      .help = "Print the keys alone, with %XX also for what a shell or xargs reads specially"},
     {0},
@@ -211,10 +209,13 @@ const struct command cmd_ls = {
     .summary = "List the keys, with rows, columns and size",
     .details =
         "PATTERN is a glob: * is anything, ? one byte, [a-z] one of a range. Into a pipe, a line\n"
-        "is key, rows, columns and bytes, with a tab between. Keys are shown with %XX for bytes\n"
+        "is key, rows, columns and bytes, with a tab between; with -l also batches and when it "
+        "was\n"
+        "put, in seconds since 1970, as in --json. Keys are shown with %XX for bytes\n"
         "that can't be printed and %25 for a percent sign; PATTERN is read likewise.\n",
     .examples = "  flightkv ls\n"
                 "  flightkv ls 'prices/*'\n"
+                "  flightkv ls -l --sort size\n"
                 "  flightkv ls --keys 'tmp/*' | xargs -r flightkv rm\n"
                 "  flightkv ls --json\n",
     .options = options,

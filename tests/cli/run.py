@@ -51,6 +51,7 @@ UNSTABLE = [
     (r"has [\d.]+ .iB of memory", "has <size> of memory"),
     (r"^ +\\e\[2mdone\\e.*", "<heads>"),
     (r"^(\\e\[2m(?:put|get|first batch)\\e\[0m ).*", r"\1<figures>"),
+    (r"\t1\d{9}\.\d{6}$", "\t<number>"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "<date>"),
     (r"flightkv \d+\.\d+\.\d+", "flightkv <version>"),
 ]

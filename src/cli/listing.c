@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/listing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "cli/figures.h"
+
+bool listing_order_named(const char *name, enum listing_order *ret)
+{
+    static const char *const names[] = {"key", "rows", "columns", "batches", "size", "age"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *ret = (enum listing_order)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void listing_done(struct listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        alloc_free(alloc_system(), (void *)listing->entries[i].key.data);
+    alloc_free(alloc_system(), listing->entries);
+}
+
+static bool on_table(void *context, struct fkv_table_info *info)
+{
+    struct listing *listing = context;
+    if (listing->count == listing->capacity) {
+        size_t capacity = listing->capacity == 0 ? 64 : 2 * listing->capacity;
+        struct entry *entries =
+            alloc_resize(alloc_system(), listing->entries, capacity * sizeof *entries);
+        listing->has_failed = entries == NULL;
+        if (entries == NULL)
+            return false;
+        listing->entries = entries;
+        listing->capacity = capacity;
+    }
+    char *key = alloc_text(alloc_system(), info->key, info->key_size);
+    listing->has_failed = key == NULL;
+    if (key != NULL)
+        listing->entries[listing->count++] = (struct entry){.key = slice_of(key, info->key_size),
+                                                            .rows = info->rows,
+                                                            .columns = info->schema.n_children,
+                                                            .bytes = info->bytes};
+    return key != NULL;
+}
+
+int listing_fetch(struct cli *cli, const char *pattern, struct listing *ret)
+{
+    struct fkv_error error;
+    struct listing listing = {0};
+    int exit_code = CLI_DONE;
+    if (fkv_list(cli->client, pattern, on_table, &listing, &error) != FKV_OK)
+        exit_code = cli_fail(cli, &error);
+    else if (listing.has_failed)
+        exit_code = cli_no_memory(cli);
+    if (exit_code == CLI_DONE)
+        *ret = listing;
+    else
+        listing_done(&listing);
+    return exit_code;
+}
+
+/* ---- more of each ---- */
+
+static void take_figure(void *context, const struct doc_member *member)
+{
+    struct entry *entry = context;
+    if (member->is_integer && strcmp(member->name, "batches") == 0)
+        entry->batches = member->integer;
+    else if (member->is_number && strcmp(member->name, "created") == 0)
+        entry->created_s = member->number;
+}
+
+static int learn_one(struct cli *cli, struct entry *entry)
+{
+    struct fkv_error error;
+    struct doc *figures = NULL;
+    char *body = figures_key_body(entry->key.data, entry->key.size);
+    if (body == NULL)
+        return cli_no_memory(cli);
+    enum fkv_status status = figures_call(cli->client, "flightkv.stat", body, &figures, &error);
+    doc_text_free(body);
+    if (status == FKV_OK)
+        doc_each(figures, take_figure, entry);
+    doc_free(figures);
+    return status == FKV_OK || status == FKV_NOT_FOUND ? CLI_DONE : cli_fail(cli, &error);
+}
+
+int listing_learn(struct cli *cli, struct listing *listing)
+{
+    int exit_code = CLI_DONE;
+    for (size_t i = 0; i < listing->count && exit_code == CLI_DONE; i++)
+        exit_code = learn_one(cli, &listing->entries[i]);
+    return exit_code;
+}
+
+/* ---- order ---- */
+
+static int by_key(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+    size_t size = a->key.size < b->key.size ? a->key.size : b->key.size;
+    int order = memcmp(a->key.data, b->key.data, size);
+    return order != 0 ? order : (a->key.size > b->key.size) - (a->key.size < b->key.size);
+}
+
+static int larger_first(int64_t a, int64_t b, const void *left, const void *right)
+{
+    return a != b ? (a < b) - (a > b) : by_key(left, right);
+}
+
+static int by_rows(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+    return larger_first(a->rows, b->rows, a, b);
+}
+
+static int by_columns(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+    return larger_first(a->columns, b->columns, a, b);
+}
+
+static int by_batches(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+    return larger_first(a->batches, b->batches, a, b);
+}
+
+static int by_size(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+    return larger_first(a->bytes, b->bytes, a, b);
+}
+
+static int by_age(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+    if (a->created_s < b->created_s || a->created_s > b->created_s)
+        return a->created_s > b->created_s ? -1 : 1;
+    return by_key(left, right);
+}
+
+void listing_sort(struct listing *listing, enum listing_order order, bool is_reversed)
+{
+    static int (*const compare[])(const void *left, const void *right) = {
+        [ORDER_KEY] = by_key,         [ORDER_ROWS] = by_rows, [ORDER_COLUMNS] = by_columns,
+        [ORDER_BATCHES] = by_batches, [ORDER_SIZE] = by_size, [ORDER_AGE] = by_age};
+    if (listing->count < 2)
+        return;
+    qsort(listing->entries, listing->count, sizeof *listing->entries, compare[order]);
+    for (size_t i = 0, j = listing->count - 1; is_reversed && i < j; i++, j--) {
+        struct entry entry = listing->entries[i];
+        listing->entries[i] = listing->entries[j];
+        listing->entries[j] = entry;
+    }
+}

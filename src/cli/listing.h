@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server's keys with their figures, in an order. */
+#ifndef CLI_LISTING_H
+#define CLI_LISTING_H
+
+#include "base/slice.h"
+#include "cli/cli.h"
+
+struct entry {
+    struct slice key; /* owned */
+    int64_t rows;
+    int64_t columns;
+    int64_t bytes;
+    /* Of listing_learn; 0 for a key that is gone by then. */
+    int64_t batches;
+    double created_s; /* since 1970 */
+};
+
+struct listing {
+    struct entry *entries;
+    size_t count;
+    size_t capacity;
+    bool has_failed;
+};
+
+enum listing_order { ORDER_KEY, ORDER_ROWS, ORDER_COLUMNS, ORDER_BATCHES, ORDER_SIZE, ORDER_AGE };
+
+/* "key", "rows", "columns", "batches", "size", "age" */
+bool listing_order_named(const char *name, enum listing_order *ret);
+
+/* All keys that fit `pattern` (NULL: all); on failure says why, and gives the exit code. */
+int listing_fetch(struct cli *cli, const char *pattern, struct listing *ret);
+void listing_done(struct listing *listing);
+
+/* Asks for what a listing doesn't say, one call a key. */
+int listing_learn(struct cli *cli, struct listing *listing);
+
+/* Keys in the order of their bytes; figures with the largest first, ages with the youngest, equal
+ * ones by key. `is_reversed`: all the other way round. */
+void listing_sort(struct listing *listing, enum listing_order order, bool is_reversed);
+
+#endif
