@@ -45,6 +45,7 @@ enum command_completes {
     COMPLETE_FILE,
     COMPLETE_KEYS,
     COMPLETE_KEY_THEN_FILE,
+    COMPLETE_KEYS_AND_FILES,
     COMPLETE_COMMANDS,
 };
 

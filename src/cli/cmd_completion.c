@@ -90,6 +90,8 @@ static bool print_bash(FILE *out)
           out);
     print_names(out, COMPLETE_KEYS, false, ":*|");
     fputs(":*|", out);
+    print_names(out, COMPLETE_KEYS_AND_FILES, false, ":*|");
+    fputs(":*|", out);
     print_names(out, COMPLETE_KEY_THEN_FILE, false, ":2|");
     fprintf(out, ":2) words=\"$(%s)\" ;;\n            ", keys_command);
     print_names(out, COMPLETE_COMMANDS, false, ":*|");
@@ -178,6 +180,8 @@ static bool print_fish(FILE *out)
         is_done = print_fish_options(out, command);
     }
     print_fish_rule(out, "__flightkv_in", COMPLETE_KEYS, keys);
+    print_fish_rule(out, "__flightkv_in", COMPLETE_KEYS_AND_FILES, keys);
+    print_fish_rule(out, "__flightkv_in", COMPLETE_KEYS_AND_FILES, "-F");
     print_fish_rule(out, "__flightkv_first_in", COMPLETE_KEY_THEN_FILE, keys);
     print_fish_rule(out, "__flightkv_later_in", COMPLETE_KEY_THEN_FILE, "-F");
     print_fish_rule(out, "__flightkv_in", COMPLETE_FILE, "-F");

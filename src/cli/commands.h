@@ -10,6 +10,7 @@ extern const struct command cmd_put;
 extern const struct command cmd_get;
 extern const struct command cmd_ls;
 extern const struct command cmd_info;
+extern const struct command cmd_diff;
 extern const struct command cmd_rm;
 extern const struct command cmd_stats;
 extern const struct command cmd_ping;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/value.h"
 
-#include "cli/cell.h"
 #include "cli/value_flat.h"
 #include "cli/width.h"
 
@@ -169,6 +168,11 @@ void value_text(struct buf *out, const struct ArrowSchema *schema, const struct 
 {
     struct cell cell = cell_of(schema, array, row);
     write_cell(out, &cell, false);
+}
+
+void value_literal(struct buf *out, const struct cell *cell)
+{
+    write_cell(out, cell, true);
 }
 
 bool value_is_null(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row)

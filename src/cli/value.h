@@ -13,7 +13,7 @@
 #define CLI_VALUE_H
 
 #include "base/buf.h"
-#include "flightkv/arrow_abi.h"
+#include "cli/cell.h"
 
 /* A text that is this long goes on with "..." and no more. */
 enum { value_bytes_most = 400 };
@@ -21,6 +21,9 @@ enum { value_bytes_most = 400 };
 /* Appends the text of row `row` (0 to length - 1). Strings within other values are quoted. */
 void value_text(struct buf *out, const struct ArrowSchema *schema, const struct ArrowArray *array,
                 int64_t row);
+
+/* The same for a cell; a string is quoted, so that "null" isn't taken for null. */
+void value_literal(struct buf *out, const struct cell *cell);
 
 /* Whether the row is null, looking through dictionaries, run ends and unions. */
 bool value_is_null(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row);
