@@ -6,12 +6,15 @@
  *     warm       free pages that are populated
  *     lent       populated pages of extents, not yet committed
  *     punching   pages being punched, outside the lock; neither free nor in an extent
+ *     rising     pages of an extent being populated by the thread, outside the lock
  *
  * Invariants, at every unlock:
- *   1. used + warm + lent + punching <= budget
- *   2. every populated page is in one of the four, so the file's blocks never pass them
+ *   1. used + warm + lent + punching + rising <= budget
+ *   2. every populated page is in one of the five, so the file's blocks never pass them
  *   3. pages of extents + free pages + pages being punched = all pages
  *   4. an extent has at most one lent run, which begins where its committed pages end
+ *   5. rising pages, and those to be populated next (ahead.h), follow the lent ones of their
+ * extent, or the committed ones where nothing is lent
  *
  * arena_take lends what is warm of the run that it hands out, and arena_commit takes that into use
  * step by step, for which no room need be made. So a peer that announces a large body and sends
@@ -32,6 +35,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +45,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "mem/ahead.h"
 #include "mem/runs.h"
 
 /* So many windows, each with its own low-water mark, are looked back at, and the one that has begun
@@ -66,9 +71,16 @@ struct arena {
     size_t size;
     atomic_uint_fast64_t stored_bytes; /* of used_bytes, those of tables */
 
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t punched;
+    pthread_t thread; /* populates ahead, if there is one */
+    bool has_thread;
+
+    pthread_mutex_t lock;   /* guards all below */
+    pthread_cond_t settled; /* no longer punching, or rising */
+    pthread_cond_t asked;   /* ahead has something, or the thread has to end */
     struct runs runs;
+    struct ahead ahead;
+    struct run rising;
+    bool is_ending;
     uint64_t used_bytes;
     uint64_t punching_bytes;
     uint64_t extent_pages;
@@ -79,7 +91,7 @@ struct arena {
     uint64_t recent_until_ns;
 };
 
-/* ---- making and freeing ---- */
+/* ---- the file and its map ---- */
 
 /* At most a page over `bytes`; bytes <= SIZE_MAX - page. */
 static size_t whole_pages(size_t bytes)
@@ -142,6 +154,95 @@ static enum fkv_status open_pages(struct arena *arena, struct fkv_error *error)
     return FKV_OK;
 }
 
+/* ---- the thread that populates ahead ---- */
+
+static uint64_t warm_bytes(const struct arena *arena)
+{
+    return (uint64_t)arena->runs.pages_of[RUN_WARM] * arena_page_bytes;
+}
+
+static uint64_t lent_bytes(const struct arena *arena)
+{
+    return (uint64_t)arena->runs.pages_of[RUN_LENT] * arena_page_bytes;
+}
+
+/* Pages that fallocate has made can be touched without fear; mapping them at once is only faster,
+ * and older kernels can't. */
+static bool populate(struct arena *arena, uint8_t *data, size_t size)
+{
+    int result;
+    do {
+        result = fallocate(arena->fd, 0, data - arena->base, (off_t)size);
+    } while (result != 0 && errno == EINTR);
+#ifdef MADV_POPULATE_WRITE
+    if (result == 0)
+        madvise(data, size, MADV_POPULATE_WRITE);
+#endif
+    return result == 0;
+}
+
+/* Populates a run outside the lock and lends it to its extent. Only where there is room without
+ * punching anything. */
+static void raise_pages(struct arena *arena, struct run run)
+{
+    uint64_t counted =
+        arena->used_bytes + warm_bytes(arena) + lent_bytes(arena) + arena->punching_bytes;
+    if (counted + run_bytes(run) > arena->options.budget_bytes) {
+        arena->ahead.count = 0;
+        return;
+    }
+    arena->rising = run;
+
+    pthread_mutex_unlock(&arena->lock);
+    bool is_done =
+        populate(arena, arena->base + (size_t)run.first * arena_page_bytes, run_bytes(run));
+    pthread_mutex_lock(&arena->lock);
+
+    arena->rising.pages = 0;
+    if (is_done)
+        runs_lengthen_lent(&arena->runs, run);
+    else
+        arena->ahead.count = 0; /* their owners hear it from the system themselves */
+    pthread_cond_broadcast(&arena->settled);
+}
+
+static void *populate_ahead(void *context)
+{
+    struct arena *arena = context;
+    pthread_mutex_lock(&arena->lock);
+    while (!arena->is_ending) {
+        struct run run = ahead_take(&arena->ahead, charge_ahead_pages);
+        if (run.pages != 0)
+            raise_pages(arena, run);
+        else
+            pthread_cond_wait(&arena->asked, &arena->lock);
+    }
+    pthread_mutex_unlock(&arena->lock);
+    return NULL;
+}
+
+/* Signals are for the program's other threads. */
+static bool start_thread(struct arena *arena)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool is_started = pthread_create(&arena->thread, NULL, populate_ahead, arena) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return is_started;
+}
+
+static void end_thread(struct arena *arena)
+{
+    pthread_mutex_lock(&arena->lock);
+    arena->is_ending = true;
+    pthread_cond_signal(&arena->asked);
+    pthread_mutex_unlock(&arena->lock);
+    pthread_join(arena->thread, NULL);
+}
+
+/* ---- making and freeing ---- */
+
 enum fkv_status arena_new(const struct alloc *alloc, const struct arena_options *options,
                           struct arena **ret, struct fkv_error *error)
 {
@@ -159,12 +260,15 @@ enum fkv_status arena_new(const struct alloc *alloc, const struct arena_options 
     if (arena->options.warm_idle_ns == 0)
         arena->options.warm_idle_ns = WARM_IDLE_DEFAULT;
     pthread_mutex_init(&arena->lock, NULL);
-    pthread_cond_init(&arena->punched, NULL);
+    pthread_cond_init(&arena->settled, NULL);
+    pthread_cond_init(&arena->asked, NULL);
     enum fkv_status status = open_pages(arena, error);
     if (status != FKV_OK) {
         arena_free(arena);
         return status;
     }
+    if (arena->options.ahead_bytes_max > 0) /* without the thread it is only slower */
+        arena->has_thread = start_thread(arena);
     *ret = arena;
     return FKV_OK;
 }
@@ -173,28 +277,21 @@ void arena_free(struct arena *arena)
 {
     if (arena == NULL)
         return;
+    if (arena->has_thread)
+        end_thread(arena);
     assert(arena->used_bytes == 0 && arena->extent_pages == 0 && arena->punching_bytes == 0);
     runs_done(&arena->runs);
     if (arena->base != NULL)
         munmap(arena->base, arena->size);
     if (arena->fd >= 0)
         close(arena->fd);
-    pthread_cond_destroy(&arena->punched);
+    pthread_cond_destroy(&arena->settled);
+    pthread_cond_destroy(&arena->asked);
     pthread_mutex_destroy(&arena->lock);
     alloc_free(arena->alloc, arena);
 }
 
 /* ---- warm pages: counting and punching; all under the lock ---- */
-
-static uint64_t warm_bytes(const struct arena *arena)
-{
-    return (uint64_t)arena->runs.pages_of[RUN_WARM] * arena_page_bytes;
-}
-
-static uint64_t lent_bytes(const struct arena *arena)
-{
-    return (uint64_t)arena->runs.pages_of[RUN_LENT] * arena_page_bytes;
-}
 
 /* After warm pages were taken or lent. */
 static void lower_mark(struct arena *arena)
@@ -248,13 +345,14 @@ static uint64_t punch_warm(struct arena *arena, uint64_t bytes)
 
     arena->punching_bytes -= punched;
     runs_give(&arena->runs, run, is_done ? RUN_COLD : RUN_WARM);
-    pthread_cond_broadcast(&arena->punched);
+    pthread_cond_broadcast(&arena->settled);
     return is_done ? punched : 0;
 }
 
 /* The same for the largest lent run: its last pages become cold ones of its extent. The lock stays
  * closed, because the extent's owner may commit or give back these very pages meanwhile; a step is
- * about a millisecond. */
+ * about a millisecond. Nothing may be rising, and nothing is populated ahead any more: it would not
+ * follow what is lent. */
 static uint64_t punch_lent(struct arena *arena, uint64_t bytes)
 {
     struct run run = runs_large(&arena->runs, RUN_LENT);
@@ -262,6 +360,7 @@ static uint64_t punch_lent(struct arena *arena, uint64_t bytes)
     struct run end = {run.first + run.pages - pages, pages};
     if (pages == 0 || punch_pages(arena, end) != 0)
         return 0;
+    arena->ahead.count = 0;
     runs_cut_end(&arena->runs, run, pages);
     return run_bytes(end);
 }
@@ -275,11 +374,14 @@ static bool make_room(struct arena *arena, uint64_t bytes)
         if (bytes > budget || arena->used_bytes > budget - bytes)
             return false;
         uint64_t wanted = arena->used_bytes + bytes + warm_bytes(arena) + lent_bytes(arena);
-        if (wanted + arena->punching_bytes <= budget)
+        if (wanted + arena->punching_bytes + run_bytes(arena->rising) <= budget)
             return true;
-        if (wanted <= budget)
-            pthread_cond_wait(&arena->punched, &arena->lock);
-        else if (punch_warm(arena, wanted - budget) == 0 && punch_lent(arena, wanted - budget) == 0)
+        if (wanted > budget && punch_warm(arena, wanted - budget) != 0)
+            continue;
+        arena->ahead.count = 0; /* what is lent is the next to go */
+        if (wanted <= budget || arena->rising.pages != 0)
+            pthread_cond_wait(&arena->settled, &arena->lock);
+        else if (punch_lent(arena, wanted - budget) == 0)
             return false;
     }
 }
@@ -353,26 +455,18 @@ enum fkv_status arena_take(struct arena *arena, size_t size, struct arena_extent
     return status;
 }
 
-/* Pages that fallocate has made can be touched without fear; mapping them at once is only faster,
- * and older kernels can't. */
-static bool populate(struct arena *arena, uint8_t *data, size_t size)
-{
-    int result;
-    do {
-        result = fallocate(arena->fd, 0, data - arena->base, (off_t)size);
-    } while (result != 0 && errno == EINTR);
-#ifdef MADV_POPULATE_WRITE
-    if (result == 0)
-        madvise(data, size, MADV_POPULATE_WRITE);
-#endif
-    return result == 0;
-}
-
 /* What is left of the pages lent to the extent; 0 pages when nothing. Under the lock. */
 static struct run lent_of(const struct arena *arena, const struct arena_extent *extent)
 {
     struct run rest = run_of(arena, extent->data + extent->charged, extent->size - extent->charged);
     return rest.pages == 0 ? rest : runs_lent(&arena->runs, rest.first);
+}
+
+/* Waits until no page between the two is rising; first of all, the thread shall not begin anew. */
+static void settle(struct arena *arena, struct run part)
+{
+    while (arena->rising.pages != 0 && arena->rising.first - part.first < part.pages)
+        pthread_cond_wait(&arena->settled, &arena->lock);
 }
 
 /* Counts a step of the extent's next bytes as used: those lent to it, else cold ones, of which only
@@ -381,9 +475,13 @@ static size_t charge_step(struct arena *arena, const struct arena_extent *extent
                           bool *ret_is_warm, uint64_t *ret_used)
 {
     size_t step = smaller(extent->size - extent->charged, arena_charge_ahead), charged;
+    struct run next = run_of(arena, extent->data + extent->charged, arena_page_bytes);
     pthread_mutex_lock(&arena->lock);
+    settle(arena, next);
     struct run lent = lent_of(arena, extent);
     *ret_is_warm = lent.pages != 0;
+    if (lent.pages == 0) /* nobody shall populate what this thread is about to */
+        ahead_forget(&arena->ahead, next);
     if (lent.pages != 0)
         charged = run_bytes(runs_cut_front(&arena->runs, lent, charge_ahead_pages));
     else
@@ -392,6 +490,26 @@ static size_t charge_step(struct arena *arena, const struct arena_extent *extent
     arena->used_bytes += charged;
     pthread_mutex_unlock(&arena->lock);
     return charged;
+}
+
+/* Has the pages behind those lent populated, as far ahead as is allowed. */
+static void look_ahead(struct arena *arena, const struct arena_extent *extent)
+{
+    const uint64_t most = arena->options.ahead_bytes_max;
+    uint64_t distance = extent->charged < most ? extent->charged : most;
+    size_t end = extent->charged + smaller(extent->size - extent->charged, (size_t)distance);
+    struct run whole = run_of(arena, extent->data, extent->size);
+    pthread_mutex_lock(&arena->lock);
+    size_t from = extent->charged + run_bytes(lent_of(arena, extent));
+    if (from < end && arena->rising.pages != 0 &&
+        arena->rising.first == run_of(arena, extent->data + from, 0).first)
+        from += run_bytes(arena->rising);
+    ahead_forget(&arena->ahead, whole);
+    if (from < end) {
+        ahead_add(&arena->ahead, run_of(arena, extent->data + from, end - from));
+        pthread_cond_signal(&arena->asked);
+    }
+    pthread_mutex_unlock(&arena->lock);
 }
 
 enum fkv_status arena_commit(struct arena *arena, struct arena_extent *extent, size_t bytes,
@@ -414,6 +532,8 @@ enum fkv_status arena_commit(struct arena *arena, struct arena_extent *extent, s
                               text_size(figure, charged), strerror(reason));
         }
         extent->charged += charged;
+        if (arena->has_thread)
+            look_ahead(arena, extent);
     }
     return FKV_OK;
 }
@@ -432,7 +552,10 @@ void arena_shrink(struct arena *arena, struct arena_extent *extent, size_t bytes
     if (kept == extent->size)
         return;
     size_t kept_charged = smaller(extent->charged, kept);
+    struct run whole = run_of(arena, extent->data, extent->size);
     pthread_mutex_lock(&arena->lock);
+    ahead_forget(&arena->ahead, whole);
+    settle(arena, whole);
     struct run lent = lent_of(arena, extent);
     if (lent.pages != 0)
         runs_cut_front(&arena->runs, lent, lent.pages);
@@ -558,8 +681,8 @@ struct arena_stats arena_stats(struct arena *arena)
     pthread_mutex_lock(&arena->lock);
     struct arena_stats stats = {.budget_bytes = arena->options.budget_bytes,
                                 .used_bytes = arena->used_bytes,
-                                .warm_bytes =
-                                    warm_bytes(arena) + lent_bytes(arena) + arena->punching_bytes};
+                                .warm_bytes = warm_bytes(arena) + lent_bytes(arena) +
+                                              arena->punching_bytes + run_bytes(arena->rising)};
     pthread_mutex_unlock(&arena->lock);
     return stats;
 }
@@ -574,8 +697,8 @@ static const char *check(struct arena *arena)
     const char *problem = runs_check(&arena->runs);
     if (problem != NULL)
         return problem;
-    uint64_t charged =
-        arena->used_bytes + warm_bytes(arena) + lent_bytes(arena) + arena->punching_bytes;
+    uint64_t charged = arena->used_bytes + warm_bytes(arena) + lent_bytes(arena) +
+                       arena->punching_bytes + run_bytes(arena->rising);
     if (charged > arena->options.budget_bytes)
         return "more is charged than the budget";
     uint64_t pages = arena->extent_pages + arena->punching_bytes / arena_page_bytes +

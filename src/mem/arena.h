@@ -18,6 +18,9 @@
  *     an extent      | committed | lent warm | cold |
  *     counted as         used        warm       no
  *
+ * While an extent fills with cold pages, a thread of the arena may populate the next ones, which
+ * are lent to it then like warm ones (`ahead_bytes_max`): the faults overlap with the copy.
+ *
  * Any thread may call anything. */
 #ifndef MEM_ARENA_H
 #define MEM_ARENA_H
@@ -37,10 +40,16 @@ struct arena_options {
     uint64_t warm_bytes_max; /* warm free kept at most; 0 = max(64 MiB, the largest recent table) */
     uint64_t warm_idle_ns;   /* warm memory unused for so long goes back; 0 = 60 s */
     const char *holders;     /* in refusals, what holds the memory; NULL: tables and uploads */
+    /* A thread populates extents so far ahead of what is committed of them, though never further
+     * than as much again; 0: no thread. */
+    uint64_t ahead_bytes_max;
 };
 
 /* A larger step than 1 MiB gains nothing; populating 16 MiB would hold up the caller for 13 ms. */
 enum { arena_page_bytes = 4096, arena_charge_ahead = 1 << 20 };
+
+/* What a server's `ahead_bytes_max` is. */
+enum { arena_ahead_bytes = 16 << 20 };
 
 struct arena_extent {
     uint8_t *data;  /* page-aligned */

@@ -247,6 +247,16 @@ void runs_give(struct runs *runs, struct run run, enum run_state state)
         link_run(runs, state == RUN_LENT ? run : merge(runs, run, state), state);
 }
 
+void runs_lengthen_lent(struct runs *runs, struct run run)
+{
+    struct run before = run_before(runs, run.first, RUN_LENT);
+    if (before.pages != 0) {
+        unlink_run(runs, before);
+        run = (struct run){before.first, before.pages + run.pages};
+    }
+    link_run(runs, run, RUN_LENT);
+}
+
 /* ---- invariants ---- */
 
 static const char *check_run(const struct runs *runs, struct run run, enum run_state state,

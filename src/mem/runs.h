@@ -40,6 +40,9 @@ bool runs_take(struct runs *runs, uint32_t pages, struct run *ret, uint32_t *ret
 /* Frees a run that is in use, of any number of pages; or marks it as lent. */
 void runs_give(struct runs *runs, struct run run, enum run_state state);
 
+/* Marks as lent the pages of an extent that follow its committed or its lent ones. */
+void runs_lengthen_lent(struct runs *runs, struct run run);
+
 /* One of the largest runs of that state, and the lent run that begins at `page`; 0 pages when there
  * is none. It can be cut until the next call. */
 struct run runs_large(const struct runs *runs, enum run_state state);

@@ -12,14 +12,15 @@ _Static_assert((int)STORE_SCHEMA == 1 && (int)STORE_DICTIONARY == 2 && (int)STOR
 
 enum fkv_status cache_init(struct cache *cache, const struct alloc *alloc,
                            const struct clock *clock, const struct fkv_server_config *config,
-                           struct fkv_error *error)
+                           bool has_threads, struct fkv_error *error)
 {
     *cache = (struct cache){
         .alloc = alloc, .clock = clock, .config = config, .started_ns = clock_now_ns(clock)};
     cache->ipc_limits = server_config_ipc_limits(config);
     const struct arena_options options = {.budget_bytes = config->memory_bytes,
                                           .warm_bytes_max = config->warm_bytes,
-                                          .warm_idle_ns = config->warm_idle_ns};
+                                          .warm_idle_ns = config->warm_idle_ns,
+                                          .ahead_bytes_max = has_threads ? arena_ahead_bytes : 0};
     enum fkv_status status = arena_new(alloc, &options, &cache->arena, error);
     if (status == FKV_OK)
         status = store_new(alloc, cache->arena, clock, &cache->store, error);

@@ -27,10 +27,10 @@ struct cache {
     uint64_t started_ns;
 };
 
-/* Arena and store; `config` must outlive the cache. */
+/* Arena and store; `config` must outlive the cache. Without `has_threads`, none is started. */
 enum fkv_status cache_init(struct cache *cache, const struct alloc *alloc,
                            const struct clock *clock, const struct fkv_server_config *config,
-                           struct fkv_error *error);
+                           bool has_threads, struct fkv_error *error);
 void cache_done(struct cache *cache);
 
 /* The rows of the service, one file each: rpc_*.c. `context` is the cache. */

@@ -172,8 +172,8 @@ static enum fkv_status init_auth(struct fkv_server *server, struct fkv_error *er
 }
 
 static enum fkv_status server_new(const struct fkv_server_config *config, const struct alloc *alloc,
-                                  const struct clock *clock, struct fkv_server **ret,
-                                  struct fkv_error *error)
+                                  const struct clock *clock, bool has_threads,
+                                  struct fkv_server **ret, struct fkv_error *error)
 {
     struct fkv_server *server = alloc_zero(alloc, sizeof *server);
     if (server == NULL)
@@ -185,7 +185,7 @@ static enum fkv_status server_new(const struct fkv_server_config *config, const 
     server->log = (struct log){STDERR_FILENO, (enum log_level)server->config.log_level};
     enum fkv_status status = server_config_complete(&server->config, error);
     if (status == FKV_OK)
-        status = cache_init(&server->cache, alloc, clock, &server->config, error);
+        status = cache_init(&server->cache, alloc, clock, &server->config, has_threads, error);
     if (status == FKV_OK && (status = init_auth(server, error)) != FKV_OK)
         cache_done(&server->cache);
     if (status != FKV_OK) {
@@ -206,7 +206,7 @@ static enum fkv_status server_start(const struct fkv_server_config *config,
                                     struct fkv_error *error)
 {
     struct fkv_server *server = NULL;
-    enum fkv_status status = server_new(config, alloc, clock, &server, error);
+    enum fkv_status status = server_new(config, alloc, clock, start == host_start, &server, error);
     if (status != FKV_OK)
         return status;
     status = server_config_tls(&server->config, alloc, &server->tls, error);

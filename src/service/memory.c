@@ -137,13 +137,14 @@ struct exchange_memory service_memory_bodies(struct service_memory *memory)
 /* ---- the whole ---- */
 
 enum fkv_status service_memory_new(const struct alloc *alloc, const struct clock *clock,
-                                   const struct fkv_server_config *config,
+                                   const struct fkv_server_config *config, bool has_threads,
                                    struct service_memory **ret, struct fkv_error *error)
 {
     const struct arena_options options = {.budget_bytes = config->memory_bytes,
                                           .warm_bytes_max = config->warm_bytes,
                                           .warm_idle_ns = config->warm_idle_ns,
-                                          .holders = "what clients have sent"};
+                                          .holders = "what clients have sent",
+                                          .ahead_bytes_max = has_threads ? arena_ahead_bytes : 0};
     struct service_memory *memory = alloc_zero(alloc, sizeof *memory);
     if (memory == NULL)
         return status_no_memory(error, sizeof *memory);

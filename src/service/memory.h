@@ -13,8 +13,9 @@
 
 struct service_memory;
 
+/* Without `has_threads`, none is started. */
 enum fkv_status service_memory_new(const struct alloc *alloc, const struct clock *clock,
-                                   const struct fkv_server_config *config,
+                                   const struct fkv_server_config *config, bool has_threads,
                                    struct service_memory **ret, struct fkv_error *error);
 /* Nothing more is taken. NULL is allowed. */
 void service_memory_close(struct service_memory *memory);

@@ -30,7 +30,8 @@ static enum fkv_status init(struct fkv_flight_server *server,
     if (status == FKV_OK)
         status = server_config_tls(&server->config, server->alloc, &server->tls, error);
     if (status == FKV_OK)
-        status = service_memory_new(server->alloc, clock, &server->config, &server->memory, error);
+        status = service_memory_new(server->alloc, clock, &server->config, start == host_start,
+                                    &server->memory, error);
     if (status != FKV_OK)
         return status;
     server->log = (struct log){STDERR_FILENO, (enum log_level)server->config.log_level};

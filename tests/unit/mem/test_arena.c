@@ -666,10 +666,12 @@ static void *use_at_random(void *argument)
     return NULL;
 }
 
-static void keep_the_invariants(size_t budget_bytes)
+static void keep_the_invariants(size_t budget_bytes, size_t ahead_bytes_max)
 {
-    struct arena *arena = open_arena((struct arena_options){
-        .budget_bytes = budget_bytes, .warm_bytes_max = 8 * MIB, .warm_idle_ns = 20 * S});
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = budget_bytes,
+                                                            .warm_bytes_max = 8 * MIB,
+                                                            .warm_idle_ns = 20 * S,
+                                                            .ahead_bytes_max = ahead_bytes_max});
     static struct holder holder;
     holder = (struct holder){.arena = arena, .seed = 11, .steps = 1500, .is_alone = true};
     use_at_random(&holder);
@@ -683,16 +685,19 @@ static void keep_the_invariants(size_t budget_bytes)
 static void random_use_keeps_the_invariants(void **state)
 {
     (void)state;
-    keep_the_invariants(24 * MIB);
-    keep_the_invariants(7 * MIB); /* so little that what is lent has to be punched */
+    keep_the_invariants(24 * MIB, 0);
+    keep_the_invariants(7 * MIB, 0); /* so little that what is lent has to be punched */
+    keep_the_invariants(24 * MIB, 2 * MIB);
+    keep_the_invariants(7 * MIB, 2 * MIB);
 }
 
-static void threads_share_an_arena(void **state)
+static void share_among_threads(size_t ahead_bytes_max)
 {
-    (void)state;
     enum { threads = 4 };
-    struct arena *arena = open_arena((struct arena_options){
-        .budget_bytes = 24 * MIB, .warm_bytes_max = 4 * MIB, .warm_idle_ns = 20 * S});
+    struct arena *arena = open_arena((struct arena_options){.budget_bytes = 24 * MIB,
+                                                            .warm_bytes_max = 4 * MIB,
+                                                            .warm_idle_ns = 20 * S,
+                                                            .ahead_bytes_max = ahead_bytes_max});
     static struct holder holders[threads];
     pthread_t ids[threads];
     for (size_t i = 0; i < threads; i++) {
@@ -701,6 +706,70 @@ static void threads_share_an_arena(void **state)
     }
     for (size_t i = 0; i < threads; i++)
         pthread_join(ids[i], NULL);
+    close_arena(arena);
+}
+
+static void threads_share_an_arena(void **state)
+{
+    (void)state;
+    share_among_threads(0);
+    share_among_threads(2 * MIB);
+}
+
+/* ---- populated ahead ---- */
+
+/* The thread's work takes milliseconds; it may take long under other load. */
+static void wait_for_warm(struct arena *arena, uint64_t bytes)
+{
+    for (unsigned i = 0; i < 20000 && arena_stats(arena).warm_bytes != bytes; i++)
+        usleep(1000);
+    arena_validate(arena);
+    assert_int_equal(arena_stats(arena).warm_bytes, bytes);
+}
+
+static void pages_are_populated_ahead(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct arena *arena =
+        open_arena((struct arena_options){.budget_bytes = 40 * MIB, .ahead_bytes_max = 4 * MIB});
+    struct arena_extent extent = take(arena, 20 * MIB);
+    assert_int_equal(arena_stats(arena).warm_bytes, 0);
+    assert_ok(arena_commit(arena, &extent, 1, &error));
+    wait_for_warm(arena, 1 * MIB); /* as much again */
+    assert_int_equal(populated_bytes(), 2 * MIB);
+    assert_ok(arena_commit(arena, &extent, 6 * MIB, &error));
+    wait_for_warm(arena, 4 * MIB); /* the most */
+    memset(extent.data, 7, 6 * MIB);
+    assert_ok(arena_commit(arena, &extent, 19 * MIB, &error));
+    wait_for_warm(arena, 1 * MIB); /* not beyond the extent */
+    assert_int_equal(extent.data[6 * MIB - 1], 7);
+    assert_int_equal(extent.data[6 * MIB], 0);
+    arena_give(arena, &extent);
+    assert_counts(arena, 0, 20 * MIB);
+    close_arena(arena);
+}
+
+static void what_is_populated_ahead_gives_way(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct arena *arena =
+        open_arena((struct arena_options){.budget_bytes = 8 * MIB, .ahead_bytes_max = 4 * MIB});
+    struct arena_extent extent = take(arena, 6 * MIB);
+    assert_ok(arena_commit(arena, &extent, 2 * MIB, &error));
+    wait_for_warm(arena, 2 * MIB);
+    assert_ok(arena_charge(arena, 5 * MIB, &error));
+    wait_for_warm(arena, 1 * MIB);
+    assert_ok(arena_charge(arena, 1 * MIB, &error));
+    assert_counts(arena, 8 * MIB, 0);
+    assert_int_equal(arena_commit(arena, &extent, 3 * MIB, &error), FKV_RESOURCE_EXHAUSTED);
+    arena_discharge(arena, 6 * MIB);
+    assert_ok(arena_commit(arena, &extent, 3 * MIB, &error));
+    wait_for_warm(arena, 3 * MIB);
+    arena_shrink(arena, &extent, 4 * MIB);
+    assert_counts(arena, 3 * MIB, 3 * MIB);
+    arena_give(arena, &extent);
     close_arena(arena);
 }
 
@@ -718,6 +787,8 @@ int main(void)
         cmocka_unit_test(pressure_punches_lent_pages_last),
         cmocka_unit_test(what_is_still_lent_stays_warm),
         cmocka_unit_test(lent_neighbours_are_kept_apart),
+        cmocka_unit_test(pages_are_populated_ahead),
+        cmocka_unit_test(what_is_populated_ahead_gives_way),
         cmocka_unit_test(idle_warm_memory_goes_back), cmocka_unit_test(idleness_is_seen_late_too),
         cmocka_unit_test(what_is_used_stays_warm), cmocka_unit_test(warm_memory_is_bounded),
         cmocka_unit_test(others_can_only_read_the_file), cmocka_unit_test(making_one_can_fail),
