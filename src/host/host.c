@@ -171,9 +171,11 @@ static enum fkv_status host_new(const struct host_options *options, bool has_loo
     if (host->options.clock == NULL)
         host->options.clock = clock_system();
     host->worker_count = options->workers > 0 ? options->workers : 1;
-    host->workers = alloc_array(alloc, host->worker_count, sizeof *host->workers);
-    enum fkv_status status =
-        host->workers != NULL ? FKV_OK : status_no_memory(error, sizeof *host->workers);
+    size_t workers_size = host->worker_count * sizeof *host->workers;
+    host->workers = alloc_aligned(alloc, host_line_bytes, workers_size);
+    enum fkv_status status = host->workers != NULL ? FKV_OK : status_no_memory(error, workers_size);
+    if (status == FKV_OK)
+        memset(host->workers, 0, workers_size);
     for (unsigned i = 0; i < host->worker_count && status == FKV_OK; i++)
         status = host_worker_init(&host->workers[i], host, has_loops, error);
     if (status != FKV_OK) {
@@ -251,14 +253,18 @@ const struct net_uri *host_uri(const struct host *host, size_t index)
 struct host_stats host_stats(const struct host *host)
 {
     const struct host_counters *counters = &host->counters;
-    return (struct host_stats){
+    struct host_stats stats = {
         .connections_open = atomic_load(&counters->connections_open),
         .connections_total = atomic_load(&counters->connections_total),
         .connections_refused = atomic_load(&counters->connections_refused),
-        .calls_open = atomic_load(&counters->calls_open),
-        .calls_total = atomic_load(&counters->calls_total),
-        .calls_failed = atomic_load(&counters->calls_failed),
     };
+    for (unsigned i = 0; i < host->worker_count; i++) {
+        const struct host_call_counters *calls = &host->workers[i].calls;
+        stats.calls_open += atomic_load(&calls->open);
+        stats.calls_total += atomic_load(&calls->total);
+        stats.calls_failed += atomic_load(&calls->failed);
+    }
+    return stats;
 }
 
 /* ---- stepped ---- */

@@ -3,6 +3,7 @@
 #ifndef HOST_INTERNAL_H
 #define HOST_INTERNAL_H
 
+#include <stdalign.h>
 #include <stdatomic.h>
 
 #include "base/list.h"
@@ -12,17 +13,32 @@
 #include "net/loop.h"
 #include "wire/pump.h"
 
+enum { host_line_bytes = 64 };
+
+/* All workers'. */
 struct host_counters {
     atomic_uint_fast64_t connections_open;
     atomic_uint_fast64_t connections_total;
     atomic_uint_fast64_t connections_refused;
-    atomic_uint_fast64_t calls_open;
-    atomic_uint_fast64_t calls_total;
-    atomic_uint_fast64_t calls_failed;
 };
+
+/* Only their worker writes them, on a cache line that it shares with no other; host_stats adds them
+ * up from any thread. */
+struct host_call_counters {
+    alignas(host_line_bytes) atomic_uint_fast64_t open;
+    atomic_uint_fast64_t total;
+    atomic_uint_fast64_t failed;
+};
+
+static inline void host_count(atomic_uint_fast64_t *counter, int more)
+{
+    uint64_t count = atomic_load_explicit(counter, memory_order_relaxed) + (uint64_t)more;
+    atomic_store_explicit(counter, count, memory_order_relaxed);
+}
 
 /* Belongs to its thread; `host` is read-only but for its counters. */
 struct host_worker {
+    struct host_call_counters calls;
     struct host *host;
     const struct alloc *alloc;
     const struct clock *clock;
