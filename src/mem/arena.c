@@ -602,6 +602,8 @@ void arena_discharge(struct arena *arena, size_t bytes)
 
 void arena_note_table(struct arena *arena, uint64_t bytes, uint64_t now_ns)
 {
+    if (bytes <= WARM_BYTES_DEFAULT) /* so much is kept anyway */
+        return;
     pthread_mutex_lock(&arena->lock);
     if (bytes >= arena->recent_table_bytes || now_ns >= arena->recent_until_ns) {
         arena->recent_table_bytes = bytes;

@@ -32,18 +32,61 @@ size_t heap_aligned_cost(size_t size)
     return heap_cost(size + block_alignment);
 }
 
+/* ---- charging ---- */
+
+static enum fkv_status charge(struct heap *heap, size_t bytes, struct fkv_error *error)
+{
+    if (bytes == 0)
+        return FKV_OK;
+    if (heap->ahead_bytes >= bytes) {
+        heap->ahead_bytes -= bytes;
+        return FKV_OK;
+    }
+    if (heap->ahead_bytes > 0 && arena_charge(heap->arena, bytes, NULL) == FKV_OK)
+        return FKV_OK;
+    heap_end_own(heap); /* what is ahead may be what is missing */
+    return arena_charge(heap->arena, bytes, error);
+}
+
+static void discharge(struct heap *heap, size_t bytes)
+{
+    if (bytes == 0)
+        return;
+    if (heap->is_own && bytes <= heap_ahead_bytes - heap->ahead_bytes)
+        heap->ahead_bytes += bytes;
+    else
+        arena_discharge(heap->arena, bytes);
+}
+
+struct heap heap_begin_own(const struct heap *heap)
+{
+    struct heap own = {.alloc = heap->alloc, .arena = heap->arena, .is_own = true};
+    if (arena_charge(own.arena, heap_ahead_bytes, NULL) == FKV_OK)
+        own.ahead_bytes = heap_ahead_bytes;
+    return own;
+}
+
+void heap_end_own(struct heap *own)
+{
+    if (own->ahead_bytes > 0)
+        arena_discharge(own->arena, own->ahead_bytes);
+    own->ahead_bytes = 0;
+}
+
+/* ---- allocating ---- */
+
 void *heap_resize(struct heap *heap, void *pointer, size_t old_size, size_t size,
                   struct fkv_error *error)
 {
     /* Both may exist while realloc copies, so both are charged meanwhile. */
-    if (arena_charge(heap->arena, heap_cost(size), error) != FKV_OK)
+    if (charge(heap, heap_cost(size), error) != FKV_OK)
         return NULL;
     void *resized = alloc_resize(heap->alloc, pointer, size);
     if (resized == NULL) {
-        arena_discharge(heap->arena, heap_cost(size));
+        discharge(heap, heap_cost(size));
         status_no_memory(error, size);
     } else if (pointer != NULL) {
-        arena_discharge(heap->arena, heap_cost(old_size));
+        discharge(heap, heap_cost(old_size));
     }
     return resized;
 }
@@ -53,7 +96,7 @@ void heap_free(struct heap *heap, void *pointer, size_t size)
     if (pointer == NULL)
         return;
     alloc_free(heap->alloc, pointer);
-    arena_discharge(heap->arena, heap_cost(size));
+    discharge(heap, heap_cost(size));
 }
 
 void *heap_get_aligned(struct heap *heap, size_t size, struct fkv_error *error)
@@ -91,17 +134,6 @@ static size_t charge_of(const struct sized *sized)
     return is_charged ? heap_cost(sized->head + sized->size) : 0;
 }
 
-static enum fkv_status charge(struct heap *heap, size_t bytes)
-{
-    return bytes == 0 ? FKV_OK : arena_charge(heap->arena, bytes, NULL);
-}
-
-static void discharge(struct heap *heap, size_t bytes)
-{
-    if (bytes > 0)
-        arena_discharge(heap->arena, bytes);
-}
-
 /* As in heap_resize, both are charged while both may exist. */
 static void *charging_resize(void *context, void *pointer, size_t size)
 {
@@ -109,7 +141,7 @@ static void *charging_resize(void *context, void *pointer, size_t size)
     const struct sized wanted = {.size = size, .head = sizeof wanted};
     struct sized *old = sized_of(pointer);
     size_t old_charge = charge_of(old);
-    if (size > SIZE_MAX / 2 || charge(heap, charge_of(&wanted)) != FKV_OK)
+    if (size > SIZE_MAX / 2 || charge(heap, charge_of(&wanted), NULL) != FKV_OK)
         return NULL;
     struct sized *resized = alloc_resize(heap->alloc, old, sizeof *resized + size);
     if (resized == NULL) {
@@ -138,7 +170,7 @@ static void *charging_aligned(void *context, size_t alignment, size_t size)
     struct heap *heap = context;
     size_t head = alignment > sizeof(struct sized) ? alignment : sizeof(struct sized);
     const struct sized wanted = {.size = size, .head = head};
-    if (size > SIZE_MAX / 2 || charge(heap, charge_of(&wanted)) != FKV_OK)
+    if (size > SIZE_MAX / 2 || charge(heap, charge_of(&wanted), NULL) != FKV_OK)
         return NULL;
     uint8_t *start = alloc_aligned(heap->alloc, alignment, head + size);
     if (start == NULL) {

@@ -4,6 +4,8 @@
 #ifndef MEM_HEAP_H
 #define MEM_HEAP_H
 
+#include <stdbool.h>
+
 #include "base/alloc.h"
 #include "flightkv/status.h"
 #include "mem/arena.h"
@@ -11,7 +13,18 @@
 struct heap {
     const struct alloc *alloc;
     struct arena *arena;
+    /* Of a heap from heap_begin_own only, else false and 0. */
+    bool is_own;
+    size_t ahead_bytes; /* charged already, for what will be asked for */
 };
+
+/* A heap on the same budget for one thread at a time, which charges `heap_ahead_bytes` in the
+ * beginning and keeps what is freed up to so much, so that what needs some small allocations for a
+ * short time meets others at the arena's lock twice and not for each of them. What it gave may be
+ * freed by the heap that it was made of. Without room it charges one by one, as others do. */
+enum { heap_ahead_bytes = 8 << 10 };
+struct heap heap_begin_own(const struct heap *heap);
+void heap_end_own(struct heap *own); /* gives back what was charged ahead and isn't in use */
 
 /* What an allocation of `size` bytes is charged with, and an aligned one. */
 size_t heap_cost(size_t size);

@@ -155,7 +155,7 @@ enum fkv_status service_memory_new(const struct alloc *alloc, const struct clock
     }
     memory->alloc = alloc;
     memory->clock = clock;
-    memory->heap = (struct heap){alloc, memory->arena};
+    memory->heap = (struct heap){.alloc = alloc, .arena = memory->arena};
     memory->charging = heap_charging_alloc(&memory->heap);
     memory->counting = (struct alloc){counting_resize, counting_free, counting_aligned, memory};
     atomic_init(&memory->refs, 1);

@@ -51,6 +51,7 @@ struct table {
 
 struct store_put {
     struct store *store;
+    struct heap heap; /* of its own, over the store's */
     struct slice key; /* behind the struct, the descriptor too */
     struct slice descriptor;
     size_t size; /* of this allocation */

@@ -68,7 +68,7 @@ enum fkv_status part_new(struct store *store, const struct draft *draft, size_t 
                          struct part **ret, void **ret_extra, struct fkv_error *error)
 {
     struct layout layout = layout_of(draft, extra_bytes);
-    struct part *part = heap_get_aligned(&store->heap, layout.size, error);
+    struct part *part = heap_get_aligned(draft->heap, layout.size, error);
     if (part == NULL)
         return FKV_RESOURCE_EXHAUSTED;
     *part = (struct part){.store = store};

@@ -31,10 +31,14 @@ enum fkv_status store_put_begin(struct store *store, struct slice key, struct sl
     if (status != FKV_OK)
         return status;
     size_t size = sizeof(struct store_put) + key.size + descriptor.size;
-    struct store_put *put = heap_get_aligned(&store->heap, size, error);
-    if (put == NULL)
+    struct heap heap = heap_begin_own(&store->heap);
+    struct store_put *put = heap_get_aligned(&heap, size, error);
+    if (put == NULL) {
+        heap_end_own(&heap);
         return FKV_RESOURCE_EXHAUSTED;
+    }
     memset(put, 0, sizeof *put);
+    put->heap = heap;
     uint8_t *bytes = (uint8_t *)(put + 1);
     memcpy(bytes, key.data, key.size);
     if (descriptor.size > 0)
@@ -43,7 +47,7 @@ enum fkv_status store_put_begin(struct store *store, struct slice key, struct sl
     put->size = size;
     put->key = slice_of(bytes, key.size);
     put->descriptor = slice_of(bytes + key.size, descriptor.size);
-    draft_init(&put->draft, &store->heap);
+    draft_init(&put->draft, &put->heap);
     atomic_fetch_add(&store->puts_open, 1);
     *ret = put;
     return FKV_OK;
@@ -56,7 +60,9 @@ void put_free(struct store_put *put)
     schemas_unref(&store->schemas, put->schema);
     if (put->base != NULL)
         store_table_unref(&put->base->public);
-    heap_free_aligned(&store->heap, put, put->size);
+    struct heap heap = put->heap;
+    heap_free_aligned(&heap, put, put->size);
+    heap_end_own(&heap);
     atomic_fetch_sub(&store->puts_open, 1);
 }
 

@@ -38,7 +38,7 @@ enum fkv_status store_new(const struct alloc *alloc, struct arena *arena, const 
     if (store == NULL)
         return status_no_memory(error, sizeof *store);
     memset(store, 0, sizeof *store);
-    store->heap = (struct heap){alloc, arena};
+    store->heap = (struct heap){.alloc = alloc, .arena = arena};
     store->charging_alloc = heap_charging_alloc(&store->heap);
     store->clock = clock;
     enum fkv_status status = init_store(store, error);

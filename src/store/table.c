@@ -18,11 +18,11 @@ static void table_free(struct block *block)
 {
     struct table *table = table_of((struct store_table *)block);
     struct store *store = table->store;
-    arena_forget_stored(store->heap.arena, own_cost(table->own_bytes));
     if (table->own_bytes == 0) {
         part_unref(table->roots[0]);
     } else {
         unref_roots(table->roots, table->root_count);
+        arena_forget_stored(store->heap.arena, own_cost(table->own_bytes));
         heap_free(&store->heap, table, table->own_bytes);
     }
     atomic_fetch_sub(&store->tables, 1);
@@ -70,7 +70,8 @@ static void fill(struct table *table, const struct store_put *put, struct part *
     public->key = copy(bytes, put->key);
     public->descriptor = copy(bytes + put->key.size, put->descriptor);
     public->memory_bytes = own_cost(own_bytes);
-    arena_note_stored(put->store->heap.arena, public->memory_bytes);
+    if (own_bytes > 0)
+        arena_note_stored(put->store->heap.arena, public->memory_bytes);
     for (size_t i = 0; i < root_count; i++) {
         public->messages += roots[i]->messages;
         public->memory_bytes += roots[i]->memory_bytes;

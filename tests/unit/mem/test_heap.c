@@ -142,11 +142,70 @@ static void the_charging_allocator_refuses_what_does_not_fit(void **state)
     close_heap(&heap);
 }
 
+static void a_heap_of_its_own_charges_once(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct heap heap = open_heap(alloc_system());
+    struct heap own = heap_begin_own(&heap);
+    assert_int_equal(used(&heap), heap_ahead_bytes);
+    void *kept = heap_get_aligned(&own, 1000, &error);
+    void *passing = heap_resize(&own, NULL, 0, 2000, &error);
+    assert_int_equal(used(&heap), heap_ahead_bytes);
+    void *large = heap_resize(&own, NULL, 0, 100000, &error);
+    assert_int_equal(used(&heap), heap_ahead_bytes + heap_cost(100000));
+    heap_free(&own, large, 100000);
+    heap_free(&own, passing, 2000);
+    assert_int_equal(used(&heap), heap_ahead_bytes);
+    heap_end_own(&own);
+    assert_int_equal(used(&heap), heap_aligned_cost(1000));
+    heap_free_aligned(&heap, kept, 1000);
+    close_heap(&heap);
+}
+
+/* Many small frees don't pile up what is charged ahead. */
+static void a_heap_of_its_own_keeps_little(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    void *blocks[20];
+    struct heap heap = open_heap(alloc_system());
+    struct heap own = heap_begin_own(&heap);
+    for (size_t i = 0; i < 20; i++)
+        blocks[i] = heap_resize(&own, NULL, 0, 3000, &error);
+    for (size_t i = 0; i < 20; i++)
+        heap_free(&own, blocks[i], 3000);
+    assert_true(used(&heap) <= heap_ahead_bytes);
+    heap_end_own(&own);
+    close_heap(&heap);
+}
+
+static void a_heap_of_its_own_takes_what_room_there_is(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct heap heap = open_heap(alloc_system());
+    const size_t rest = heap_ahead_bytes / 2;
+    assert_ok(arena_charge(heap.arena, MIB - rest, &error));
+    struct heap own = heap_begin_own(&heap);
+    void *block = heap_resize(&own, NULL, 0, rest / 2, &error);
+    assert_non_null(block);
+    assert_null(heap_resize(&own, NULL, 0, rest, &error));
+    assert_int_equal(error.status, FKV_RESOURCE_EXHAUSTED);
+    heap_free(&own, block, rest / 2);
+    heap_end_own(&own);
+    arena_discharge(heap.arena, MIB - rest);
+    close_heap(&heap);
+}
+
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(aligned_memory_is_aligned),
               cmocka_unit_test(resizing_charges_the_difference),
               cmocka_unit_test(refusals_leave_all_as_it_was),
               cmocka_unit_test(the_charging_allocator_charges_what_is_large),
+              cmocka_unit_test(a_heap_of_its_own_charges_once),
+              cmocka_unit_test(a_heap_of_its_own_keeps_little),
+              cmocka_unit_test(a_heap_of_its_own_takes_what_room_there_is),
               cmocka_unit_test(the_charging_allocator_refuses_what_does_not_fit));
 }

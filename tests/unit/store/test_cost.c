@@ -57,7 +57,7 @@ static void large_bodies_cost_their_pages(void **state)
     struct arena *arena;
     const struct arena_options options = {.budget_bytes = 4096 * MIB};
     assert_ok(arena_new(alloc_system(), &options, &arena, &error));
-    struct heap heap = {alloc_system(), arena};
+    struct heap heap = {.alloc = alloc_system(), .arena = arena};
     struct draft draft;
     draft_init(&draft, &heap);
     const struct store_message batch = {.kind = STORE_BATCH, .header = slice_text("batch")};

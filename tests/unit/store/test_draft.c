@@ -15,7 +15,7 @@ static void open_bench(struct bench *b, uint64_t budget_bytes)
     struct fkv_error error;
     const struct arena_options options = {.budget_bytes = budget_bytes};
     assert_ok(arena_new(alloc_system(), &options, &b->arena, &error));
-    b->heap = (struct heap){alloc_system(), b->arena};
+    b->heap = (struct heap){.alloc = alloc_system(), .arena = b->arena};
     draft_init(&b->draft, &b->heap);
 }
 

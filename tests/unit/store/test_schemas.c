@@ -19,7 +19,7 @@ static void open_bench(struct bench *b, size_t fail_at)
     struct fkv_error error;
     const struct arena_options options = {.budget_bytes = MIB};
     test_alloc_init(&b->alloc, fail_at);
-    b->heap.alloc = &b->alloc.alloc;
+    b->heap = (struct heap){.alloc = &b->alloc.alloc};
     assert_ok(arena_new(alloc_system(), &options, &b->heap.arena, &error));
     assert_true(schemas_init(&b->schemas, &b->heap, seed));
 }
