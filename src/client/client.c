@@ -379,11 +379,10 @@ static enum fkv_status open_wire_call(struct fkv_client *client, struct client_c
                                       const struct client_call_options *options,
                                       uint64_t timeout_ns, struct fkv_error *error)
 {
-    char agent[64];
-    snprintf(agent, sizeof agent, "flightkv/%s", fkv_version());
     struct client_metadata metadata;
-    enum fkv_status status = client_fields_collect(&client->fields, agent, options->metadata,
-                                                   options->flight, &metadata, error);
+    enum fkv_status status =
+        client_fields_collect(&client->fields, "flightkv/" FKV_VERSION, options->metadata,
+                              options->flight, &metadata, error);
     const struct wire_request request = {
         .path = options->path,
         .metadata = {metadata.pairs, metadata.count},
@@ -442,6 +441,8 @@ void client_call_closed(struct client_call *call, enum fkv_status status, const 
         client_call_headers(call, call->wire); /* the trailers */
     call->wire = NULL;
     if (call->status != FKV_OK) /* the cause is known better here */
+        return;
+    if (status == FKV_OK)
         return;
     call->status = status_set(&call->error, status, "%s", message == NULL ? "" : message);
     if (status == FKV_UNAVAILABLE)

@@ -26,8 +26,9 @@ struct fkv_flight_stream {
     struct client_stream_options options;
     struct exchange_outgoing outgoing;
     struct exchange_incoming incoming;
-    struct block *lease; /* of options.map; NULL: none */
-    bool is_leased;      /* the server has made it */
+    struct block *lease;      /* of options.map; NULL: none */
+    bool is_leased;           /* the server has made it */
+    struct client_pool *pool; /* that its reader goes back to; NULL: none was taken */
     struct flight_data_reader data;
     struct buf result; /* a PutResult, being gathered */
     struct list ready; /* struct ready */
@@ -270,6 +271,8 @@ void client_stream_free(struct fkv_flight_stream *stream)
         ready_free(stream->alloc, ready);
     ready_free(stream->alloc, stream->given);
     exchange_outgoing_done(&stream->outgoing);
+    if (stream->pool != NULL)
+        client_pool_give_reader(stream->pool, exchange_incoming_take_reader(&stream->incoming));
     exchange_incoming_done(&stream->incoming);
     block_unref(stream->lease);
     flight_data_reader_done(&stream->data);
@@ -285,6 +288,19 @@ void client_stream_detach(struct fkv_flight_stream *stream)
         client_call_end(&stream->call);
     }
     stream->call.client = NULL;
+}
+
+/* Gets of many tables with one schema needn't decode it each time. */
+static void reuse_reader(struct fkv_flight_stream *stream, struct client_pool *pool)
+{
+    if (stream->options.kind != CLIENT_STREAM_GET)
+        return;
+    struct ipc_reader *reader = client_pool_take_reader(pool);
+    stream->pool = pool;
+    if (reader != NULL && ipc_reader_restart(reader, stream->options.reader_flags))
+        exchange_incoming_give_reader(&stream->incoming, reader);
+    else
+        ipc_reader_free(reader);
 }
 
 struct fkv_flight_stream *client_stream_new(struct fkv_client *client,
@@ -307,6 +323,7 @@ struct fkv_flight_stream *client_stream_new(struct fkv_client *client,
     flight_data_reader_init(&stream->data, client->alloc, &limits, &data_handler, stream);
     exchange_incoming_init(&stream->incoming, client->alloc, &bodies, &IPC_LIMITS_DEFAULT,
                            options->reader_flags);
+    reuse_reader(stream, client->pool);
     if (options->map != NULL && (stream->lease = shm_map_lease(options->map)) == NULL) {
         client_stream_free(stream);
         status_no_memory(error, sizeof(void *));

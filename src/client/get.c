@@ -108,9 +108,11 @@ static enum fkv_status encode_options(const struct fkv_get_options *given, struc
     }
     if (given->rows != NULL)
         ask(ret, "flightkv-rows", slice_text(given->rows));
-    snprintf(ret->bytes, sizeof ret->bytes, "%llu", (unsigned long long)given->max_message_bytes);
-    if (given->max_message_bytes > 0)
+    if (given->max_message_bytes > 0) {
+        snprintf(ret->bytes, sizeof ret->bytes, "%llu",
+                 (unsigned long long)given->max_message_bytes);
         ask(ret, "flightkv-max-message-bytes", slice_text(ret->bytes));
+    }
     return ret->columns.failed ? status_no_memory(error, ret->columns.size) : FKV_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "base/list.h"
+#include "ipc/reader.h"
 
 /* Below this the heap's own recycling does as well. */
 enum { pooled_bytes_least = 64 << 10 };
@@ -15,7 +16,8 @@ struct client_pool {
     pthread_mutex_t lock;
     struct list kept; /* oldest first */
     struct client_pool_stats stats;
-    size_t blocks; /* alive, kept ones too */
+    struct ipc_reader *reader; /* NULL: none is kept */
+    size_t users;              /* blocks alive, kept ones too; readers that are out */
     bool is_closed;
 };
 
@@ -48,7 +50,7 @@ static void drop(struct client_pool *pool, struct pooled *pooled)
 {
     alloc_free(pool->alloc, pooled->block.data);
     alloc_free(pool->alloc, pooled);
-    pool->blocks--;
+    pool->users--;
 }
 
 /* With the lock held: drops kept blocks, oldest first, until at most `bytes` are kept. */
@@ -67,8 +69,10 @@ void client_pool_close(struct client_pool *pool)
         return;
     pthread_mutex_lock(&pool->lock);
     keep_at_most(pool, 0);
+    ipc_reader_free(pool->reader);
+    pool->reader = NULL;
     pool->is_closed = true;
-    bool is_last = pool->blocks == 0;
+    bool is_last = pool->users == 0;
     pthread_mutex_unlock(&pool->lock);
     if (is_last)
         pool_free(pool);
@@ -86,7 +90,7 @@ static void pooled_free(struct block *block)
         list_push(&pool->kept, &pooled->link);
         pool->stats.kept_bytes += pooled->capacity;
     }
-    bool is_last = pool->is_closed && pool->blocks == 0;
+    bool is_last = pool->is_closed && pool->users == 0;
     pthread_mutex_unlock(&pool->lock);
     if (is_last)
         pool_free(pool);
@@ -126,7 +130,7 @@ static struct pooled *make_pooled(struct client_pool *pool, size_t size)
     pooled->capacity = size;
     pooled->block.data = data;
     list_init(&pooled->link);
-    pool->blocks++;
+    pool->users++;
     return pooled;
 }
 
@@ -154,6 +158,33 @@ struct block *client_pool_get(struct client_pool *pool, size_t size)
         return NULL;
     block_init(&pooled->block, pooled->block.data, size, pooled_free);
     return &pooled->block;
+}
+
+struct ipc_reader *client_pool_take_reader(struct client_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    struct ipc_reader *reader = pool->reader;
+    pool->reader = NULL;
+    pool->users++;
+    pthread_mutex_unlock(&pool->lock);
+    return reader;
+}
+
+void client_pool_give_reader(struct client_pool *pool, struct ipc_reader *reader)
+{
+    struct ipc_reader *unwanted = reader;
+    bool is_clean = reader != NULL && ipc_reader_restart(reader, 0);
+    pthread_mutex_lock(&pool->lock);
+    pool->users--;
+    if (is_clean && !pool->is_closed) {
+        unwanted = pool->reader;
+        pool->reader = reader;
+    }
+    bool is_last = pool->is_closed && pool->users == 0;
+    pthread_mutex_unlock(&pool->lock);
+    ipc_reader_free(unwanted);
+    if (is_last)
+        pool_free(pool);
 }
 
 struct client_pool_stats client_pool_stats(struct client_pool *pool)

@@ -12,9 +12,16 @@
 #include "base/block.h"
 
 struct client_pool;
+struct ipc_reader;
 
 struct client_pool *client_pool_new(const struct alloc *alloc); /* NULL: out of memory */
 void client_pool_close(struct client_pool *pool);               /* NULL is allowed */
+
+/* The reader that the last stream used, restarted without flags, since the next table's schema is
+ * likely the same; NULL: there is none. The pool stays until client_pool_give_reader brings one
+ * back, or NULL. Any thread. */
+struct ipc_reader *client_pool_take_reader(struct client_pool *pool);
+void client_pool_give_reader(struct client_pool *pool, struct ipc_reader *reader);
 
 /* A block of `size` bytes (block->size), uninitialised; NULL when out of memory. */
 struct block *client_pool_get(struct client_pool *pool, size_t size);

@@ -24,6 +24,19 @@ void exchange_incoming_done(struct exchange_incoming *incoming)
     incoming->reader = NULL;
 }
 
+void exchange_incoming_give_reader(struct exchange_incoming *incoming, struct ipc_reader *reader)
+{
+    ipc_reader_free(incoming->reader);
+    incoming->reader = reader;
+}
+
+struct ipc_reader *exchange_incoming_take_reader(struct exchange_incoming *incoming)
+{
+    struct ipc_reader *reader = incoming->reader;
+    incoming->reader = NULL;
+    return reader;
+}
+
 void exchange_incoming_share(struct exchange_incoming *incoming, struct slice bytes,
                              struct block *owner)
 {

@@ -23,7 +23,7 @@ struct exchange_incoming {
     struct exchange_memory memory;
     struct ipc_limits limits;
     unsigned reader_flags;
-    struct ipc_reader *reader; /* NULL until the first IPC message */
+    struct ipc_reader *reader; /* NULL until the first IPC message, unless one was given */
     struct block *body;        /* of the current message; NULL: none */
     size_t filled;             /* how far in the body the next bytes go */
     uint64_t body_size;
@@ -48,6 +48,11 @@ void exchange_incoming_init(struct exchange_incoming *incoming, const struct all
                             const struct exchange_memory *memory, const struct ipc_limits *limits,
                             unsigned reader_flags);
 void exchange_incoming_done(struct exchange_incoming *incoming);
+
+/* A reader of before, restarted, that may know the schema to come; taken over. And the way back,
+ * when all is read, or nothing more will be: NULL when there was none. */
+void exchange_incoming_give_reader(struct exchange_incoming *incoming, struct ipc_reader *reader);
+struct ipc_reader *exchange_incoming_take_reader(struct exchange_incoming *incoming);
 
 /* Bodies may from now on lie in these bytes, which `owner` keeps. */
 void exchange_incoming_share(struct exchange_incoming *incoming, struct slice bytes,

@@ -95,7 +95,8 @@ enum fkv_status ipc_dictionaries_init(struct ipc_dictionaries *dictionaries,
         items[count].field = &schema->fields[i];
         buf_init(&items[count++].deltas, alloc, deltas_waiting_max * sizeof(struct ipc_values *));
     }
-    qsort(items, count, sizeof *items, compare_items);
+    if (count > 1)
+        qsort(items, count, sizeof *items, compare_items);
     *dictionaries = (struct ipc_dictionaries){
         .alloc = alloc, .items = items, .count = drop_repeated_ids(items, count)};
     return FKV_OK;

@@ -43,6 +43,15 @@ void ipc_reader_free(struct ipc_reader *reader)
     alloc_free(reader->alloc, reader);
 }
 
+bool ipc_reader_restart(struct ipc_reader *reader, unsigned flags)
+{
+    if (reader->has_failed || !ipc_verifier_restart(reader->verifier))
+        return false;
+    ipc_dictionaries_done(&reader->dictionaries);
+    reader->flags = flags;
+    return true;
+}
+
 /* --- one message's body taken apart --- */
 
 struct body {

@@ -21,6 +21,10 @@ struct ipc_reader *ipc_reader_new(const struct alloc *alloc, const struct ipc_li
                                   unsigned flags);
 void ipc_reader_free(struct ipc_reader *reader);
 
+/* Makes the reader as new, whatever it has read, but it still knows the schema
+ * (ipc_verifier_restart). False: it isn't worth keeping, and can only be freed. */
+bool ipc_reader_restart(struct ipc_reader *reader, unsigned flags);
+
 /* Takes the next message; verifies as verify.h does. The reader takes its own references on `body`
  * (NULL for an empty one). For a record batch *ret_array is filled and *ret_is_batch true; schema
  * and dictionary messages give false. UNIMPLEMENTED for big-endian tables, and for unions of

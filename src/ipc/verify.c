@@ -56,7 +56,8 @@ struct dictionary {
 struct ipc_verifier {
     const struct alloc *alloc;
     struct ipc_limits limits;
-    struct ipc_schema *schema;
+    struct ipc_schema *schema; /* once has_schema; before, what the stream before had */
+    bool has_schema;
     struct column *columns;
     uint32_t column_count;
     struct part batch;
@@ -76,20 +77,38 @@ struct ipc_verifier *ipc_verifier_new(const struct alloc *alloc, const struct ip
     return verifier;
 }
 
+static void forget_schema(struct ipc_verifier *verifier)
+{
+    const struct alloc *alloc = verifier->alloc;
+    ipc_schema_free(verifier->schema);
+    alloc_free(alloc, verifier->columns);
+    alloc_free(alloc, verifier->dictionaries);
+    alloc_free(alloc, verifier->lengths);
+    *verifier = (struct ipc_verifier){.alloc = alloc, .limits = verifier->limits};
+}
+
 void ipc_verifier_free(struct ipc_verifier *verifier)
 {
     if (verifier == NULL)
         return;
-    ipc_schema_free(verifier->schema);
-    alloc_free(verifier->alloc, verifier->columns);
-    alloc_free(verifier->alloc, verifier->dictionaries);
-    alloc_free(verifier->alloc, verifier->lengths);
+    forget_schema(verifier);
     alloc_free(verifier->alloc, verifier);
+}
+
+bool ipc_verifier_restart(struct ipc_verifier *verifier)
+{
+    if (verifier->schema != NULL && verifier->schema->bytes->size > ipc_verifier_kept_bytes_max)
+        return false;
+    verifier->has_schema = false;
+    verifier->seen_count = 0;
+    for (uint32_t i = 0; i < verifier->dictionary_count; i++)
+        verifier->dictionaries[i].is_seen = false;
+    return true;
 }
 
 const struct ipc_schema *ipc_verifier_schema(const struct ipc_verifier *verifier)
 {
-    return verifier->schema;
+    return verifier->has_schema ? verifier->schema : NULL;
 }
 
 /* --- the plan --- */
@@ -404,12 +423,18 @@ static enum fkv_status check_part(struct ipc_verifier *verifier, const struct ip
 static enum fkv_status take_schema(struct ipc_verifier *verifier, struct slice header,
                                    struct fkv_error *error)
 {
-    if (verifier->schema != NULL)
+    if (verifier->has_schema)
         return status_set(error, FKV_INVALID_ARGUMENT,
                           "a second schema came, expected only dictionaries and batches after the "
                           "first");
+    if (verifier->schema != NULL && slice_equal(block_slice(verifier->schema->bytes), header)) {
+        verifier->has_schema = true;
+        return FKV_OK;
+    }
+    forget_schema(verifier);
     enum fkv_status status =
         ipc_schema_decode(verifier->alloc, header, &verifier->limits, &verifier->schema, error);
+    verifier->has_schema = status == FKV_OK;
     return status == FKV_OK ? make_plan(verifier, error) : status;
 }
 
@@ -453,7 +478,7 @@ enum fkv_status ipc_verifier_header(struct ipc_verifier *verifier, struct slice 
         return status;
     if (message.kind == IPC_KIND_SCHEMA)
         status = take_schema(verifier, header, error);
-    else if (verifier->schema == NULL)
+    else if (!verifier->has_schema)
         status = status_set(error, FKV_INVALID_ARGUMENT,
                             "a batch came before the schema, expected the schema first");
     else if (message.version != verifier->schema->version)
@@ -493,7 +518,7 @@ enum fkv_status ipc_verifier_body(struct ipc_verifier *verifier, const struct ip
 
 enum fkv_status ipc_verifier_end(struct ipc_verifier *verifier, struct fkv_error *error)
 {
-    if (verifier->schema == NULL)
+    if (!verifier->has_schema)
         return status_set(error, FKV_INVALID_ARGUMENT,
                           "the stream ended before its schema, expected one first");
     if (verifier->seen_count > 0 && verifier->seen_count < verifier->dictionary_count)

@@ -26,6 +26,11 @@ struct ipc_verifier;
 struct ipc_verifier *ipc_verifier_new(const struct alloc *alloc, const struct ipc_limits *limits);
 void ipc_verifier_free(struct ipc_verifier *verifier);
 
+/* After a stream without an error, to take another one from its beginning. Its schema, when it has
+ * the same bytes, isn't decoded again. False: that schema is too large to be kept. */
+enum { ipc_verifier_kept_bytes_max = 64 << 10 };
+bool ipc_verifier_restart(struct ipc_verifier *verifier);
+
 /* The next message's header, before its body: `ret` is filled for the caller (a view of `header`).
  * After an error the verifier must not be used any more. INVALID_ARGUMENT; RESOURCE_EXHAUSTED for
  * limits and memory. */

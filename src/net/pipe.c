@@ -159,8 +159,8 @@ static void pipe_close(struct net_transport *transport)
     free_if_unused(end->link);
 }
 
-static const struct net_transport_ops pipe_ops = {pipe_read, pipe_write, pipe_want,
-                                                  pipe_wait, pipe_end,   pipe_close};
+static const struct net_transport_ops pipe_ops = {pipe_read, pipe_write, pipe_want, pipe_wait,
+                                                  pipe_end,  pipe_close, NULL};
 
 static bool link_init(struct link *link, size_t buffer_bytes)
 {

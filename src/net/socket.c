@@ -2,6 +2,7 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -21,6 +22,8 @@ struct stream {
     uint64_t busy_poll_ns;
     int fd;
     bool is_unix;
+    bool blocks;              /* the socket does, where it isn't told otherwise */
+    uint64_t read_timeout_ns; /* of a read that blocks */
 };
 
 static struct stream *stream_of(struct net_transport *transport)
@@ -34,7 +37,7 @@ static ssize_t stream_read(struct net_transport *transport, void *data, size_t s
 {
     ssize_t moved;
     do
-        moved = recv(stream_of(transport)->fd, data, size, 0);
+        moved = recv(stream_of(transport)->fd, data, size, MSG_DONTWAIT);
     while (moved < 0 && errno == EINTR);
     return moved < 0 ? -errno : moved;
 }
@@ -45,7 +48,7 @@ static ssize_t stream_write(struct net_transport *transport, const struct iovec 
     const struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
     ssize_t moved;
     do
-        moved = sendmsg(stream_of(transport)->fd, &message, MSG_NOSIGNAL);
+        moved = sendmsg(stream_of(transport)->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (moved < 0 && errno == EINTR);
     return moved < 0 ? -errno : moved;
 }
@@ -129,6 +132,34 @@ static void stream_end(struct net_transport *transport)
     shutdown(stream_of(transport)->fd, SHUT_WR); /* a failure comes again, to the next read */
 }
 
+/* The socket's own time-out: most callers wait equally long each time, and it is set once. */
+static bool set_read_timeout(struct stream *stream, uint64_t timeout_ns)
+{
+    uint64_t us = timeout_ns < 1000 ? 1 : timeout_ns / 1000; /* 0 would be for ever */
+    const struct timeval time = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (long)(us % 1000000)};
+    if (stream->read_timeout_ns == timeout_ns)
+        return true;
+    if (setsockopt(stream->fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) != 0)
+        return false;
+    stream->read_timeout_ns = timeout_ns;
+    return true;
+}
+
+/* One system call in place of poll(2) and recv(2). */
+static ssize_t stream_read_within(struct net_transport *transport, void *data, size_t size,
+                                  uint64_t timeout_ns)
+{
+    struct stream *stream = stream_of(transport);
+    if (!stream->blocks || stream->busy_poll_ns != 0 || !set_read_timeout(stream, timeout_ns)) {
+        bool is_ready = stream_wait(transport, NET_READABLE, timeout_ns) != 0;
+        return is_ready ? stream_read(transport, data, size) : -EAGAIN;
+    }
+    ssize_t moved = recv(stream->fd, data, size, 0);
+    if (moved < 0)
+        return errno == EINTR ? -EAGAIN : -errno;
+    return moved;
+}
+
 static void stream_close(struct net_transport *transport)
 {
     struct stream *stream = stream_of(transport);
@@ -137,8 +168,9 @@ static void stream_close(struct net_transport *transport)
     alloc_free(stream->alloc, stream);
 }
 
-static const struct net_transport_ops stream_ops = {stream_read, stream_write, stream_want,
-                                                    stream_wait, stream_end,   stream_close};
+static const struct net_transport_ops stream_ops = {stream_read,       stream_write, stream_want,
+                                                    stream_wait,       stream_end,   stream_close,
+                                                    stream_read_within};
 
 static void on_stream_ready(void *context, int events)
 {
@@ -274,9 +306,12 @@ enum fkv_status net_socket_new(const struct alloc *alloc, int fd, struct net_tra
 {
     struct stream *stream = NULL;
     enum fkv_status status = stream_new(alloc, fd, &stream, error);
-    if (status == FKV_OK)
-        *ret = &stream->transport;
-    return status;
+    if (status != FKV_OK)
+        return status;
+    int flags = fcntl(fd, F_GETFL);
+    stream->blocks = flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0;
+    *ret = &stream->transport;
+    return FKV_OK;
 }
 
 void net_socket_busy_poll(struct net_transport *transport, uint64_t busy_poll_ns)

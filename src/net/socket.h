@@ -11,8 +11,8 @@
 #include "net/loop.h"
 #include "net/transport.h"
 
-/* A transport on a connected, non-blocking socket that no loop drives: use net_wait. Takes the
- * descriptor over, also on failure; so does the next one. */
+/* A transport on a connected socket that no loop drives: use net_wait. Takes the descriptor over,
+ * also on failure; so does the next one. */
 enum fkv_status net_socket_new(const struct alloc *alloc, int fd, struct net_transport **ret,
                                struct fkv_error *error);
 

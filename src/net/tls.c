@@ -437,8 +437,8 @@ static void tls_close(struct net_transport *transport)
     tls_free(tls);
 }
 
-static const struct net_transport_ops tls_ops = {tls_read, tls_write, tls_want,
-                                                 tls_wait, tls_end,   tls_close};
+static const struct net_transport_ops tls_ops = {tls_read, tls_write, tls_want, tls_wait,
+                                                 tls_end,  tls_close, NULL};
 
 /* ---- one connection ---- */
 

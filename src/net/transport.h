@@ -32,6 +32,10 @@ struct net_transport_ops {
      * still sends can be read (of TLS: until it has read that end). Once. */
     void (*end)(struct net_transport *transport);
     void (*close)(struct net_transport *transport); /* frees it */
+    /* `wait` for bytes, not for ever, and `read` in one: -EAGAIN when none came, perhaps earlier.
+     * NULL where that costs as much as both. */
+    ssize_t (*read_within)(struct net_transport *transport, void *data, size_t size,
+                           uint64_t timeout_ns);
 };
 
 struct net_transport {

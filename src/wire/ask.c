@@ -147,7 +147,9 @@ void wire_ask_on_end(struct wire_call *call)
     if (!call->has_ended_request)
         wire_h2_reset(call, WIRE_RESET_NO_ERROR);
     char message[FKV_ERROR_MESSAGE_SIZE];
-    snprintf(message, sizeof message, "%.*s", (int)fields->message.size,
-             (const char *)fields->message.data);
+    size_t size = fields->message.size < sizeof message ? fields->message.size : sizeof message - 1;
+    if (size > 0)
+        memcpy(message, fields->message.data, size);
+    message[size] = '\0';
     wire_call_close(call, status, message);
 }

@@ -46,11 +46,18 @@ static enum fkv_status io_failed(struct wire_pump *pump, ssize_t code, const cha
                       strerror((int)-code));
 }
 
-/* Both give the number of bytes moved in *ret_moved. */
-static enum fkv_status read_once(struct wire_pump *pump, size_t *ret_moved, struct fkv_error *error)
+/* Both give the number of bytes moved in *ret_moved. `patience_ns` 0: what is there, without
+ * waiting for more. */
+static enum fkv_status read_once(struct wire_pump *pump, uint64_t patience_ns, size_t *ret_moved,
+                                 struct fkv_error *error)
 {
+    struct net_transport *transport = pump->transport;
+    uint8_t *scratch = pump->options.scratch;
+    size_t room = pump->options.scratch_bytes;
     *ret_moved = 0;
-    ssize_t size = net_read(pump->transport, pump->options.scratch, pump->options.scratch_bytes);
+    ssize_t size = patience_ns == 0
+                       ? net_read(transport, scratch, room)
+                       : transport->ops->read_within(transport, scratch, room, patience_ns);
     if (size == -EAGAIN)
         return FKV_OK;
     if (size == 0)
@@ -84,7 +91,7 @@ static enum fkv_status write_once(struct wire_pump *pump, size_t *ret_moved,
 static void read_rest(struct wire_pump *pump)
 {
     size_t moved;
-    while (read_once(pump, &moved, NULL) == FKV_OK && moved > 0)
+    while (read_once(pump, 0, &moved, NULL) == FKV_OK && moved > 0)
         ;
 }
 
@@ -111,7 +118,7 @@ static bool await_close(struct wire_pump *pump, int events, size_t *ret_moved)
 
 /* One read if the transport is readable, and one write: at once, without waiting for the transport
  * to say that it is writable, for it nearly always is. False when the connection was over. */
-static bool turn(struct wire_pump *pump, int events, size_t *ret_moved)
+static bool turn(struct wire_pump *pump, int events, uint64_t patience_ns, size_t *ret_moved)
 {
     struct wire_session *session = pump->session;
     struct fkv_error error;
@@ -121,7 +128,7 @@ static bool turn(struct wire_pump *pump, int events, size_t *ret_moved)
         return await_close(pump, events, ret_moved);
     status_clear(&error);
     if ((events & NET_READABLE) != 0)
-        status = read_once(pump, &read, &error);
+        status = read_once(pump, patience_ns, &read, &error);
     if (status == FKV_OK) {
         status = write_once(pump, &written, &error);
         if (status != FKV_OK)
@@ -152,7 +159,7 @@ static bool turn(struct wire_pump *pump, int events, size_t *ret_moved)
 static void on_ready(void *context, int events)
 {
     size_t moved;
-    turn(context, events, &moved);
+    turn(context, events, 0, &moved);
 }
 
 enum fkv_status wire_pump_new(const struct alloc *alloc, struct net_transport *transport,
@@ -203,15 +210,21 @@ enum wire_turn wire_pump_turn(struct wire_pump *pump, uint64_t timeout_ns)
     if (pump->session == NULL)
         return WIRE_TURN_CLOSED;
     bool has_written = wire_session_has_output(pump->session);
-    if (has_written && !turn(pump, 0, &moved))
+    if (has_written && !turn(pump, 0, 0, &moved))
         return WIRE_TURN_CLOSED;
     bool has_more = wire_session_has_output(pump->session);
     if (has_written && !has_more) /* who waits now looks first: the call may be over */
         return WIRE_TURN_PROGRESS;
     bool is_stuck = has_more && moved == 0; /* the socket takes no more */
     uint64_t patience = has_written && !is_stuck ? 0 : timeout_ns;
+    if (!has_more && patience > 0 && patience != UINT64_MAX &&
+        pump->transport->ops->read_within != NULL) {
+        if (!turn(pump, NET_READABLE, patience, &moved))
+            return WIRE_TURN_CLOSED;
+        return moved > 0 ? WIRE_TURN_PROGRESS : WIRE_TURN_TIMEOUT;
+    }
     int ready = net_wait(pump->transport, NET_READABLE | (has_more ? NET_WRITABLE : 0), patience);
     if (ready == 0)
         return has_written && !is_stuck ? WIRE_TURN_PROGRESS : WIRE_TURN_TIMEOUT;
-    return turn(pump, ready, &moved) ? WIRE_TURN_PROGRESS : WIRE_TURN_CLOSED;
+    return turn(pump, ready, 0, &moved) ? WIRE_TURN_PROGRESS : WIRE_TURN_CLOSED;
 }

@@ -173,6 +173,84 @@ static void asks_for_the_schema_first(void **state)
     table_messages_done(&m);
 }
 
+/* All batches, as text. */
+static void read_all(struct ipc_reader *reader, const struct table_messages *m, struct buf *ret)
+{
+    struct fkv_error error = {0};
+    buf_init(ret, alloc_system(), 64 << 20);
+    for (size_t i = 0; i < m->count; i++) {
+        struct ArrowArray array;
+        struct ArrowSchema schema;
+        bool is_batch = false;
+        assert_ok(
+            ipc_reader_message(reader, m->headers[i], m->bodies[i], &is_batch, &array, &error));
+        if (!is_batch)
+            continue;
+        assert_ok(ipc_reader_schema(reader, &schema, &error));
+        arrow_array_text(ret, &schema, &array, 100);
+        array.release(&array);
+        schema.release(&schema);
+    }
+    assert_ok(ipc_reader_end(reader, &error));
+}
+
+/* A restarted reader gives what a new one gives: of the same table, of another, and again. */
+static void reads_another_table_when_restarted(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"tests/golden/ipc/replaced.stream",
+                                        "tests/golden/ipc/replaced.stream", TABLES_EVERY_TYPE,
+                                        TABLES_EVERY_TYPE, "tests/golden/ipc/replaced.stream"};
+    struct ipc_reader *kept = new_reader();
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct table_messages m;
+        struct buf expected, text;
+        struct ipc_reader *reader = new_reader();
+        messages_open(&m, paths[i]);
+        read_all(reader, &m, &expected);
+        read_all(kept, &m, &text);
+        assert_true(expected.size > 0);
+        assert_true(slice_equal(buf_slice(&expected), buf_slice(&text)));
+        assert_true(ipc_reader_restart(kept, IPC_READER_CHECK_VALUES));
+        ipc_reader_free(reader);
+        table_messages_done(&m);
+        buf_done(&expected);
+        buf_done(&text);
+    }
+    ipc_reader_free(kept);
+}
+
+/* What it knows of the schema doesn't stand for a schema message, nor for dictionaries. */
+static void forgets_all_but_the_schema_when_restarted(void **state)
+{
+    (void)state;
+    struct fkv_error error = {0};
+    struct table_messages m;
+    struct ArrowSchema schema;
+    struct ArrowArray array;
+    struct buf text;
+    bool is_batch = false;
+    messages_open(&m, "tests/golden/ipc/replaced.stream");
+    size_t last = m.count - 1;
+    for (int has_schema = 0; has_schema < 2; has_schema++) {
+        struct ipc_reader *reader = new_reader();
+        read_all(reader, &m, &text);
+        buf_done(&text);
+        assert_true(ipc_reader_restart(reader, IPC_READER_CHECK_VALUES));
+        assert_int_equal(ipc_reader_schema(reader, &schema, &error), FKV_FAILED_PRECONDITION);
+        assert_int_not_equal(ipc_reader_end(reader, &error), FKV_OK);
+        if (has_schema)
+            assert_ok(
+                ipc_reader_message(reader, m.headers[0], m.bodies[0], &is_batch, &array, &error));
+        assert_int_equal(
+            ipc_reader_message(reader, m.headers[last], m.bodies[last], &is_batch, &array, &error),
+            FKV_INVALID_ARGUMENT);
+        assert_false(ipc_reader_restart(reader, 0)); /* it has failed */
+        ipc_reader_free(reader);
+    }
+    table_messages_done(&m);
+}
+
 /* --- tables made by hand --- */
 
 /* A message of the given parts, given to the reader. */
@@ -485,6 +563,8 @@ int main(void)
               cmocka_unit_test(arrays_are_views_of_the_body),
               cmocka_unit_test(copies_bodies_that_lie_crookedly),
               cmocka_unit_test(asks_for_the_schema_first),
+              cmocka_unit_test(reads_another_table_when_restarted),
+              cmocka_unit_test(forgets_all_but_the_schema_when_restarted),
               cmocka_unit_test(empty_columns_have_buffers),
               cmocka_unit_test(empty_buffers_may_have_a_length),
               cmocka_unit_test(refuses_nulls_of_old_unions),
