@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include <signal.h>
+#include <stdio_ext.h>
 
 static int configure(const struct cli *cli, const struct parsed *parsed,
                      struct fkv_server_config *config)
@@ -32,6 +33,16 @@ static void wait_for_end(struct fkv_server *server, const sigset_t *signals)
         fkv_server_reload(server, NULL);
 }
 
+/* Who started it and read along may be gone; that nobody hears it is no failure. */
+static void say_farewell(const struct cli *cli, const char *text)
+{
+    fputs(text, cli->out);
+    if (fflush(cli->out) == 0)
+        return;
+    __fpurge(cli->out);
+    clearerr(cli->out);
+}
+
 static int serve(const struct cli *cli, const struct fkv_server_config *config)
 {
     struct fkv_error error;
@@ -54,10 +65,9 @@ static int serve(const struct cli *cli, const struct fkv_server_config *config)
         return cli_fail(cli, &error);
     print_addresses(cli, server);
     wait_for_end(server, &signals);
-    fputs("\nStopping the server...\n", cli->out);
-    fflush(cli->out);
+    say_farewell(cli, "\nStopping the server...\n");
     fkv_server_stop(server);
-    fputs("Server stopped...\n", cli->out);
+    say_farewell(cli, "Server stopped...\n");
     return CLI_DONE;
 }
 
