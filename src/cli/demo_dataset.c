@@ -36,7 +36,7 @@ int demo_dataset_read(const struct cli *cli, const char *path, struct demo_table
     if (cli->err_is_terminal)
         fputs("\r\033[K", cli->err);
     int exit_code = CLI_DONE;
-    if (status != FKV_OK)
+    if (status != FKV_OK || transfer_is_interrupted(&transfer))
         exit_code = transfer_fail(&transfer, cli, &error, cli_fail);
     else if (demo_table_bytes(&table) == 0)
         exit_code = cli_error(cli, CLI_FAILED, "'%s' holds nothing to measure with", path);
@@ -128,7 +128,7 @@ static int generate(struct dataset *dataset)
     transfer_begin(&transfer, dataset->cli, "Generating");
     enum fkv_status status = write_numbers(dataset, &sink, &transfer, &error);
     transfer_end(&transfer);
-    if (status != FKV_OK)
+    if (status != FKV_OK || transfer_is_interrupted(&transfer))
         exit_code = transfer_fail(&transfer, dataset->cli, &error, cli_fail);
     table_sink_done(&sink);
     return exit_code;

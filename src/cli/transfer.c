@@ -29,6 +29,11 @@ void transfer_end(struct transfer *transfer)
     interrupt_end(&transfer->interrupt);
 }
 
+bool transfer_is_interrupted(const struct transfer *transfer)
+{
+    return atomic_load(&transfer->interrupt.has_come);
+}
+
 static double fraction_done(const struct transfer *transfer, const struct fkv_progress *so_far)
 {
     if (transfer->source != NULL)
@@ -44,7 +49,7 @@ bool transfer_progress(void *context, const struct fkv_progress *so_far)
     if (bytes == 0 && fraction > 0)
         bytes = (uint64_t)(fraction * (double)transfer->bytes);
     progress_update(&transfer->progress, fraction, bytes);
-    return !atomic_load(&transfer->interrupt.has_come);
+    return !transfer_is_interrupted(transfer);
 }
 
 struct ArrowArrayStream transfer_stream(struct transfer *transfer, struct ArrowArrayStream *inner)
@@ -55,7 +60,7 @@ struct ArrowArrayStream transfer_stream(struct transfer *transfer, struct ArrowA
 int transfer_fail(const struct transfer *transfer, const struct cli *cli, struct fkv_error *error,
                   int (*fail)(const struct cli *cli, const struct fkv_error *error))
 {
-    if (atomic_load(&transfer->interrupt.has_come))
+    if (transfer_is_interrupted(transfer))
         return cli_error(cli, CLI_FAILED, "interrupted");
     tap_blame(&transfer->tap, error);
     return fail(cli, error);

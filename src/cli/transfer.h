@@ -27,6 +27,9 @@ int transfer_sink(const struct cli *cli, const char *path, enum table_format for
 void transfer_begin(struct transfer *transfer, const struct cli *cli, const char *verb);
 void transfer_end(struct transfer *transfer);
 
+/* Also behind the end: a signal that came too late to fail the transfer is still one. */
+bool transfer_is_interrupted(const struct transfer *transfer);
+
 /* The fkv_progress_callback; its context is the transfer. */
 bool transfer_progress(void *transfer, const struct fkv_progress *so_far);
 
