@@ -79,7 +79,7 @@ static void explain_certificate(struct tls *tls, long code)
     const char *text = EXPLAIN(refusals, code);
     if (code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH)
         status_set(&tls->trouble, FKV_UNAUTHENTICATED,
-                   "the server's certificate is not for '%s' (its subjectAltName has other names)",
+                   "the server's certificate is not for '%s' (its subjectAltName has no such name)",
                    tls->host);
     else
         status_set(&tls->trouble, FKV_UNAUTHENTICATED, "the %s's certificate %s%s",
