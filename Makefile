@@ -83,7 +83,9 @@ install: release ## install below PREFIX (/usr/local); DESTDIR is kept to
 docs: deps ## the site of README.md and docs/, in build/site
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet
 
-deb: release ## build/flightkv_VERSION_ARCHITECTURE.deb
+deb: release ## build/flightkv_VERSION_ARCHITECTURE.deb (needs dpkg-dev and file)
+	@command -v dpkg-shlibdeps >/dev/null && command -v file >/dev/null || \
+	    { echo "make deb needs more: apt install dpkg-dev file"; exit 1; }
 	cpack --config build/release/CPackConfig.cmake
 
 clean: ## remove build/ (.venv stays)

@@ -25,7 +25,6 @@ liblz4-dev            module liblz4
 libzstd-dev           module libzstd
 libjansson-dev        module jansson
 libcrypt-dev          module libcrypt
-libssl-dev            module openssl
 libcmocka-dev         module cmocka
 python3-venv          python venv, ensurepip
 python3-dev           header Python.h
