@@ -415,7 +415,7 @@ static void names_files_that_cannot_be_used(void **state)
         struct net_tls_server_options options;
         const char *sentence;
     } rows[] = {
-        {{"/nowhere", key, NULL}, "'/nowhere' can't be used (No such file"},
+        {{"/no/such/file", key, NULL}, "'/no/such/file' can't be used (No such file"},
         {{key, key, NULL}, "expected a certificate in PEM"},
         {{pem, pem, NULL}, "expected the certificate's key in PEM"},
         {{pem, other, NULL}, "expected the certificate's key in PEM"},
@@ -428,7 +428,7 @@ static void names_files_that_cannot_be_used(void **state)
         if (strstr(error.message, rows[i].sentence) == NULL)
             fail_msg("'%s', expected '%s'", error.message, rows[i].sentence);
     }
-    const struct net_tls_client_options client = {.ca_file = "/nowhere"};
+    const struct net_tls_client_options client = {.ca_file = "/no/such/file"};
     assert_int_equal(net_tls_new_client(alloc_system(), &client, &tls, &error),
                      FKV_INVALID_ARGUMENT);
     assert_null(tls);
