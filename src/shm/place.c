@@ -77,14 +77,21 @@ static enum fkv_status open_folder(const struct shm_place_options *options, cons
 
 /* ---- files of servers that are gone ---- */
 
-static bool is_running(const char *name)
+/* Of the process whose socket this would be; 0: it is none of a server's. */
+static long pid_of(const char *path, const char *name)
 {
+    struct stat file;
+    uint8_t random[sizeof(uint32_t)];
     char *end;
-    long pid = strtol(name, &end, 10);
-    return pid <= 0 || *end != '-' || kill((pid_t)pid, 0) == 0 || errno != ESRCH;
+    long pid = isdigit((unsigned char)name[0]) ? strtol(name, &end, 10) : 0;
+    bool is_ours = pid > 0 && pid <= INT_MAX && *end == '-' &&
+                   shm_unhex(slice_text(end + 1), random, sizeof random) &&
+                   lstat(path, &file) == 0 && S_ISSOCK(file.st_mode);
+    return is_ours ? pid : 0;
 }
 
-/* Process numbers mean little across containers: so one that answers stays in any case. */
+/* A folder that was given may have other files in it, to which nobody can connect either. Process
+ * numbers mean little across containers: so one that answers stays in any case. */
 static void remove_stale(const char *folder)
 {
     DIR *list = opendir(folder);
@@ -92,9 +99,10 @@ static void remove_stale(const char *folder)
         return;
     for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
         char path[PATH_MAX];
-        if (!isdigit((unsigned char)entry->d_name[0]) || is_running(entry->d_name))
-            continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        long pid = pid_of(path, entry->d_name);
+        if (pid == 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+            continue;
         int fd = shm_control_connect(path);
         if (fd >= 0)
             close(fd);

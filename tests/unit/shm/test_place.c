@@ -139,6 +139,32 @@ static void files_of_servers_that_are_gone_are_removed(void **state)
     unlink(other);
 }
 
+/* A folder that was given may have the user's own files in it. */
+static void other_files_stay(void **state)
+{
+    (void)state;
+    /* No process has these numbers. */
+    static const char *const names[] = {"999999999-0123abcd", "999999999-report.csv"};
+    const struct shm_place_options options = {.folder = folder, .backlog = 4};
+    struct shm_place place;
+    char files[2][100], link[100], foreign[100];
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(files[i], sizeof files[i], "%s/%s", folder, names[i]);
+        int fd = open(files[i], O_WRONLY | O_CREAT | O_EXCL, 0600);
+        assert_true(fd >= 0);
+        close(fd);
+    }
+    snprintf(link, sizeof link, "%s/999999998-0123abcd", folder);
+    assert_int_equal(symlink("nowhere", link), 0);
+    close(leave_file("999999999-backup", false, foreign));
+    assert_ok(shm_place_open(&options, &place, &error));
+    shm_place_close(&place);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(unlink(files[i]), 0);
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(unlink(foreign), 0);
+}
+
 static void the_default_is_the_users_own(void **state)
 {
     (void)state;
@@ -166,5 +192,5 @@ int main(void)
               WITH_FOLDER(a_folder_that_others_may_enter_is_refused),
               WITH_FOLDER(paths_that_no_client_could_be_told_are_refused),
               WITH_FOLDER(files_of_servers_that_are_gone_are_removed),
-              WITH_FOLDER(the_default_is_the_users_own));
+              WITH_FOLDER(other_files_stay), WITH_FOLDER(the_default_is_the_users_own));
 }
