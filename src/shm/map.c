@@ -16,6 +16,7 @@ struct shm_map {
     struct block block; /* counts the references; its bytes are the map */
     const struct alloc *alloc;
     int fd;
+    pid_t process; /* whose leases these are */
     char token[2 * shm_token_size + 1];
     pthread_mutex_t lock;
     struct list waiting; /* leases to be released; no more than were taken */
@@ -89,6 +90,7 @@ enum fkv_status shm_map_new(const struct alloc *alloc, int fd, int file,
     block_init(&map->block, NULL, 0, map_free);
     map->alloc = alloc;
     map->fd = fd;
+    map->process = getpid();
     shm_hex(welcome->token, shm_token_size, map->token);
     pthread_mutex_init(&map->lock, NULL);
     list_init(&map->waiting);
@@ -156,7 +158,7 @@ static void lease_free(struct block *block)
 {
     struct lease *lease = (struct lease *)(void *)block;
     struct shm_map *map = lease->map;
-    if (lease->id == 0) {
+    if (lease->id == 0 || getpid() != map->process) {
         alloc_free(map->alloc, lease);
     } else {
         pthread_mutex_lock(&map->lock);

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "mem/arena.h"
@@ -94,6 +95,23 @@ static struct shm_map *map_of(struct server *server)
     say_hello(fd, offer.nonce);
     assert_int_equal(answer(fd, &welcome, &file), 1);
     assert_ok(shm_map_new(alloc_system(), fd, file, &welcome, &map, &error));
+    return map;
+}
+
+/* The same, of a stepped server. */
+static struct shm_map *stepped_map_of(struct server *server)
+{
+    struct shm_offer offer = offer_of(server);
+    struct shm_welcome welcome;
+    struct shm_map *map = NULL;
+    int ends[2], file = -1;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
+                     0);
+    assert_true(shm_service_adopt(server->service, ends[0]));
+    say_hello(ends[1], offer.nonce);
+    shm_service_step(server->service);
+    assert_int_equal(shm_receive_welcome(ends[1], &welcome, &file), 1);
+    assert_ok(shm_map_new(alloc_system(), ends[1], file, &welcome, &map, &error));
     return map;
 }
 
@@ -184,6 +202,37 @@ static void releases_wait_for_room(void **state)
         shm_map_flush(map);
     block_unref(table);
     shm_map_unref(map);
+    stop(&server);
+}
+
+/* A child gets the parent's references by fork, and the connection with them. */
+static void a_forked_child_releases_nothing_of_its_parents(void **state)
+{
+    (void)state;
+    struct server server = start(true);
+    struct shm_leases *leases = shm_service_leases(server.service);
+    struct shm_map *map = stepped_map_of(&server);
+    struct block *table = block_new(alloc_system(), 1);
+    uint64_t id;
+    int status;
+    assert_true(shm_lease(leases, shm_map_token(map), table, 10, &id));
+    struct block *lease = named_lease(map, id);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        block_unref(lease);
+        shm_map_unref(map);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    shm_service_step(server.service);
+    assert_int_equal(shm_leases_stats(leases).leases, 1);
+    block_unref(lease);
+    shm_service_step(server.service);
+    assert_int_equal(shm_leases_stats(leases).leases, 0);
+    shm_map_unref(map);
+    block_unref(table);
     stop(&server);
 }
 
@@ -390,6 +439,7 @@ int main(void)
     RUN_TESTS(cmocka_unit_test(a_client_sees_what_the_server_writes),
               cmocka_unit_test(leases_end_by_release_and_with_the_client),
               cmocka_unit_test(releases_wait_for_room),
+              cmocka_unit_test(a_forked_child_releases_nothing_of_its_parents),
               cmocka_unit_test(what_was_stopped_can_still_be_read),
               cmocka_unit_test(the_file_can_only_be_read),
               cmocka_unit_test(a_file_that_could_become_shorter_is_refused),
