@@ -198,8 +198,9 @@ static enum fkv_status on_message_end(void *context, struct wire_call *wire,
 }
 
 /* Only what the server has leased stays as it is. */
-static void take_lease(struct fkv_flight_stream *stream, struct slice value)
+static void take_lease(struct fkv_flight_stream *stream, const struct wire_call *wire)
 {
+    struct slice value = wire_metadata_get(wire_call_metadata(wire), "flightkv-shm-lease");
     uint64_t id = 0;
     for (size_t i = 0; i < value.size && i < 19; i++) {
         if (value.data[i] < '0' || value.data[i] > '9')
@@ -218,7 +219,7 @@ static void on_headers(void *context, struct wire_call *wire)
     struct fkv_flight_stream *stream = context;
     client_call_headers(&stream->call, wire);
     if (stream->lease != NULL && !stream->is_leased)
-        take_lease(stream, wire_metadata_get(wire_call_metadata(wire), "flightkv-shm-lease"));
+        take_lease(stream, wire);
 }
 
 bool client_stream_is_mapped(const struct fkv_flight_stream *stream)
@@ -237,9 +238,10 @@ static void let_go(struct fkv_flight_stream *stream)
 static void on_closed(void *context, struct wire_call *wire, enum fkv_status status,
                       const char *message)
 {
-    (void)wire;
     struct fkv_flight_stream *stream = context;
     client_call_closed(&stream->call, status, message);
+    if (stream->lease != NULL && !stream->is_leased) /* an error may have come as all there was */
+        take_lease(stream, wire);
     if (stream->lease != NULL && !stream->is_leased)
         client_same_host_unsure(stream->call.client, stream->call.status);
     let_go(stream);

@@ -489,6 +489,22 @@ static void an_unanswered_get_leaves_no_lease(void **state)
     flow_done(&flow);
 }
 
+/* The table is leased when its first message turns out not to be what the client takes: the error
+ * is all of the answer, headers and trailers in one. */
+static void a_refused_get_leaves_no_lease(void **state)
+{
+    (void)state;
+    const struct fkv_get_options options = {.size = sizeof options, .max_message_bytes = 16};
+    struct flow flow;
+    struct fkv_client *client = begin_with_table(&flow, NULL);
+    struct ArrowArrayStream stream;
+    assert_int_equal(fkv_get(client, "k", 1, &options, &stream, &error), FKV_RESOURCE_EXHAUSTED);
+    assert_int_equal(leases(&flow).gets, 1);
+    assert_int_equal(leases(&flow).leases, 0);
+    assert_int_equal(leases(&flow).sessions, 1);
+    flow_done(&flow);
+}
+
 /* ---- clients that lie ---- */
 
 static void wrong_tokens_get_bytes(void **state)
@@ -567,5 +583,6 @@ int main(void)
         cmocka_unit_test(an_unreachable_socket_is_no_error),
         cmocka_unit_test(transports_fit_the_address), cmocka_unit_test(a_new_connection_maps_anew),
         cmocka_unit_test(an_unanswered_get_leaves_no_lease),
-        cmocka_unit_test(wrong_tokens_get_bytes), cmocka_unit_test(any_allocation_may_fail));
+        cmocka_unit_test(a_refused_get_leaves_no_lease), cmocka_unit_test(wrong_tokens_get_bytes),
+        cmocka_unit_test(any_allocation_may_fail));
 }
