@@ -22,7 +22,11 @@ static void wait_system(void *context, int fd, int timeout_ms)
 {
     (void)context;
     struct pollfd p = {.fd = fd, .events = POLLIN};
-    poll(&p, 1, timeout_ms);
+    uint64_t end = clock_now_ns(clock_system()) + (uint64_t)timeout_ms * NS_PER_MS;
+    while (poll(&p, 1, timeout_ms) < 0 && errno == EINTR) {
+        uint64_t now = clock_now_ns(clock_system());
+        timeout_ms = now < end ? (int)((end - now) / NS_PER_MS) : 0;
+    }
 }
 
 const struct client_control client_control_system = {connect_system, wait_system, NULL};
