@@ -188,8 +188,8 @@ enum fkv_status client_same_host_map(struct fkv_client *client, uint64_t timeout
 
 void client_same_host_unsure(struct fkv_client *client, enum fkv_status status)
 {
-    bool is_unsure =
-        status == FKV_CANCELLED || status == FKV_DEADLINE_EXCEEDED || status == FKV_UNAVAILABLE;
+    bool is_unsure = status == FKV_CANCELLED || status == FKV_DEADLINE_EXCEEDED ||
+                     status == FKV_UNAVAILABLE || status == FKV_INTERNAL;
     if (client != NULL && is_unsure)
         client_same_host_forget(client);
 }

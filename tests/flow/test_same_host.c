@@ -551,6 +551,8 @@ static void scenario(const struct alloc *alloc)
             stream.release(&stream);
         }
     }
+    if (flow.server->cache.shm != NULL)
+        assert_int_equal(leases(&flow).leases, 0);
     flow_done(&flow);
 }
 
