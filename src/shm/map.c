@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/list.h"
@@ -46,14 +47,22 @@ static void map_free(struct block *block)
     alloc_free(map->alloc, map);
 }
 
+/* tmpfs's, where memory files are but those of huge pages: for these the system sets no pages
+ * aside, and who reads one that can't be had gets SIGBUS. */
+enum { tmpfs_magic = 0x01021994 };
+
 static enum fkv_status check_file(int file, uint64_t bytes, struct fkv_error *error)
 {
     struct stat stat;
+    struct statfs system;
     if (fstat(file, &stat) != 0 || !S_ISREG(stat.st_mode) || bytes == 0 || bytes > SIZE_MAX / 2 ||
         (uint64_t)stat.st_size < bytes)
         return status_set(error, FKV_INVALID_ARGUMENT,
                           "the server's file is shorter than the %llu bytes that it announced",
                           (unsigned long long)bytes);
+    if (fstatfs(file, &system) != 0 || system.f_type != tmpfs_magic)
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "the server's file isn't a memory file of ordinary pages");
     int seals = fcntl(file, F_GET_SEALS);
     if (seals < 0 || (seals & F_SEAL_SHRINK) == 0)
         return status_set(error, FKV_INVALID_ARGUMENT,
@@ -72,6 +81,7 @@ static enum fkv_status map_file(struct shm_map *map, int file, uint64_t bytes,
         return status_set(error, FKV_RESOURCE_EXHAUSTED,
                           "could not map %llu bytes of the server's memory: %s",
                           (unsigned long long)bytes, strerror(errno));
+    madvise(data, (size_t)bytes, MADV_DONTDUMP); /* a core would be as large, and show all tables */
     map->block.data = data;
     map->block.size = (size_t)bytes;
     return FKV_OK;

@@ -11,9 +11,9 @@
  * A forked child has copies of the references, and the same connection: it releases nothing, and
  * sees what its parent has leased for as long as that is leased. The connection ends with both.
  *
- * What the server says is checked: the file must be one that can't become shorter, so that no page
- * of the map ever raises SIGBUS for that. Bytes that are leased don't change as long as the server
- * keeps its word; a server that dies leaves them as they are. */
+ * What the server says is checked: the file must be one of ordinary pages that can't become
+ * shorter, so that no page of the map ever raises SIGBUS for that. Bytes that are leased don't
+ * change as long as the server keeps its word; a server that dies leaves them as they are. */
 #ifndef SHM_MAP_H
 #define SHM_MAP_H
 

@@ -333,6 +333,54 @@ static void a_file_that_could_become_shorter_is_refused(void **state)
         FKV_INVALID_ARGUMENT);
 }
 
+/* For these there may be no page when one is read, which raises SIGBUS too. */
+static void a_file_of_huge_pages_is_refused(void **state)
+{
+    (void)state;
+    const off_t size = 2 << 20;
+    const struct shm_welcome welcome = {.map_bytes = (uint64_t)size};
+    struct shm_map *map = NULL;
+    int file = memfd_create("test", MFD_HUGETLB | MFD_ALLOW_SEALING | MFD_CLOEXEC);
+    if (file < 0)
+        skip(); /* the system has none */
+    assert_int_equal(ftruncate(file, size), 0);
+    assert_int_equal(fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+    assert_int_equal(shm_map_new(alloc_system(), dup(0), file, &welcome, &map, &error),
+                     FKV_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "ordinary pages"));
+}
+
+/* The flags that the kernel shows of the mapping that begins there; false when it shows none. */
+static bool flags_of_mapping(const void *data, char *ret, size_t size)
+{
+    char begin[32];
+    bool is_there = false, is_found = false;
+    FILE *maps = fopen("/proc/self/smaps", "re");
+    snprintf(begin, sizeof begin, "%lx-", (unsigned long)(uintptr_t)data);
+    while (maps != NULL && !is_found && fgets(ret, (int)size, maps) != NULL) {
+        is_there = is_there || strncmp(ret, begin, strlen(begin)) == 0;
+        is_found = is_there && strncmp(ret, "VmFlags:", 8) == 0;
+    }
+    if (maps != NULL)
+        fclose(maps);
+    return is_found;
+}
+
+/* A client that crashes would write all of the server's tables, and the gaps between them. */
+static void the_map_stays_out_of_core_dumps(void **state)
+{
+    (void)state;
+    struct server server = start(true);
+    struct shm_map *map = stepped_map_of(&server);
+    char flags[512];
+    bool is_shown = flags_of_mapping(shm_map_bytes(map).data, flags, sizeof flags);
+    shm_map_unref(map);
+    stop(&server);
+    if (!is_shown)
+        skip();
+    assert_non_null(strstr(flags, " dd"));
+}
+
 /* ---- who is let in ---- */
 
 /* Whether a client that says this gets an answer; else it is cut off. */
@@ -443,6 +491,8 @@ int main(void)
               cmocka_unit_test(what_was_stopped_can_still_be_read),
               cmocka_unit_test(the_file_can_only_be_read),
               cmocka_unit_test(a_file_that_could_become_shorter_is_refused),
+              cmocka_unit_test(a_file_of_huge_pages_is_refused),
+              cmocka_unit_test(the_map_stays_out_of_core_dumps),
               cmocka_unit_test(a_nonce_is_good_once_and_not_for_long),
               cmocka_unit_test(a_lying_client_loses_its_leases),
               cmocka_unit_test(silent_connections_make_place));
