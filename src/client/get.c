@@ -207,8 +207,12 @@ enum fkv_status fkv_get(struct fkv_client *client, const void *key, size_t key_s
     status = wants_streams(client, &given, &in_streams, error);
     if (status != FKV_OK)
         return status;
-    if (in_streams)
-        return client_get_streams(client, named, &given, ret, error);
+    if (in_streams) {
+        status = client_get_streams(client, named, &given, ret, error);
+        if (status == FKV_OK)
+            client_same_host_got(client, false);
+        return status;
+    }
     struct get *get = alloc_zero(client->alloc, sizeof *get);
     if (get == NULL)
         return status_no_memory(error, sizeof *get);

@@ -459,6 +459,27 @@ static void a_new_connection_maps_anew(void **state)
     flow_done(&flow);
 }
 
+/* What the client says of its last get is said of gets over several connections too. */
+static void a_get_in_streams_is_not_mapped(void **state)
+{
+    (void)state;
+    const struct fkv_get_options options = {.size = sizeof options, .streams = 2};
+    const struct table_rule one_batch = {.seed = 7, .batches = 1, .rows = 9000};
+    struct flow flow;
+    struct fkv_client *client = begin_with_table(&flow, NULL);
+    put(client, "k", &one_batch); /* one endpoint: no other connection is needed */
+    struct ArrowArrayStream stream = get(client, "k");
+    assert_true(is_mapped(client));
+    assert_true(table_is(&stream, &one_batch));
+    flow_break(&flow, client);
+    flow.pipe.is_local = false;
+    put(client, "other", &tiny);
+    assert_ok(fkv_get(client, "k", 1, &options, &stream, &error));
+    assert_false(is_mapped(client));
+    stream.release(&stream);
+    flow_done(&flow);
+}
+
 /* A clock that goes on while nobody does anything. */
 static uint64_t ticking(void *context)
 {
@@ -584,6 +605,7 @@ int main(void)
         cmocka_unit_test(who_can_not_map_receives),
         cmocka_unit_test(an_unreachable_socket_is_no_error),
         cmocka_unit_test(transports_fit_the_address), cmocka_unit_test(a_new_connection_maps_anew),
+        cmocka_unit_test(a_get_in_streams_is_not_mapped),
         cmocka_unit_test(an_unanswered_get_leaves_no_lease),
         cmocka_unit_test(a_refused_get_leaves_no_lease), cmocka_unit_test(wrong_tokens_get_bytes),
         cmocka_unit_test(any_allocation_may_fail));
