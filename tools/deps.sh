@@ -24,6 +24,7 @@ libxxhash-dev         module libxxhash
 liblz4-dev            module liblz4
 libzstd-dev           module libzstd
 libjansson-dev        module jansson
+libinih-dev           module inih
 libcrypt-dev          module libcrypt
 libcmocka-dev         module cmocka
 python3-venv          python venv, ensurepip

@@ -76,6 +76,9 @@ const struct command *command_find(const char *name);
 /* All options of a command: its own, then those that its flags bring. */
 bool command_options(const struct command *command, struct option_list *ret);
 
+/* The options of every command that calls a server, NULL behind the last one. */
+const struct option *client_option_at(size_t index);
+
 void help_print_program(FILE *out);
 bool help_print_command(FILE *out, const struct command *command);
 

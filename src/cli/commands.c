@@ -78,6 +78,17 @@ const struct command *command_find(const char *name)
     return NULL;
 }
 
+const struct option *client_option_at(size_t index)
+{
+    enum {
+        server_count = sizeof server_options / sizeof server_options[0] - 1,
+        tls_count = sizeof tls_options / sizeof tls_options[0] - 1,
+    };
+    if (index < server_count)
+        return &server_options[index];
+    return index < server_count + tls_count ? &tls_options[index - server_count] : NULL;
+}
+
 static bool add_all(struct option_list *list, const struct option *options)
 {
     for (; options != NULL && options->name != NULL; options++) {

@@ -29,6 +29,8 @@ void help_print_program(FILE *out)
           "\n"
           "\"flightkv help COMMAND\" says more about each; \"flightkv --version\" gives the "
           "version.\n"
+          "Defaults of --server, --user and the like can stand in ~/.config/flightkv/config, as\n"
+          "lines of \"server = URI\".\n"
           "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such key.\n",
           out);
 }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "cli/config.h"
 #include "cli/option_values.h"
 
 static int unknown_option(const struct cli *cli, const char *name)
@@ -108,15 +109,19 @@ static int apply_common(struct cli *cli, const struct parsed *parsed)
     return apply_transport(cli, parsed_value(parsed, "transport"));
 }
 
-static int run_parsed(struct cli *cli, const struct parsed *parsed)
+static int run_parsed(struct cli *cli, struct parsed *parsed)
 {
+    struct config config = {0};
     if (parsed_has(parsed, "help"))
         return help_print_command(cli->out, cli->command) ? CLI_DONE : cli_no_memory(cli);
     int exit_code = check_arguments(cli, parsed);
+    if (exit_code == CLI_DONE && cli->command->flags & COMMAND_CALLS_SERVER)
+        exit_code = config_apply(cli, parsed, &config);
     if (exit_code == CLI_DONE)
         exit_code = apply_common(cli, parsed);
     if (exit_code == CLI_DONE)
         exit_code = cli->command->run(cli, parsed);
+    config_done(&config);
     return exit_code;
 }
 

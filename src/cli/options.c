@@ -176,6 +176,21 @@ void parsed_done(struct parsed *parsed)
     *parsed = (struct parsed){0};
 }
 
+bool parsed_add_default(struct parsed *parsed, const struct option *option, const char *value)
+{
+    size_t count = parsed->value_count + 1, at = parsed->default_count;
+    struct option_value *values =
+        alloc_resize(alloc_system(), parsed->values, count * sizeof *values);
+    if (values == NULL)
+        return false;
+    memmove(values + at + 1, values + at, (count - 1 - at) * sizeof *values);
+    values[at] = (struct option_value){option, value};
+    parsed->values = values;
+    parsed->value_count = count;
+    parsed->default_count++;
+    return true;
+}
+
 const char *parsed_value(const struct parsed *parsed, const char *name)
 {
     for (size_t i = parsed->value_count; i > 0; i--) {

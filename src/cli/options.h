@@ -35,6 +35,7 @@ struct option_value {
 struct parsed {
     struct option_value *values;
     size_t value_count;
+    size_t default_count; /* of parsed_add_default; they come first */
     const char **arguments;
     size_t argument_count;
 };
@@ -43,6 +44,10 @@ struct parsed {
 enum fkv_status options_parse(const struct option_list *list, int count, char *const *words,
                               struct parsed *ret, struct fkv_error *error);
 void parsed_done(struct parsed *parsed);
+
+/* Adds an option as if it had been the first one said, so that any other goes before it; those
+ * added later go before those added earlier. Neither is copied. False: out of memory. */
+bool parsed_add_default(struct parsed *parsed, const struct option *option, const char *value);
 
 /* The last value said; NULL when the option wasn't. "" for a switch. */
 const char *parsed_value(const struct parsed *parsed, const char *name);

@@ -79,6 +79,7 @@ def environment(uri):
     variables = {name: os.environ[name] for name in kept if name in os.environ}
     variables["PATH"] = f"{program().parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     variables["TERM"] = "xterm"
+    variables["XDG_CONFIG_HOME"] = "/nowhere"  # whoever runs this may have a file of their own
     if uri:
         variables["FLIGHTKV_SERVER"] = uri
     return variables
