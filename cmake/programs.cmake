@@ -95,6 +95,21 @@ if(TARGET flightkv_lib)
   target_link_libraries(flightkv PRIVATE fkv_options fkv_cli)
   fkv_unit_test(cli)
   install(TARGETS flightkv DESTINATION ${CMAKE_INSTALL_BINDIR})
+
+  # The manual page and the shells' completions, as the program itself prints them.
+  function(fkv_printed file folder)
+    set(path ${CMAKE_BINARY_DIR}/share/${file})
+    add_custom_command(OUTPUT ${path}
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/share
+      COMMAND flightkv ${ARGN} > ${path}
+      DEPENDS flightkv VERBATIM)
+    add_custom_target(flightkv_printed_${ARGV2}_${ARGV3} ALL DEPENDS ${path})
+    install(FILES ${path} DESTINATION ${folder})
+  endfunction()
+  fkv_printed(flightkv.1 ${CMAKE_INSTALL_MANDIR}/man1 help --man)
+  fkv_printed(flightkv ${CMAKE_INSTALL_DATADIR}/bash-completion/completions completion bash)
+  fkv_printed(_flightkv ${CMAKE_INSTALL_DATADIR}/zsh/site-functions completion zsh)
+  fkv_printed(flightkv.fish ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d completion fish)
 endif()
 
 # Where the tests find Arrow C++ when it isn't where users have it.

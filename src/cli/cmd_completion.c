@@ -112,7 +112,13 @@ static bool print_zsh(FILE *out)
           "(( $+functions[compdef] )) || { autoload -U +X compinit && compinit; }\n"
           "autoload -U +X bashcompinit && bashcompinit\n",
           out);
-    return print_bash(out);
+    if (!print_bash(out))
+        return false;
+    /* As a file in fpath it is the first completion's own function, which has to answer, too. */
+    fputs("[[ ${funcstack[1]} != _flightkv ]] ||\n"
+          "    _bash_complete -o bashdefault -o default -F _flightkv flightkv\n",
+          out);
+    return true;
 }
 
 /* A text within single quotes for fish. */

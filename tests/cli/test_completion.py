@@ -99,3 +99,8 @@ ZSH = {
 def test_zsh_completes_what_fits(server, tmp_path):
     printed = offers("zsh", server, tmp_path, ZSH)
     assert printed.splitlines() == [f"<{line}>" for line in ZSH.values()]
+
+
+def test_zsh_completes_from_the_installed_file(server, tmp_path):
+    printed = offers("zsh", server, tmp_path, ["--installed", *ZSH])
+    assert printed.splitlines() == [f"<{line}>" for line in ZSH.values()]

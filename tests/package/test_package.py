@@ -52,7 +52,10 @@ def test_what_is_installed(prefix):
                  "lib/libflightkv.a", "lib/libflightkv.so", "lib/libflightkv.so.0",
                  "lib/flightkv/flightkv_formats.so",
                  "lib/pkgconfig/flightkv.pc", "lib/cmake/flightkv/flightkvConfig.cmake",
-                 "lib/systemd/system/flightkv.service"):
+                 "lib/systemd/system/flightkv.service", "share/man/man1/flightkv.1",
+                 "share/bash-completion/completions/flightkv",
+                 "share/zsh/site-functions/_flightkv",
+                 "share/fish/vendor_completions.d/flightkv.fish"):
         assert name in files
     version = run(str(prefix / "bin/flightkv"), "--version", env={})
     assert re.fullmatch(r"flightkv \d+\.\d+\.\d+\n", version)
