@@ -5,10 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/text.h"
-#include "cli/age.h"
-#include "cli/grid.h"
 #include "cli/json.h"
 #include "cli/listing.h"
 #include "cli/progress.h"
@@ -93,42 +90,10 @@ static bool print_keys(const struct cli *cli, const struct listing *listing)
     return is_done;
 }
 
-static void add_row(struct grid *grid, const struct entry *entry, bool is_long, struct buf *key)
-{
-    char figure[text_figure_size];
-    buf_clear(key);
-    text_escape(key, entry->key);
-    grid_cell(grid, buf_slice(key));
-    grid_cell(grid, slice_text(text_count(figure, (uint64_t)entry->rows)));
-    grid_cell(grid, slice_text(text_count(figure, (uint64_t)entry->columns)));
-    grid_cell(grid, slice_text(text_size(figure, (uint64_t)entry->bytes)));
-    if (!is_long)
-        return;
-    double now_s = (double)clock_wall_us() / 1e6;
-    bool is_known = entry->created_s > 0;
-    grid_cell(grid, slice_text(text_count(figure, (uint64_t)entry->batches)));
-    grid_cell(grid, slice_text(is_known ? age_text(figure, now_s - entry->created_s) : ""));
-}
-
 static bool print_pretty(const struct cli *cli, const struct listing *listing, bool is_long)
 {
-    static const char *const titles[] = {"key", "rows", "columns", "size", "batches", "age"};
-    size_t columns = is_long ? 6 : 4;
-    struct grid *grid = grid_new(columns);
-    struct buf key;
-    buf_init(&key, alloc_system(), SIZE_MAX / 2);
-    for (size_t i = 0; i < columns; i++) {
-        grid_dim_cell(grid, slice_text(titles[i]));
-        if (i > 0)
-            grid_align_right(grid, i);
-    }
-    for (size_t i = 0; i < listing->count; i++)
-        add_row(grid, &listing->entries[i], is_long, &key);
     struct grid_style style = {.width = terminal_width(cli->out, 0), .has_color = cli->has_color};
-    bool is_done = grid_print(grid, &style, cli->out) && !key.failed;
-    buf_done(&key);
-    grid_free(grid);
-    return is_done;
+    return listing_print_grid(listing, is_long, SIZE_MAX, &style, cli->out);
 }
 
 static int print(const struct cli *cli, const struct listing *listing, const struct view *view,

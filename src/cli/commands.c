@@ -4,9 +4,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &cmd_serve, &cmd_put,  &cmd_get,    &cmd_ls,         &cmd_info,
-    &cmd_diff,  &cmd_rm,   &cmd_stats,  &cmd_ping,       &cmd_generate,
-    &cmd_bench, &cmd_demo, &cmd_passwd, &cmd_completion, &cmd_help,
+    &cmd_serve, &cmd_put,    &cmd_get,        &cmd_ls,   &cmd_info,     &cmd_diff,
+    &cmd_rm,    &cmd_stats,  &cmd_top,        &cmd_ping, &cmd_generate, &cmd_bench,
+    &cmd_demo,  &cmd_passwd, &cmd_completion, &cmd_help,
 };
 
 static const struct option server_options[] = {

@@ -13,6 +13,7 @@ extern const struct command cmd_info;
 extern const struct command cmd_diff;
 extern const struct command cmd_rm;
 extern const struct command cmd_stats;
+extern const struct command cmd_top;
 extern const struct command cmd_ping;
 extern const struct command cmd_generate;
 extern const struct command cmd_bench;

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "cli/age.h"
 #include "cli/figures.h"
 
 bool listing_order_named(const char *name, enum listing_order *ret)
@@ -159,4 +162,44 @@ void listing_sort(struct listing *listing, enum listing_order order, bool is_rev
         listing->entries[i] = listing->entries[j];
         listing->entries[j] = entry;
     }
+}
+
+/* ---- for people ---- */
+
+static void add_row(struct grid *grid, const struct entry *entry, bool is_long, struct buf *key)
+{
+    char figure[text_figure_size];
+    buf_clear(key);
+    text_escape(key, entry->key);
+    grid_cell(grid, buf_slice(key));
+    grid_cell(grid, slice_text(text_count(figure, (uint64_t)entry->rows)));
+    grid_cell(grid, slice_text(text_count(figure, (uint64_t)entry->columns)));
+    grid_cell(grid, slice_text(text_size(figure, (uint64_t)entry->bytes)));
+    if (!is_long)
+        return;
+    double now_s = (double)clock_wall_us() / 1e6;
+    bool is_known = entry->created_s > 0;
+    grid_cell(grid, slice_text(text_count(figure, (uint64_t)entry->batches)));
+    grid_cell(grid, slice_text(is_known ? age_text(figure, now_s - entry->created_s) : ""));
+}
+
+bool listing_print_grid(const struct listing *listing, bool is_long, size_t most,
+                        const struct grid_style *style, FILE *out)
+{
+    static const char *const titles[] = {"key", "rows", "columns", "size", "batches", "age"};
+    size_t columns = is_long ? 6 : 4;
+    struct grid *grid = grid_new(columns);
+    struct buf key;
+    buf_init(&key, alloc_system(), SIZE_MAX / 2);
+    for (size_t i = 0; i < columns; i++) {
+        grid_dim_cell(grid, slice_text(titles[i]));
+        if (i > 0)
+            grid_align_right(grid, i);
+    }
+    for (size_t i = 0; i < listing->count && i < most; i++)
+        add_row(grid, &listing->entries[i], is_long, &key);
+    bool is_done = grid_print(grid, style, out) && !key.failed;
+    buf_done(&key);
+    grid_free(grid);
+    return is_done;
 }

@@ -5,6 +5,7 @@
 
 #include "base/slice.h"
 #include "cli/cli.h"
+#include "cli/grid.h"
 
 struct entry {
     struct slice key; /* owned */
@@ -38,5 +39,10 @@ int listing_learn(struct cli *cli, struct listing *listing);
 /* Keys in the order of their bytes; figures with the largest first, ages with the youngest, equal
  * ones by key. `is_reversed`: all the other way round. */
 void listing_sort(struct listing *listing, enum listing_order order, bool is_reversed);
+
+/* The first `most` as aligned columns; with batches and age when they were learnt. False: out of
+ * memory. */
+bool listing_print_grid(const struct listing *listing, bool is_long, size_t most,
+                        const struct grid_style *style, FILE *out);
 
 #endif

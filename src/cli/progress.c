@@ -25,6 +25,13 @@ size_t terminal_width(FILE *out, size_t fallback)
     return 80;
 }
 
+size_t terminal_height(FILE *out, size_t fallback)
+{
+    struct winsize size;
+    bool is_known = ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_row > 0;
+    return is_known ? size.ws_row : fallback;
+}
+
 void progress_begin(struct progress *progress, const struct cli *cli, const char *verb)
 {
     const char *kind = getenv("TERM");

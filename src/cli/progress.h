@@ -30,5 +30,6 @@ uint64_t progress_elapsed_ns(const struct progress *progress);
 
 /* The width of the terminal that `out` is; `fallback` where it isn't one. */
 size_t terminal_width(FILE *out, size_t fallback);
+size_t terminal_height(FILE *out, size_t fallback);
 
 #endif
