@@ -20,6 +20,7 @@ struct cell {
 struct grid {
     size_t columns;
     bool *right;
+    bool *flexible;
     struct cell *cells;
     size_t count;
     size_t capacity;
@@ -33,8 +34,9 @@ struct grid *grid_new(size_t columns)
         return NULL;
     grid->columns = columns;
     grid->right = alloc_array(alloc_system(), columns, sizeof *grid->right);
-    if (grid->right == NULL) {
-        alloc_free(alloc_system(), grid);
+    grid->flexible = alloc_array(alloc_system(), columns, sizeof *grid->flexible);
+    if (grid->right == NULL || grid->flexible == NULL) {
+        grid_free(grid);
         return NULL;
     }
     return grid;
@@ -48,6 +50,7 @@ void grid_free(struct grid *grid)
         alloc_free(alloc_system(), grid->cells[i].text);
     alloc_free(alloc_system(), grid->cells);
     alloc_free(alloc_system(), grid->right);
+    alloc_free(alloc_system(), grid->flexible);
     alloc_free(alloc_system(), grid);
 }
 
@@ -55,6 +58,12 @@ void grid_align_right(struct grid *grid, size_t column)
 {
     if (grid != NULL)
         grid->right[column] = true;
+}
+
+void grid_may_narrow(struct grid *grid, size_t column)
+{
+    if (grid != NULL)
+        grid->flexible[column] = true;
 }
 
 static void add(struct grid *grid, struct slice text, enum cell_kind kind)
@@ -121,19 +130,56 @@ struct fit {
     size_t right;
 };
 
+/* What may be narrowed is cut down to this before a column is left out. */
+enum { text_width_least = 20 };
+
+static size_t capped(const struct grid *grid, const size_t *widths, size_t column, size_t cap)
+{
+    return !grid->flexible[column] || widths[column] < cap ? widths[column] : cap;
+}
+
+/* Of all columns, were none that may be narrowed wider than `cap`. */
+static size_t total_width(const struct grid *grid, const size_t *widths, size_t cap)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < grid->columns; i++)
+        total += capped(grid, widths, i, cap) + (i > 0 ? gap_width : 0);
+    return total;
+}
+
+/* Makes the widest of those that may be narrower, all alike, until everything fits, by bisection.
+ */
+static void shrink(const struct grid *grid, const struct grid_style *style, size_t *widths)
+{
+    size_t low = text_width_least, high = style->width > low ? style->width : low;
+    while (low < high) {
+        size_t middle = low + (high - low + 1) / 2;
+        if (total_width(grid, widths, middle) <= style->width)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    for (size_t i = 0; i < grid->columns; i++)
+        widths[i] = capped(grid, widths, i, low);
+}
+
+/* Gives the room that is left to the shown columns, the first ones first. */
+static void grow(const struct grid *grid, const struct grid_style *style, struct fit *fit,
+                 size_t room)
+{
+    for (size_t i = 0; i < grid->columns && room > 0; i++) {
+        bool is_shown = i < fit->left || i >= grid->columns - fit->right;
+        size_t more = is_shown ? column_width(grid, style, i) - fit->widths[i] : 0;
+        more = more < room ? more : room;
+        fit->widths[i] += more;
+        room -= more;
+    }
+}
+
 /* Takes columns from both sides in turn, so long as they fit beside "..."; the left is one ahead,
  * for what stands there says what the row is. */
-static void fit_columns(const struct grid *grid, const struct grid_style *style, struct fit *fit)
+static void choose_columns(const struct grid *grid, const struct grid_style *style, struct fit *fit)
 {
-    size_t all = 0;
-    for (size_t i = 0; i < grid->columns; i++) {
-        fit->widths[i] = column_width(grid, style, i);
-        all += fit->widths[i] + (i > 0 ? gap_width : 0);
-    }
-    fit->left = grid->columns;
-    fit->right = 0;
-    if (style->width == 0 || all <= style->width)
-        return;
     size_t used = dots_width;
     fit->left = 0;
     while (fit->left + fit->right < grid->columns) {
@@ -141,7 +187,7 @@ static void fit_columns(const struct grid *grid, const struct grid_style *style,
         size_t column = is_left ? fit->left : grid->columns - 1 - fit->right;
         size_t wanted = fit->widths[column] + gap_width;
         if (used + wanted > style->width && fit->left > 0)
-            return;
+            break;
         used += wanted;
         if (is_left)
             fit->left++;
@@ -153,6 +199,23 @@ static void fit_columns(const struct grid *grid, const struct grid_style *style,
             return;
         }
     }
+    grow(grid, style, fit, style->width - used);
+}
+
+static void fit_columns(const struct grid *grid, const struct grid_style *style, struct fit *fit)
+{
+    for (size_t i = 0; i < grid->columns; i++)
+        fit->widths[i] = column_width(grid, style, i);
+    fit->left = grid->columns;
+    fit->right = 0;
+    if (style->width == 0 || total_width(grid, fit->widths, SIZE_MAX) <= style->width)
+        return;
+    shrink(grid, style, fit->widths);
+    size_t total = total_width(grid, fit->widths, SIZE_MAX);
+    if (total > style->width)
+        choose_columns(grid, style, fit);
+    else
+        grow(grid, style, fit, style->width - total);
 }
 
 /* ---- printing ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Aligned columns of text, fitted to a width: cells that are too long are cut, columns that don't
- * fit are left out in the middle, and both are shown by "...". */
+ * fit are left out in the middle, and both are shown by "...". Columns that may
+ * be narrowed are, first. */
 #ifndef CLI_GRID_H
 #define CLI_GRID_H
 
@@ -15,6 +16,7 @@ struct grid *grid_new(size_t columns); /* NULL: out of memory; all below take NU
 void grid_free(struct grid *grid);
 
 void grid_align_right(struct grid *grid, size_t column);
+void grid_may_narrow(struct grid *grid, size_t column);
 
 /* The next cell, row by row. `text` must be printable UTF-8. Copied. */
 void grid_cell(struct grid *grid, struct slice text);

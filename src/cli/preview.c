@@ -78,6 +78,16 @@ static void add_type(struct preview *preview, const struct ArrowSchema *column)
     grid_dim_cell(preview->grid, buf_slice(&preview->cell));
 }
 
+/* Of any length, and still readable when cut; bytes of a fixed size are mostly somebody's id. */
+static bool is_open_ended(const struct ArrowSchema *column)
+{
+    if (column->dictionary != NULL)
+        return is_open_ended(column->dictionary);
+    enum cell_kind kind = cell_kind(column);
+    return kind != CELL_NUMBER && kind != CELL_DECIMAL && kind != CELL_TIME &&
+           column->format[0] != 'w';
+}
+
 static void add_header(struct preview *preview)
 {
     grid_align_right(preview->grid, 0);
@@ -89,6 +99,8 @@ static void add_header(struct preview *preview)
         grid_cell(preview->grid, buf_slice(&preview->cell));
         if (type_is_number(column))
             grid_align_right(preview->grid, (size_t)i + 1);
+        if (is_open_ended(column))
+            grid_may_narrow(preview->grid, (size_t)i + 1);
     }
     grid_dim_cell(preview->grid, slice_text(""));
     for (int64_t i = 0; i < preview->schema.n_children; i++)

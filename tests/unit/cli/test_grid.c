@@ -125,6 +125,47 @@ static void cuts_long_cells(void **state)
     grid_free(grid);
 }
 
+static char *print_texts(size_t width)
+{
+    static const char *const texts[] = {"0123456789012345678901234567890123456789", "short",
+                                        "9876543210", "abcdefghijklmnopqrstuvwxyz0123456789"};
+    char *text = NULL;
+    size_t size;
+    struct grid *grid = grid_new(4);
+    grid_align_right(grid, 2);
+    grid_may_narrow(grid, 0);
+    grid_may_narrow(grid, 3);
+    for (size_t i = 0; i < 4; i++)
+        grid_cell(grid, slice_text(texts[i]));
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    assert_true(grid_print(grid, &(struct grid_style){.width = width}, out));
+    fclose(out);
+    grid_free(grid);
+    return text;
+}
+
+/* Texts first, down to 20; then columns in the middle, and their room goes to the first text. */
+static void cuts_texts_before_it_leaves_out_columns(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t width;
+        const char *text;
+    } rows[] = {
+        {97, "0123456789012345678901234567890123456789  short  9876543210  "
+             "abcdefghijklmnopqrstuvwxyz0123456789\n"},
+        {80, "012345678901234567890123456...  short  9876543210  abcdefghijklmnopqrstuvwxyz...\n"},
+        {61, "01234567890123456...  short  9876543210  abcdefghijklmnopq...\n"},
+        {60, "01234567890123456789012...  short  ...  abcdefghijklmnopq...\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *text = print_texts(rows[i].width);
+        assert_string_equal(text, rows[i].text);
+        free(text);
+    }
+}
+
 static void survives_without_memory(void **state)
 {
     (void)state;
@@ -141,5 +182,6 @@ int main(void)
     RUN_TESTS(cmocka_unit_test(widths_of_characters), cmocka_unit_test(cuts_between_characters),
               cmocka_unit_test(escapes_what_a_terminal_would_obey), cmocka_unit_test(fits_a_width),
               cmocka_unit_test(colors_what_is_dim), cmocka_unit_test(cuts_long_cells),
+              cmocka_unit_test(cuts_texts_before_it_leaves_out_columns),
               cmocka_unit_test(survives_without_memory));
 }
