@@ -83,6 +83,22 @@ static void the_last_value_counts(void **state)
     parsed_done(&parsed);
 }
 
+static void defaults_come_before_what_was_said(void **state)
+{
+    (void)state;
+    struct parsed parsed;
+    struct fkv_error error;
+    assert_int_equal(PARSE(&parsed, &error, "--server", "said", "key"), FKV_OK);
+    assert_true(parsed_add_default(&parsed, &options[1], "first"));
+    assert_true(parsed_add_default(&parsed, &options[0], "first"));
+    assert_true(parsed_add_default(&parsed, &options[0], "second"));
+    assert_string_equal(parsed_value(&parsed, "server"), "said");
+    assert_string_equal(parsed_value(&parsed, "output"), "second");
+    assert_int_equal(parsed.default_count, 3);
+    assert_int_equal(parsed.value_count, 4);
+    parsed_done(&parsed);
+}
+
 static void refuse(const char *word, const char *message)
 {
     struct fkv_error error;
@@ -110,5 +126,5 @@ int main(void)
 {
     RUN_TESTS(cmocka_unit_test(takes_every_form), cmocka_unit_test(mixes_options_and_arguments),
               cmocka_unit_test(the_last_value_counts), cmocka_unit_test(says_what_is_wrong),
-              cmocka_unit_test(lists_grow));
+              cmocka_unit_test(lists_grow), cmocka_unit_test(defaults_come_before_what_was_said));
 }

@@ -7,8 +7,10 @@
 #include <locale.h>
 #include <stdlib.h>
 
+#include "cli/cell_diff.h"
 #include "cli/type_text.h"
 #include "cli/value.h"
+#include "cli/value_export.h"
 #include "flightkv/flightkv.h"
 
 #define DATA "tests/cli/data/"
@@ -40,6 +42,22 @@ static char *read_text(const char *path)
     return text;
 }
 
+/* Every way to look at a value finds it as sound as the others do, and equal to itself. */
+static void assert_sound(const char *what, const struct ArrowSchema *schema,
+                         const struct ArrowArray *array, int64_t row, bool is_sound)
+{
+    struct cell cell = cell_of(schema, array, row), left = cell, right = cell;
+    struct buf out;
+    int64_t same;
+    buf_init(&out, alloc_system(), text_bytes_max);
+    if (value_csv(&out, &cell) != is_sound || value_json(&out, &cell) != is_sound)
+        fail_msg("%s, row %lld: in CSV and JSON %s", what, (long long)row,
+                 is_sound ? "refused" : "written");
+    assert_int_equal(cell_diff(&left, &right, &out), is_sound ? CELLS_SAME : CELLS_INVALID);
+    assert_int_equal(cell_diff_rows(&cell, &cell, 1, &same), is_sound);
+    buf_done(&out);
+}
+
 static void assert_value(const char *column, const struct ArrowSchema *schema,
                          const struct ArrowArray *array, int64_t row, const char *expected)
 {
@@ -50,6 +68,7 @@ static void assert_value(const char *column, const struct ArrowSchema *schema,
         fail_msg("%s: '%s', expected '%s'", column, buf_c_text(&out), expected);
     assert_int_equal(value_is_null(schema, array, row), strcmp(expected, "null") == 0);
     buf_done(&out);
+    assert_sound(column, schema, array, row, strstr(expected, "<invalid>") == NULL);
 }
 
 /* The same row seen through every slice of the array that holds it. */
