@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
@@ -157,6 +158,12 @@ static int take_line(void *context, const char *section, const char *name, const
     return unknown_name(reading, name);
 }
 
+/* Who runs under another user's HOME, as with su, can't see into it, and has no file there. */
+static bool is_nothing_there(const char *path, int error)
+{
+    return error == ENOENT || error == ENOTDIR || (error == EACCES && access(path, F_OK) != 0);
+}
+
 int config_apply(const struct cli *cli, struct parsed *parsed, struct config *ret)
 {
     char path[PATH_MAX];
@@ -164,7 +171,7 @@ int config_apply(const struct cli *cli, struct parsed *parsed, struct config *re
     if (!find_path(path))
         return CLI_DONE;
     FILE *file = fopen(path, "re");
-    if (file == NULL && (errno == ENOENT || errno == ENOTDIR))
+    if (file == NULL && is_nothing_there(path, errno))
         return CLI_DONE;
     if (file == NULL)
         return cli_error(cli, CLI_FAILED, "cannot read '%s': %s", path, strerror(errno));
