@@ -38,6 +38,8 @@ static enum fkv_status charge(struct heap *heap, size_t bytes, struct fkv_error 
 {
     if (bytes == 0)
         return FKV_OK;
+    if (!heap->is_own)
+        return arena_charge(heap->arena, bytes, error);
     if (heap->ahead_bytes >= bytes) {
         heap->ahead_bytes -= bytes;
         return FKV_OK;
