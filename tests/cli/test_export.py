@@ -22,9 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "interop")]
 import run  # noqa: E402
 import tables  # noqa: E402
 
-SOURCES = (tables.numbers, tables.times, tables.texts, tables.nested, tables.unions,
-           tables.dictionaries, tables.run_ends, tables.extensions)
-ARRAYS = [array for source in SOURCES for array in source()]
+ARRAYS = tables.ARRAYS
 NAMES = [f"{i}-{array.type}" for i, array in enumerate(ARRAYS)]
 
 
