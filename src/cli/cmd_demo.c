@@ -9,6 +9,7 @@
  * servers. */
 #include "cli/commands.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -206,13 +207,21 @@ static int start_server(struct demo *demo)
     return cli_fail(demo->cli, &error);
 }
 
+/* The other ways to compare with go over sockets. */
+static enum fkv_transport socket_of(const char *uri)
+{
+    static const char unix_scheme[] = "grpc+unix:";
+    bool is_unix = strncmp(uri, unix_scheme, sizeof unix_scheme - 1) == 0;
+    return is_unix ? FKV_TRANSPORT_UNIX : FKV_TRANSPORT_TCP;
+}
+
 static int connect_client(struct demo *demo)
 {
     struct cli cli = *demo->cli;
     if (demo->server.pid > 0)
         cli.server = demo->server.uri;
     if (cli.transport == FKV_TRANSPORT_AUTO)
-        cli.transport = FKV_TRANSPORT_TCP; /* the other ways to compare with go over sockets */
+        cli.transport = socket_of(cli.server);
     int exit_code = cli_connect(&cli);
     demo->client = cli.client; /* closed before its server stops */
     return exit_code;
@@ -302,7 +311,7 @@ static const struct option options[] = {
      .help = "Measure the server at URI"},
     {.name = "transport",
      .argument = "WAY",
-     .default_value = "tcp",
+     .default_value = "the connection",
      .help = "Get the table by \"tcp\", or \"unix\" from such a server, or map it by \"shm\": then "
              "a get is timed until the table could be read"},
     {0},

@@ -69,6 +69,15 @@ def test_refuses_bad_use(options, code, words):
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("transport", [[], ["--transport", "shm"]], ids=["socket", "shm"])
+def test_a_server_on_a_unix_socket(start_server, tmp_path, transport):
+    server = start_server(listen=f"grpc+unix://{tmp_path}/s")
+    done = demo("--size", "1MiB", "--loops", "1", "--calls", "1", "--server", server.uri,
+                *transport, "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["get"]["loops"]) == 1
+
+
 def test_refuses_what_it_can_not_compare(tmp_path):
     path = tmp_path / "words.parquet"
     parquet.write_table(pa.table({"word": ["a", "b"]}), path)
