@@ -29,7 +29,8 @@ static const struct option server_options[] = {
     {.name = "user",
      .letter = 'u',
      .argument = "NAME",
-     .help = "Log in as NAME, with the password in FLIGHTKV_PASSWORD or --password-file"},
+     .help = "Log in as NAME, with the password in FLIGHTKV_PASSWORD or --password-file, else "
+             "asked for"},
     {.name = "password-file",
      .argument = "FILE",
      .help = "Take the password from FILE's first line"},

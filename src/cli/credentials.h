@@ -7,7 +7,8 @@
 
 enum { password_size = 1024 }; /* with its NUL; no server takes longer ones */
 
-/* The password for --user, from --password-file or FLIGHTKV_PASSWORD. */
+/* The password for --user, from --password-file or FLIGHTKV_PASSWORD, or asked for where there is a
+ * terminal. */
 int credentials_find(const struct cli *cli, char ret[password_size]);
 
 /* A new one: asked for twice without echo, or standard input's first line where that is no

@@ -2,6 +2,7 @@
 """A server with users, and stock pyarrow clients that log in in either of Flight's two ways."""
 
 import os
+import pty
 import subprocess
 
 import pyarrow as pa
@@ -125,6 +126,24 @@ def test_the_program_logs_in(server, tmp_path):
     assert without.returncode == 1 and "--user NAME" in without.stderr
     no_password = run("ping", "--user", "ann")
     assert no_password.returncode == 2 and "FLIGHTKV_PASSWORD" in no_password.stderr
+
+
+def test_the_program_asks_for_the_password(server):
+    """On its terminal, without showing it, also where standard input is something else."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        ["setsid", "--ctty", "--wait", "sh", "-c", f"exec {ROOT / PROGRAM} ping -u ann </dev/null"],
+        stdin=theirs, stdout=theirs, stderr=theirs,
+        env={**os.environ, "FLIGHTKV_SERVER": server.uri})
+    os.close(theirs)
+    shown = b""
+    while not shown.endswith(b"Password of ann: "):
+        shown += os.read(ours, 1024)
+    os.write(ours, b"secret\n")
+    while b" answered in " not in shown:
+        shown += os.read(ours, 1024)
+    os.close(ours)
+    assert process.wait(START_TIMEOUT_S) == 0 and b"secret" not in shown
 
 
 def test_many_log_in_at_once(server):
