@@ -30,6 +30,8 @@ release dev tsan:
 	@cmake --build --preset $@ -j $(JOBS)
 	@test -e build/$@/flightkv_formats.so || \
 	    echo "built without Parquet: 'make deps && make' adds it"
+	@$(if $(filter-out release,$(MAKECMDGOALS)),true,\
+	    echo "build/release/flightkv is built: 'build/release/flightkv help' says what it does")
 
 test: check check-dev check-tsan ## all tests; installs what is missing
 
