@@ -19,7 +19,7 @@
 #include "cli/progress.h"
 
 /* More keys than this are counted, but not listed each time. */
-enum { keys_listed_most = 1000, figure_lines = 8 };
+enum { keys_listed_most = 1000, figure_lines = 9 };
 
 static const char screen_begin[] = "\033[?1049h\033[?25l"; /* another screen, without a cursor */
 static const char screen_end[] = "\033[?25h\033[?1049l";
@@ -29,12 +29,14 @@ struct look {
     double uptime_s, cpu_s;
     double keys, table_bytes, memory_used_bytes, memory_limit_bytes, resident_bytes;
     double connections, calls;                       /* open now */
-    double calls_total, hits, misses, puts, deletes; /* since the start */
+    double calls_total, hits, misses, puts, deletes; /* since the start, as all below */
+    double received_bytes, sent_bytes, shm_sent_bytes;
 };
 
 /* Each a second. */
 struct rates {
     double calls, gets, misses, puts, deletes;
+    double received_bytes, sent_bytes, shm_sent_bytes;
     double cpu; /* cores in use */
 };
 
@@ -70,7 +72,10 @@ static void take_figure(void *context, const struct doc_member *member)
                    {"hits", &look->hits},
                    {"misses", &look->misses},
                    {"puts", &look->puts},
-                   {"deletes", &look->deletes}};
+                   {"deletes", &look->deletes},
+                   {"received_bytes", &look->received_bytes},
+                   {"sent_bytes", &look->sent_bytes},
+                   {"shm_sent_bytes", &look->shm_sent_bytes}};
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
         if (member->is_number && strcmp(member->name, figures[i].name) == 0)
             *figures[i].figure = member->number;
@@ -98,28 +103,34 @@ static struct rates rates_of(const struct look *before, const struct look *now)
     double seconds = now->uptime_s - before->uptime_s;
     if (!(seconds > 0))
         return (struct rates){0};
-    return (struct rates){.calls = (now->calls_total - before->calls_total) / seconds,
-                          .gets = (now->hits - before->hits) / seconds,
-                          .misses = (now->misses - before->misses) / seconds,
-                          .puts = (now->puts - before->puts) / seconds,
-                          .deletes = (now->deletes - before->deletes) / seconds,
-                          .cpu = (now->cpu_s - before->cpu_s) / seconds};
+    return (struct rates){
+        .calls = (now->calls_total - before->calls_total) / seconds,
+        .gets = (now->hits - before->hits) / seconds,
+        .misses = (now->misses - before->misses) / seconds,
+        .puts = (now->puts - before->puts) / seconds,
+        .deletes = (now->deletes - before->deletes) / seconds,
+        .received_bytes = (now->received_bytes - before->received_bytes) / seconds,
+        .sent_bytes = (now->sent_bytes - before->sent_bytes) / seconds,
+        .shm_sent_bytes = (now->shm_sent_bytes - before->shm_sent_bytes) / seconds,
+        .cpu = (now->cpu_s - before->cpu_s) / seconds};
 }
 
 /* ---- lines ---- */
 
 static void print_head(FILE *out)
 {
-    fputs("    keys     tables     memory  clients   calls/s    gets/s    puts/s  cores\n", out);
+    fputs("   keys    memory clients   gets/s   puts/s      in/s     out/s     shm/s cores\n", out);
 }
 
 static void print_line(FILE *out, const struct look *look, const struct rates *rates)
 {
-    char tables[text_figure_size], memory[text_figure_size];
-    fprintf(out, "%8.0f %10s %10s %8.0f %9.0f %9.0f %9.0f %6.2f\n", look->keys,
-            text_size(tables, (uint64_t)look->table_bytes),
-            text_size(memory, (uint64_t)look->memory_used_bytes), look->connections, rates->calls,
-            rates->gets, rates->puts, rates->cpu);
+    char memory[text_figure_size], in[text_figure_size], sent[text_figure_size],
+        shm[text_figure_size];
+    fprintf(out, "%7.0f %9s %7.0f %8.0f %8.0f %9s %9s %9s %5.2f\n", look->keys,
+            text_size(memory, (uint64_t)look->memory_used_bytes), look->connections, rates->gets,
+            rates->puts, text_size(in, (uint64_t)rates->received_bytes),
+            text_size(sent, (uint64_t)rates->sent_bytes),
+            text_size(shm, (uint64_t)rates->shm_sent_bytes), rates->cpu);
 }
 
 static bool print_json(FILE *out, const struct look *look, const struct rates *rates)
@@ -135,6 +146,9 @@ static bool print_json(FILE *out, const struct look *look, const struct rates *r
     doc_set_number(doc, "misses_per_s", rates->misses);
     doc_set_number(doc, "puts_per_s", rates->puts);
     doc_set_number(doc, "deletes_per_s", rates->deletes);
+    doc_set_number(doc, "received_bytes_per_s", rates->received_bytes);
+    doc_set_number(doc, "sent_bytes_per_s", rates->sent_bytes);
+    doc_set_number(doc, "shm_sent_bytes_per_s", rates->shm_sent_bytes);
     doc_set_number(doc, "cores", rates->cpu);
     bool is_done = doc_print(doc, out);
     doc_free(doc);
@@ -157,7 +171,7 @@ static void print_figure(const struct top *top, const char *name, const char *te
 
 static void print_figures(const struct top *top, const struct look *look, const struct rates *rates)
 {
-    char text[256], a[text_figure_size], b[text_figure_size];
+    char text[256], a[text_figure_size], b[text_figure_size], c[text_figure_size];
     print_figure(top, "up", age_text(a, look->uptime_s));
     double share =
         look->memory_limit_bytes > 0 ? 100 * look->memory_used_bytes / look->memory_limit_bytes : 0;
@@ -173,6 +187,11 @@ static void print_figures(const struct top *top, const struct look *look, const 
     snprintf(text, sizeof text, "%.0f/s: %.0f gets, %.0f misses, %.0f puts, %.0f deletes",
              rates->calls, rates->gets, rates->misses, rates->puts, rates->deletes);
     print_figure(top, "calls", text);
+    snprintf(text, sizeof text, "%s/s in, %s/s out, %s/s by shared memory",
+             text_size(a, (uint64_t)rates->received_bytes),
+             text_size(b, (uint64_t)rates->sent_bytes),
+             text_size(c, (uint64_t)rates->shm_sent_bytes));
+    print_figure(top, "traffic", text);
     snprintf(text, sizeof text, "%.2f in use", rates->cpu);
     print_figure(top, "cores", text);
 }
@@ -315,12 +334,15 @@ static const struct option options[] = {
 const struct command cmd_top = {
     .name = "top",
     .arguments = "",
-    .summary = "Watch a server: calls, keys, clients and memory",
+    .summary = "Watch a server: calls, traffic, keys, clients and memory",
     .details =
         "On a terminal, a screen that is drawn anew each second, with the largest tables where\n"
         "there are at most 1,000 keys; q or Ctrl-C ends it. Elsewhere, a line each time, or a "
         "JSON\n"
-        "object with --json. Rates are those since the look before, at first since the start.\n",
+        "object with --json. Rates are those since the look before, at first since the start. "
+        "What\n"
+        "goes in and out is that of all connections, with what HTTP/2 adds to the tables; what\n"
+        "clients on the same host get by shared memory is apart.\n",
     .examples = "  flightkv top\n"
                 "  flightkv top --count 10 --interval 5s\n"
                 "  flightkv top --json >> load.ndjson\n",

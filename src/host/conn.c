@@ -164,6 +164,7 @@ static enum fkv_status conn_init(struct host_conn *conn, struct net_transport *t
         .scratch = worker->scratch,
         .scratch_bytes = host_scratch_bytes,
         .turn_bytes = &worker->turn_bytes,
+        .traffic = &worker->counters.traffic,
         .on_closed = on_conn_closed,
         .context = conn,
     };

@@ -259,10 +259,12 @@ struct host_stats host_stats(const struct host *host)
         .connections_refused = atomic_load(&counters->connections_refused),
     };
     for (unsigned i = 0; i < host->worker_count; i++) {
-        const struct host_call_counters *calls = &host->workers[i].calls;
-        stats.calls_open += atomic_load(&calls->open);
-        stats.calls_total += atomic_load(&calls->total);
-        stats.calls_failed += atomic_load(&calls->failed);
+        const struct host_worker_counters *worker = &host->workers[i].counters;
+        stats.calls_open += atomic_load(&worker->calls_open);
+        stats.calls_total += atomic_load(&worker->calls_total);
+        stats.calls_failed += atomic_load(&worker->calls_failed);
+        stats.received_bytes += atomic_load(&worker->traffic.received_bytes);
+        stats.sent_bytes += atomic_load(&worker->traffic.sent_bytes);
     }
     return stats;
 }

@@ -66,6 +66,9 @@ struct host_stats {
     uint64_t calls_open;
     uint64_t calls_total;
     uint64_t calls_failed; /* of calls_total; also what was refused at once */
+    /* Of all connections, with what HTTP/2 adds and without what TLS does. */
+    uint64_t received_bytes;
+    uint64_t sent_bytes;
 };
 
 struct host;

@@ -24,10 +24,11 @@ struct host_counters {
 
 /* Only their worker writes them, on a cache line that it shares with no other; host_stats adds them
  * up from any thread. */
-struct host_call_counters {
-    alignas(host_line_bytes) atomic_uint_fast64_t open;
-    atomic_uint_fast64_t total;
-    atomic_uint_fast64_t failed;
+struct host_worker_counters {
+    alignas(host_line_bytes) atomic_uint_fast64_t calls_open;
+    atomic_uint_fast64_t calls_total;
+    atomic_uint_fast64_t calls_failed;
+    struct wire_traffic traffic;
 };
 
 static inline void host_count(atomic_uint_fast64_t *counter, int more)
@@ -38,7 +39,7 @@ static inline void host_count(atomic_uint_fast64_t *counter, int more)
 
 /* Belongs to its thread; `host` is read-only but for its counters. */
 struct host_worker {
-    struct host_call_counters calls;
+    struct host_worker_counters counters;
     struct host *host;
     const struct alloc *alloc;
     const struct clock *clock;

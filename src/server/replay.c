@@ -41,6 +41,8 @@ struct replay {
     bool is_part;           /* of which batches are counted from its first */
     struct arena_file file; /* size 0: bodies go as bytes */
     struct buf refs;        /* of the message in hand */
+    struct shm_leases *leases;
+    uint64_t shared_bytes; /* given by reference so far */
 
     bool is_begun;             /* the schema is sent */
     bool is_first_found;       /* range.first has the first row asked for */
@@ -102,6 +104,8 @@ void replay_free(struct replay *replay)
 {
     if (replay == NULL)
         return;
+    if (replay->leases != NULL)
+        shm_count_sent(replay->leases, replay->shared_bytes);
     ipc_cutter_free(replay->cutter);
     dictionary_search_done(&replay->in_force);
     ipc_schema_free(replay->schema);
@@ -110,9 +114,10 @@ void replay_free(struct replay *replay)
     alloc_free(replay->alloc, replay);
 }
 
-void replay_by_reference(struct replay *replay, struct arena_file file)
+void replay_by_reference(struct replay *replay, struct arena_file file, struct shm_leases *leases)
 {
     replay->file = file;
+    replay->leases = leases;
 }
 
 /* --- one message --- */
@@ -155,6 +160,7 @@ static uint64_t list_shared(struct replay *replay, const struct ipc_piece *piece
             inline_bytes += bytes.size;
         offset += bytes.size;
     }
+    replay->shared_bytes += offset - inline_bytes;
     return inline_bytes;
 }
 

@@ -7,6 +7,7 @@
 
 #include "server/cache.h"
 #include "server/get_options.h"
+#include "shm/leases.h"
 
 struct replay;
 
@@ -25,8 +26,8 @@ enum fkv_status replay_new(const struct alloc *alloc, const struct alloc *messag
 void replay_free(struct replay *replay); /* NULL is allowed */
 
 /* Before the first message: what lies in the arena goes as references into it
- * (flight/body_refs.h), for a client that maps it and has a lease of the table. */
-void replay_by_reference(struct replay *replay, struct arena_file file);
+ * (flight/body_refs.h), for a client that maps it and has one of `leases` of the table. */
+void replay_by_reference(struct replay *replay, struct arena_file file, struct shm_leases *leases);
 
 /* As `next` of a host_stream. */
 enum wire_pull replay_next(struct replay *replay, struct host_call *call, struct wire_out *out,

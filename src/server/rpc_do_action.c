@@ -131,8 +131,10 @@ static enum fkv_status run_stats(struct action_call *action, struct fkv_error *e
                  COUNT("connections_refused", host.connections_refused),
                  COUNT("sessions", sessions_count(action->cache->sessions)),
                  COUNT("calls", host.calls_open), COUNT("calls_total", host.calls_total),
-                 COUNT("calls_failed", host.calls_failed), COUNT("shm_clients", shm.sessions),
-                 COUNT("shm_gets", shm.gets), COUNT("shm_gets_refused", shm.refused),
+                 COUNT("calls_failed", host.calls_failed),
+                 COUNT("received_bytes", host.received_bytes), COUNT("sent_bytes", host.sent_bytes),
+                 COUNT("shm_clients", shm.sessions), COUNT("shm_gets", shm.gets),
+                 COUNT("shm_gets_refused", shm.refused), COUNT("shm_sent_bytes", shm.sent_bytes),
                  COUNT("shm_leases", shm.leases), COUNT("shm_leased_bytes", shm.leased_bytes));
 }
 

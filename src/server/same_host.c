@@ -67,10 +67,10 @@ void same_host_get(struct cache *cache, struct host_call *call, const struct get
     if (options->shm.data == NULL || cache->shm == NULL ||
         table->body_bytes < store_extent_bytes_least)
         return;
-    if (!shm_lease(shm_service_leases(cache->shm), options->shm, &table->block, table->memory_bytes,
-                   &id))
+    struct shm_leases *leases = shm_service_leases(cache->shm);
+    if (!shm_lease(leases, options->shm, &table->block, table->memory_bytes, &id))
         return;
     snprintf(text, sizeof text, "%llu", (unsigned long long)id);
     host_call_header(call, "flightkv-shm-lease", slice_text(text));
-    replay_by_reference(replay, arena_file(cache->arena));
+    replay_by_reference(replay, arena_file(cache->arena), leases);
 }

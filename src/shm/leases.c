@@ -246,6 +246,13 @@ bool shm_release(struct shm_leases *leases, struct shm_session *session, uint64_
     return is_known;
 }
 
+void shm_count_sent(struct shm_leases *leases, uint64_t bytes)
+{
+    pthread_mutex_lock(&leases->lock);
+    leases->stats.sent_bytes += bytes;
+    pthread_mutex_unlock(&leases->lock);
+}
+
 struct shm_leases_stats shm_leases_stats(struct shm_leases *leases)
 {
     pthread_mutex_lock(&leases->lock);

@@ -7,7 +7,7 @@
  *                   gets: how often it was got and not released yet
  *
  * Bounds: so many bytes and leases a session, so many sessions. What doesn't fit isn't leased, and
- * the get goes over the socket. Any thread; one lock, taken once a get and once a release. */
+ * the get goes over the socket. Any thread; one lock, taken twice a get and once a release. */
 #ifndef SHM_LEASES_H
 #define SHM_LEASES_H
 
@@ -26,6 +26,7 @@ struct shm_leases_stats {
     uint64_t leased_bytes; /* a table that several sessions lease counts several times */
     uint64_t gets;         /* since the start */
     uint64_t refused;      /* gets that were over a bound, since the start */
+    uint64_t sent_bytes;   /* what gets were given by reference, since the start */
 };
 
 /* `bytes_max`: of the tables that one session leases. */
@@ -46,6 +47,9 @@ bool shm_lease(struct shm_leases *leases, struct slice token, struct block *tabl
 
 /* One get is released. False for an id that isn't one of the session's leases. */
 bool shm_release(struct shm_leases *leases, struct shm_session *session, uint64_t id);
+
+/* So much of a leased table was given by reference. */
+void shm_count_sent(struct shm_leases *leases, uint64_t bytes);
 
 struct shm_leases_stats shm_leases_stats(struct shm_leases *leases);
 

@@ -46,6 +46,13 @@ static enum fkv_status io_failed(struct wire_pump *pump, ssize_t code, const cha
                       strerror((int)-code));
 }
 
+/* A load and a store, for no other thread writes. */
+static void add(atomic_uint_fast64_t *counter, size_t more)
+{
+    uint64_t bytes = atomic_load_explicit(counter, memory_order_relaxed) + more;
+    atomic_store_explicit(counter, bytes, memory_order_relaxed);
+}
+
 /* Both give the number of bytes moved in *ret_moved. `patience_ns` 0: what is there, without
  * waiting for more. */
 static enum fkv_status read_once(struct wire_pump *pump, uint64_t patience_ns, size_t *ret_moved,
@@ -66,6 +73,8 @@ static enum fkv_status read_once(struct wire_pump *pump, uint64_t patience_ns, s
     if (size < 0)
         return io_failed(pump, size, "could not read from", error);
     *ret_moved = (size_t)size;
+    if (pump->options.traffic != NULL)
+        add(&pump->options.traffic->received_bytes, (size_t)size);
     return wire_session_feed(pump->session, slice_of(pump->options.scratch, (size_t)size), error);
 }
 
@@ -83,6 +92,8 @@ static enum fkv_status write_once(struct wire_pump *pump, size_t *ret_moved,
     if (size < 0)
         return io_failed(pump, size, "could not write to", error);
     *ret_moved = (size_t)size;
+    if (pump->options.traffic != NULL)
+        add(&pump->options.traffic->sent_bytes, (size_t)size);
     wire_session_sent(pump->session, (size_t)size);
     return FKV_OK;
 }

@@ -8,15 +8,24 @@
 #ifndef WIRE_PUMP_H
 #define WIRE_PUMP_H
 
+#include <stdatomic.h>
+
 #include "net/transport.h"
 #include "wire/session.h"
 
 struct wire_pump;
 
+/* What the pumps of one thread have moved: only that thread writes, others may read. */
+struct wire_traffic {
+    atomic_uint_fast64_t received_bytes;
+    atomic_uint_fast64_t sent_bytes;
+};
+
 struct wire_pump_options {
     uint8_t *scratch; /* shared by the thread's pumps; outlives them */
     size_t scratch_bytes;
-    const size_t *turn_bytes; /* written in one turn; the owner may change it between turns */
+    const size_t *turn_bytes;     /* written in one turn; the owner may change it between turns */
+    struct wire_traffic *traffic; /* NULL: not counted; outlives them */
     /* The connection is over (the session's calls are closed, the pump may be freed from inside).
      * `error` says why; status OK after an orderly end. */
     void (*on_closed)(void *context, struct wire_pump *pump, const struct fkv_error *error);

@@ -53,6 +53,8 @@ def test_get_is_mapped(start_server, tmp_path, listen):
     assert read(part).equals(TABLE.select(["kind", "n"]).slice(17, 199_984))
     stats = server.wait_for_stats(lambda stats: stats["shm_clients"] == 0)
     assert stats["shm_gets"] == 2
+    whole = TABLE.nbytes
+    assert whole < stats["shm_sent_bytes"] < 2 * whole and stats["sent_bytes"] < whole / 10
     assert stats["shm_leases"] == stats["shm_leased_bytes"] == 0
 
 
@@ -77,6 +79,10 @@ def test_off(start_server):
     assert got.stderr.startswith(b"flightkv: transport tcp; not shm: ")
     assert b"--shm off" in got.stderr
     assert read(got).equals(TABLE)
+    stats = server.stats()
+    assert stats["shm_sent_bytes"] == 0
+    assert TABLE.nbytes < min(stats["received_bytes"], stats["sent_bytes"])
+    assert max(stats["received_bytes"], stats["sent_bytes"]) < 1.1 * TABLE.nbytes
     refused = flightkv(server, "get", "k", "--transport", "shm")
     assert refused.returncode == 1
     assert b"transport shm, but" in refused.stderr and b"--shm off" in refused.stderr

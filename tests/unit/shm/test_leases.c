@@ -52,10 +52,13 @@ static void a_table_is_held_until_its_last_get_is_released(void **state)
     assert_true(block_is_mine(table));
     assert_false(shm_release(leases, client.session, second));
     assert_false(block_is_mine(other));
+    shm_count_sent(leases, 500);
+    shm_count_sent(leases, 70);
     shm_session_close(leases, client.session);
     assert_true(block_is_mine(other));
     struct shm_leases_stats stats = shm_leases_stats(leases);
     assert_int_equal(stats.gets, 3);
+    assert_int_equal(stats.sent_bytes, 570);
     assert_int_equal(stats.sessions + stats.leases + stats.leased_bytes, 0);
     block_unref(table);
     block_unref(other);

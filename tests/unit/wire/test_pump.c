@@ -11,6 +11,7 @@ struct fixture {
     struct fkv_error reason[2];
     unsigned ended[2];
     uint8_t scratch[4096];
+    struct wire_traffic traffic; /* the server's */
     bool is_server_stepped;
     struct wire_call *call; /* at the server */
     unsigned closes;
@@ -47,11 +48,11 @@ static void begin(struct fixture *f)
     test_alloc_init(&f->memory, 0);
     const struct net_pipe_options pipe = {.on_wait = step_server, .context = f};
     const struct wire_events events = {on_call, f};
-    const struct wire_pump_options options = {.scratch = f->scratch,
-                                              .scratch_bytes = sizeof f->scratch,
-                                              .turn_bytes = &turn_bytes,
-                                              .on_closed = on_ended,
-                                              .context = f};
+    struct wire_pump_options options = {.scratch = f->scratch,
+                                        .scratch_bytes = sizeof f->scratch,
+                                        .turn_bytes = &turn_bytes,
+                                        .on_closed = on_ended,
+                                        .context = f};
     const struct alloc *alloc = &f->memory.alloc;
     struct wire_session *client, *server;
     struct fkv_error error;
@@ -61,6 +62,7 @@ static void begin(struct fixture *f)
     assert_ok(
         wire_session_new(alloc, WIRE_SERVER, &wire_limits_default, &events, NULL, &server, &error));
     assert_ok(wire_pump_new(alloc, f->client_end, client, &options, &f->client, &error));
+    options.traffic = &f->traffic;
     assert_ok(wire_pump_new(alloc, f->server_end, server, &options, &f->server, &error));
     assert_ptr_equal(wire_pump_session(f->client), client);
     assert_ptr_equal(wire_pump_transport(f->client), f->client_end);
@@ -113,6 +115,21 @@ static void turns_until_the_answer(void **state)
     assert_int_equal(wire_pump_turn(f.client, UINT64_MAX), WIRE_TURN_PROGRESS);
     assert_int_equal(f.status, FKV_NOT_FOUND);
     assert_string_equal(f.message, "nothing here");
+    end(&f);
+}
+
+static void what_goes_over_is_counted(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f);
+    open_call(&f);
+    while (wire_pump_turn(f.client, UINT64_MAX) == WIRE_TURN_PROGRESS)
+        ;
+    struct wire_session_stats client = wire_session_stats(wire_pump_session(f.client));
+    assert_true(client.bytes_sent > 24 && client.bytes_fed > 9); /* the preface, the settings */
+    assert_int_equal(f.traffic.received_bytes, client.bytes_sent);
+    assert_int_equal(f.traffic.sent_bytes, client.bytes_fed);
     end(&f);
 }
 
@@ -219,7 +236,7 @@ static void out_of_memory(void **state)
 
 int main(void)
 {
-    RUN_TESTS(cmocka_unit_test(turns_until_the_answer),
+    RUN_TESTS(cmocka_unit_test(turns_until_the_answer), cmocka_unit_test(what_goes_over_is_counted),
               cmocka_unit_test(leaving_between_calls_is_no_error),
               cmocka_unit_test(a_broken_connection_is_told),
               cmocka_unit_test(an_answer_before_the_end_counts),
