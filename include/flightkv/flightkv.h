@@ -193,6 +193,9 @@ struct fkv_table_info {
     int64_t rows;
     int64_t bytes; /* of batch bodies */
     struct ArrowSchema schema;
+    /* What the server says besides: a flightkv server's is JSON (docs/PROTOCOL.md). */
+    const void *app_metadata;
+    size_t app_metadata_size;
 };
 
 /* Calls `on_table` for every key that fits the glob (NULL or "": all), in no order; it answers

@@ -10,19 +10,16 @@
 
 enum { cell_bytes_max = 1 << 20 };
 
-/* What Flight itself knows of the table, and what the server adds where it can. */
-static struct doc *figures_of(struct fkv_client *client, const struct fkv_table_info *info)
+/* What Flight itself knows of the table, and what the server adds. */
+static struct doc *figures_of(const struct fkv_table_info *info)
 {
-    struct doc *doc = doc_object(), *more = NULL;
+    struct doc *doc = doc_object(), *more = figures_besides(info);
     doc_set_key(doc, info->key, info->key_size);
     doc_set_count(doc, "rows", (uint64_t)info->rows);
     doc_set_count(doc, "columns", (uint64_t)info->schema.n_children);
     doc_set_count(doc, "bytes", (uint64_t)info->bytes);
-    char *body = figures_key_body(info->key, info->key_size);
-    if (body != NULL && figures_call(client, "flightkv.stat", body, &more, NULL) == FKV_OK)
-        doc_merge(doc, more);
+    doc_merge(doc, more);
     doc_free(more);
-    doc_text_free(body);
     return doc;
 }
 
@@ -120,7 +117,7 @@ static int run(struct cli *cli, const struct parsed *parsed)
         return exit_code;
     if (fkv_info(cli->client, cli->key.data, cli->key.size, &info, &error) != FKV_OK)
         return cli_fail_key(cli, &error);
-    struct doc *figures = figures_of(cli->client, &info);
+    struct doc *figures = figures_of(&info);
     exit_code = print(cli, figures, &info.schema);
     doc_free(figures);
     fkv_table_info_done(&info);

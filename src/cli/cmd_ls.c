@@ -145,9 +145,6 @@ static int run(struct cli *cli, const struct parsed *parsed)
         return exit_code;
     const char *pattern = has_pattern ? buf_c_text(&cli->key) : NULL;
     exit_code = listing_fetch(cli, pattern, &listing);
-    bool needs_more = view.is_long || view.order == ORDER_AGE || view.order == ORDER_BATCHES;
-    if (exit_code == CLI_DONE && needs_more)
-        exit_code = listing_learn(cli, &listing);
     if (exit_code == CLI_DONE) {
         listing_sort(&listing, view.order, view.is_reversed);
         exit_code = print(cli, &listing, &view, pattern);

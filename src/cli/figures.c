@@ -37,13 +37,12 @@ enum fkv_status figures_call(struct fkv_client *client, const char *action, cons
     return status;
 }
 
-char *figures_key_body(const void *key, size_t key_size)
+struct doc *figures_besides(const struct fkv_table_info *info)
 {
-    struct doc *body = doc_object();
-    doc_set_key(body, key, key_size);
-    char *text = doc_text(body);
-    doc_free(body);
-    return text;
+    struct doc *figures = NULL;
+    if (info->app_metadata_size > 0)
+        doc_parse_object(info->app_metadata, info->app_metadata_size, &figures, NULL);
+    return figures;
 }
 
 /* ---- values for people ---- */

@@ -11,8 +11,9 @@
 enum fkv_status figures_call(struct fkv_client *client, const char *action, const char *body,
                              struct doc **ret, struct fkv_error *error);
 
-/* The body {"key": ...}, to be freed with doc_text_free; NULL: out of memory. */
-char *figures_key_body(const void *key, size_t key_size);
+/* What a flightkv server says of a table besides what Flight does: batches, created, ...; NULL
+ * where it doesn't. To be freed with doc_free. */
+struct doc *figures_besides(const struct fkv_table_info *info);
 
 /* The members one a line: aligned, with units and thousands marked, on a terminal; name, tab and
  * plain value elsewhere. */

@@ -29,6 +29,15 @@ void listing_done(struct listing *listing)
     alloc_free(alloc_system(), listing->entries);
 }
 
+static void take_figure(void *context, const struct doc_member *member)
+{
+    struct entry *entry = context;
+    if (member->is_integer && strcmp(member->name, "batches") == 0)
+        entry->batches = member->integer;
+    else if (member->is_number && strcmp(member->name, "created") == 0)
+        entry->created_s = member->number;
+}
+
 static bool on_table(void *context, struct fkv_table_info *info)
 {
     struct listing *listing = context;
@@ -44,12 +53,17 @@ static bool on_table(void *context, struct fkv_table_info *info)
     }
     char *key = alloc_text(alloc_system(), info->key, info->key_size);
     listing->has_failed = key == NULL;
-    if (key != NULL)
-        listing->entries[listing->count++] = (struct entry){.key = slice_of(key, info->key_size),
-                                                            .rows = info->rows,
-                                                            .columns = info->schema.n_children,
-                                                            .bytes = info->bytes};
-    return key != NULL;
+    if (key == NULL)
+        return false;
+    struct entry *entry = &listing->entries[listing->count++];
+    *entry = (struct entry){.key = slice_of(key, info->key_size),
+                            .rows = info->rows,
+                            .columns = info->schema.n_children,
+                            .bytes = info->bytes};
+    struct doc *more = figures_besides(info);
+    doc_each(more, take_figure, entry);
+    doc_free(more);
+    return true;
 }
 
 int listing_fetch(struct cli *cli, const char *pattern, struct listing *ret)
@@ -65,40 +79,6 @@ int listing_fetch(struct cli *cli, const char *pattern, struct listing *ret)
         *ret = listing;
     else
         listing_done(&listing);
-    return exit_code;
-}
-
-/* ---- more of each ---- */
-
-static void take_figure(void *context, const struct doc_member *member)
-{
-    struct entry *entry = context;
-    if (member->is_integer && strcmp(member->name, "batches") == 0)
-        entry->batches = member->integer;
-    else if (member->is_number && strcmp(member->name, "created") == 0)
-        entry->created_s = member->number;
-}
-
-static int learn_one(struct cli *cli, struct entry *entry)
-{
-    struct fkv_error error;
-    struct doc *figures = NULL;
-    char *body = figures_key_body(entry->key.data, entry->key.size);
-    if (body == NULL)
-        return cli_no_memory(cli);
-    enum fkv_status status = figures_call(cli->client, "flightkv.stat", body, &figures, &error);
-    doc_text_free(body);
-    if (status == FKV_OK)
-        doc_each(figures, take_figure, entry);
-    doc_free(figures);
-    return status == FKV_OK || status == FKV_NOT_FOUND ? CLI_DONE : cli_fail(cli, &error);
-}
-
-int listing_learn(struct cli *cli, struct listing *listing)
-{
-    int exit_code = CLI_DONE;
-    for (size_t i = 0; i < listing->count && exit_code == CLI_DONE; i++)
-        exit_code = learn_one(cli, &listing->entries[i]);
     return exit_code;
 }
 

@@ -12,7 +12,7 @@ struct entry {
     int64_t rows;
     int64_t columns;
     int64_t bytes;
-    /* Of listing_learn; 0 for a key that is gone by then. */
+    /* 0 where the server doesn't say it. */
     int64_t batches;
     double created_s; /* since 1970 */
 };
@@ -33,14 +33,11 @@ bool listing_order_named(const char *name, enum listing_order *ret);
 int listing_fetch(struct cli *cli, const char *pattern, struct listing *ret);
 void listing_done(struct listing *listing);
 
-/* Asks for what a listing doesn't say, one call a key. */
-int listing_learn(struct cli *cli, struct listing *listing);
-
 /* Keys in the order of their bytes; figures with the largest first, ages with the youngest, equal
  * ones by key. `is_reversed`: all the other way round. */
 void listing_sort(struct listing *listing, enum listing_order order, bool is_reversed);
 
-/* The first `most` as aligned columns; with batches and age when they were learnt. False: out of
+/* The first `most` as aligned columns; `is_long`: with batches and age. False: out of
  * memory. */
 bool listing_print_grid(const struct listing *listing, bool is_long, size_t most,
                         const struct grid_style *style, FILE *out);

@@ -27,9 +27,10 @@ static enum fkv_status info_key(const struct flight_info *info, struct buf *ret,
     return ret->failed ? status_no_memory(error, ret->size) : FKV_OK;
 }
 
-/* Fills `ret`; its key points into `key`. */
-static enum fkv_status table_info(const struct alloc *alloc, struct slice message, struct buf *key,
-                                  struct fkv_table_info *ret, struct fkv_error *error)
+/* Fills `ret`; its key and app_metadata point into `bytes`, the key to its beginning. */
+static enum fkv_status table_info(const struct alloc *alloc, struct slice message,
+                                  struct buf *bytes, struct fkv_table_info *ret,
+                                  struct fkv_error *error)
 {
     struct flight_memory memory;
     flight_memory_init(&memory, alloc, info_memory_max);
@@ -37,12 +38,16 @@ static enum fkv_status table_info(const struct alloc *alloc, struct slice messag
     struct fkv_table_info filled = {0};
     enum fkv_status status = flight_info_decode(&memory, message, &info, error);
     if (status == FKV_OK)
-        status = info_key(&info, key, error);
+        status = info_key(&info, bytes, error);
+    filled.key_size = bytes->size;
+    if (status == FKV_OK && !buf_append(bytes, info.app_metadata.data, info.app_metadata.size))
+        status = status_no_memory(error, info.app_metadata.size);
     if (status == FKV_OK)
         status = exchange_schema_from(alloc, info.schema, &filled.schema, error);
     if (status == FKV_OK) {
-        filled.key = key->data;
-        filled.key_size = key->size;
+        filled.key = bytes->data;
+        filled.app_metadata = bytes->size > filled.key_size ? bytes->data + filled.key_size : NULL;
+        filled.app_metadata_size = bytes->size - filled.key_size;
         filled.rows = info.total_records;
         filled.bytes = info.total_bytes;
         *ret = filled;
@@ -61,16 +66,16 @@ static enum fkv_status on_listed(void *context, struct slice message, bool *ret_
                                  struct fkv_error *error)
 {
     const struct listing *listing = context;
-    struct buf key;
-    buf_init(&key, listing->alloc, SIZE_MAX);
+    struct buf bytes;
+    buf_init(&bytes, listing->alloc, SIZE_MAX);
     struct fkv_table_info info;
-    enum fkv_status status = table_info(listing->alloc, message, &key, &info, error);
+    enum fkv_status status = table_info(listing->alloc, message, &bytes, &info, error);
     if (status == FKV_OK) {
         *ret_more = listing->on_table(listing->context, &info);
         if (info.schema.release != NULL)
             info.schema.release(&info.schema);
     }
-    buf_done(&key);
+    buf_done(&bytes);
     return status;
 }
 
@@ -92,7 +97,7 @@ enum fkv_status fkv_list(struct fkv_client *client, const char *pattern,
 
 struct informing {
     const struct alloc *alloc;
-    struct buf key;
+    struct buf bytes; /* the info's key and app_metadata */
     struct fkv_table_info info;
     bool is_there;
 };
@@ -105,19 +110,19 @@ static enum fkv_status on_info(void *context, struct slice message, bool *ret_mo
     if (informing->is_there)
         return status_set(error, FKV_INTERNAL, "the server sent two infos, expected one");
     enum fkv_status status =
-        table_info(informing->alloc, message, &informing->key, &informing->info, error);
+        table_info(informing->alloc, message, &informing->bytes, &informing->info, error);
     informing->is_there = status == FKV_OK;
     return status;
 }
 
-/* The key's bytes go over to the caller, who frees them by fkv_table_info_done. */
+/* The bytes go over to the caller with the key, who frees them by fkv_table_info_done. */
 enum fkv_status fkv_info(struct fkv_client *client, const void *key, size_t key_size,
                          struct fkv_table_info *ret, struct fkv_error *error)
 {
     struct informing informing = {.alloc = alloc_system()};
     struct buf descriptor;
     buf_init(&descriptor, client->alloc, SIZE_MAX);
-    buf_init(&informing.key, alloc_system(), SIZE_MAX);
+    buf_init(&informing.bytes, alloc_system(), SIZE_MAX);
     enum fkv_status status = client_encode_key(key, key_size, false, &descriptor, error);
     if (status == FKV_OK)
         status = client_ask(client, CLIENT_PATH("GetFlightInfo"), buf_slice(&descriptor), on_info,
@@ -131,7 +136,7 @@ enum fkv_status fkv_info(struct fkv_client *client, const void *key, size_t key_
     }
     if (informing.is_there)
         informing.info.schema.release(&informing.info.schema);
-    buf_done(&informing.key);
+    buf_done(&informing.bytes);
     return status;
 }
 
@@ -140,7 +145,7 @@ void fkv_table_info_done(struct fkv_table_info *info)
     if (info->schema.release != NULL)
         info->schema.release(&info->schema);
     alloc_free(alloc_system(), (void *)(uintptr_t)info->key);
-    info->key = NULL;
+    info->key = info->app_metadata = NULL;
 }
 
 /* ---- actions ---- */

@@ -17,11 +17,27 @@ static void write_with_schema(struct store_table *table, struct slice rest, stru
     wire_out_end(out);
 }
 
-/* A FlightInfo without its schema, and without locations for its endpoints. */
-static enum fkv_status encode_info(const struct cache *cache, const struct flight_info *info,
-                                   struct flight_endpoint *endpoints, struct buf *ret,
-                                   struct fkv_error *error)
+enum { figures_bytes_max = 512 };
+
+/* What clients that list tables would else ask for one by one: the rest of flightkv.stat. */
+static bool write_figures(const struct store_table *table, struct buf *ret)
 {
+    return buf_printf(ret,
+                      "{\"batches\":%llu,\"memory_bytes\":%llu,\"etag\":\"%s\",\"version\":%llu,"
+                      "\"created\":%.6f}",
+                      (unsigned long long)table->batches, (unsigned long long)table->memory_bytes,
+                      table->etag, (unsigned long long)table->version,
+                      (double)table->created_us / 1e6);
+}
+
+/* A FlightInfo, to which the locations of its endpoints and the table's figures are added; without
+ * its schema. */
+static enum fkv_status encode_info(const struct cache *cache, const struct store_table *table,
+                                   const struct flight_info *info,
+                                   struct flight_endpoint *endpoints, const struct alloc *alloc,
+                                   struct buf *ret, struct fkv_error *error)
+{
+    struct buf figures;
     const struct slice location = slice_text(cache->config->advertise);
     for (size_t i = 0; i < info->endpoint_count; i++) {
         endpoints[i].locations = &location;
@@ -29,11 +45,19 @@ static enum fkv_status encode_info(const struct cache *cache, const struct fligh
     }
     struct flight_info with_endpoints = *info;
     with_endpoints.endpoints = endpoints;
-    return flight_info_encode(&with_endpoints, ret, error);
+    buf_init(&figures, alloc, figures_bytes_max);
+    enum fkv_status status =
+        write_figures(table, &figures) ? FKV_OK : status_no_memory(error, figures_bytes_max);
+    with_endpoints.app_metadata = buf_slice(&figures);
+    if (status == FKV_OK)
+        status = flight_info_encode(&with_endpoints, ret, error);
+    buf_done(&figures);
+    return status;
 }
 
 static enum fkv_status encode_rest(const struct cache *cache, const struct store_table *table,
-                                   const struct flight_descriptor *descriptor, struct buf *ret,
+                                   const struct flight_descriptor *descriptor,
+                                   const struct alloc *alloc, struct buf *ret,
                                    struct fkv_error *error)
 {
     struct flight_endpoint endpoint = {.ticket = table->key};
@@ -41,7 +65,7 @@ static enum fkv_status encode_rest(const struct cache *cache, const struct store
                                      .endpoint_count = 1,
                                      .total_records = (int64_t)table->rows,
                                      .total_bytes = (int64_t)table->body_bytes};
-    return encode_info(cache, &info, &endpoint, ret, error);
+    return encode_info(cache, table, &info, &endpoint, alloc, ret, error);
 }
 
 /* The same with endpoints for parts of the table, or of some of its rows. */
@@ -67,8 +91,9 @@ static enum fkv_status encode_parts(const struct cache *cache, const struct stor
     for (size_t i = 0; i < cut.count; i++)
         endpoints[i] = (struct flight_endpoint){
             .ticket = slice_part(buf_slice(&tickets), i * ticket_bytes, ticket_bytes)};
-    enum fkv_status status = tickets.failed ? status_no_memory(error, tickets.size)
-                                            : encode_info(cache, &info, endpoints, ret, error);
+    enum fkv_status status = tickets.failed
+                                 ? status_no_memory(error, tickets.size)
+                                 : encode_info(cache, table, &info, endpoints, alloc, ret, error);
     buf_done(&tickets);
     return status;
 }
@@ -145,7 +170,7 @@ static enum fkv_status answer(const struct question *question, const struct stor
     if (question->reply == REPLY_SCHEMA)
         return FKV_OK;
     if (question->options.endpoints == 0 && !question->options.get.has_rows)
-        return encode_rest(question->cache, table, question->descriptor, ret, error);
+        return encode_rest(question->cache, table, question->descriptor, alloc, ret, error);
     return encode_parts(question->cache, table, question->descriptor, &question->options, alloc,
                         ret, error);
 }
@@ -274,7 +299,7 @@ static enum fkv_status write_info(const struct cache *cache, struct store_table 
     struct flight_descriptor descriptor;
     enum fkv_status status = descriptor_of(table, &memory, &descriptor, error);
     if (status == FKV_OK)
-        status = encode_rest(cache, table, &descriptor, &rest, error);
+        status = encode_rest(cache, table, &descriptor, host_call_alloc(call), &rest, error);
     if (status == FKV_OK)
         write_with_schema(table, buf_slice(&rest), out);
     buf_done(&rest);

@@ -455,8 +455,13 @@ static void lists_by_pattern(void **state)
     struct fkv_table_info info;
     assert_ok(fkv_info(client, "a/0", 3, &info, &error));
     assert_int_equal(info.rows, 300);
+    assert_int_equal(info.key_size, 3);
     assert_memory_equal(info.key, "a/0", 3);
+    static const char figures[] = "{\"batches\":3,\"memory_bytes\":";
+    assert_true(info.app_metadata_size > sizeof figures);
+    assert_memory_equal(info.app_metadata, figures, sizeof figures - 1);
     fkv_table_info_done(&info);
+    assert_null(info.app_metadata);
     flow_done(&flow);
 }
 

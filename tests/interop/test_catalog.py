@@ -34,6 +34,21 @@ def test_flight_info(client):
     assert client.do_get(info.endpoints[0].ticket, call_options()).read_all().num_rows == 3000
 
 
+def test_infos_have_the_figures_of_stat(server, client):
+    """So that nobody has to ask for them key by key."""
+    for key, count in ("figures/1", 3), ("figures/2", 0):
+        put_batches(client, key, count)
+        stat = server.action("stat", key=key)
+        figures = {name: stat[name]
+                   for name in ("batches", "memory_bytes", "etag", "version", "created")}
+        assert figures["batches"] == count
+        [listed] = client.list_flights(key.encode(), call_options())
+        parts = call_options(headers=[(b"flightkv-endpoints", b"2")])
+        for info in (listed, client.get_flight_info(command(key), call_options()),
+                     client.get_flight_info(command(key), parts)):
+            assert json.loads(info.app_metadata) == figures
+
+
 def test_get_schema(client):
     put_batches(client, "schema")
     schema = client.get_schema(command("schema"), call_options()).schema
