@@ -130,8 +130,11 @@ static int preview(struct get *get, const struct parsed *parsed)
     const struct cli *cli = get->cli;
     uint64_t rows;
     int exit_code = option_count(cli, parsed, "show", rows_shown, 0, rows_shown_max, &rows);
-    struct preview_options options = {
-        .rows = rows, .width = terminal_width(cli->out, 0), .has_color = cli->has_color};
+    bool is_counted = parsed_has(parsed, "show") || !cli->out_is_terminal;
+    struct preview_options options = {.rows = rows,
+                                      .width = terminal_width(cli->out, 0),
+                                      .height = is_counted ? 0 : terminal_height(cli->out, 0),
+                                      .has_color = cli->has_color};
     if (exit_code == CLI_DONE)
         exit_code = cli_connect(get->cli);
     if (exit_code == CLI_DONE)
@@ -256,7 +259,7 @@ static const struct option options[] = {
     {.name = "preview", .letter = 'p', .help = "Show the table as on a terminal, also into a pipe"},
     {.name = "show",
      .argument = "N",
-     .default_value = "5",
+     .default_value = "what fits the terminal, 5 into a pipe",
      .help = "Show the first N and the last N rows, also into a pipe"},
     {.name = "streams",
      .argument = "N",
@@ -270,9 +273,10 @@ const struct command cmd_get = {
     .arguments = "KEY",
     .summary = "Fetch a key's table, to look at or into a file",
     .details =
-        "On a terminal, shows schema, totals and the first and last rows. Into a pipe, writes an\n"
-        "Arrow IPC stream, or what --format says. With -o, writes a file, piecewise, in place of\n"
-        "one that is there. In KEY, %XX stands for a byte and %25 for a percent sign.\n"
+        "On a terminal, shows schema, totals and the first and last rows, as many as fit. Into a\n"
+        "pipe, writes an Arrow IPC stream, or what --format says. With -o, writes a file,\n"
+        "piecewise, in place of one that is there. In KEY, %XX stands for a byte and %25 for a\n"
+        "percent sign.\n"
         "\n"
         "CSV and JSON: a null is nothing in CSV and null in JSON; an empty text is \"\". Numbers "
         "are\n"

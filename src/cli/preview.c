@@ -18,7 +18,9 @@
 #include "cli/value.h"
 #include "cli/width.h"
 
-enum { schema_head_lines = 10, schema_tail_lines = 5 };
+enum { schema_lines_max = 16, schema_lines_least = 3 };
+enum { rows_before_schema = 11, rows_least = 3, rows_most = 2000 };
+enum { lines_around_schema = 2, lines_around_rows = 3 + 2 + 1 };
 enum { type_width_max = 24, cell_width_usual = 40 };
 enum { cell_bytes_max = 1 << 16, schema_bytes_max = 16 << 20 };
 
@@ -27,8 +29,16 @@ struct held {
     int64_t first_row;
 };
 
+/* How much is shown. */
+struct extent {
+    size_t schema_lines;
+    size_t head, tail; /* rows, with a gap between them */
+    size_t all;        /* up to so many rows are shown without a gap */
+};
+
 struct preview {
     struct preview_options options;
+    struct extent shown;
     struct ArrowSchema schema;
     struct grid *grid;
     struct buf cell;
@@ -138,24 +148,30 @@ static bool make_room(struct preview *preview)
     return true;
 }
 
+/* The most rows that may be wanted of the tail. */
+static int64_t tail_rows_max(const struct preview *preview)
+{
+    size_t without_gap = preview->shown.all - preview->shown.head;
+    return (int64_t)(without_gap > preview->shown.tail ? without_gap : preview->shown.tail);
+}
+
 /* Holds the batch, and lets go of those that the last rows no longer reach into. */
 static void hold(struct preview *preview, const struct ArrowArray *batch, int64_t first_row)
 {
     preview->tail[preview->tail_end++] = (struct held){*batch, first_row};
-    int64_t rows = first_row + batch->length;
+    int64_t rows = first_row + batch->length, wanted = tail_rows_max(preview);
     while (preview->tail_end - preview->tail_at > 1 &&
-           rows - preview->tail[preview->tail_at + 1].first_row >= (int64_t)preview->options.rows)
+           rows - preview->tail[preview->tail_at + 1].first_row >= wanted)
         drop_first(preview);
 }
 
 static void add_tail(struct preview *preview)
 {
-    int64_t rows = (int64_t)preview->totals.rows, wanted = (int64_t)preview->options.rows;
-    int64_t first = rows > wanted ? rows - wanted : 0;
-    if (first > (int64_t)preview->head_rows)
+    int64_t rows = (int64_t)preview->totals.rows, first = (int64_t)preview->head_rows;
+    if (rows > (int64_t)preview->shown.all) {
         add_gap(preview);
-    else
-        first = (int64_t)preview->head_rows;
+        first = rows - (int64_t)preview->shown.tail;
+    }
     for (size_t i = preview->tail_at; i < preview->tail_end; i++) {
         const struct held *held = &preview->tail[i];
         int64_t row = first > held->first_row ? first - held->first_row : 0;
@@ -175,8 +191,7 @@ static enum fkv_status take_batch(struct preview *preview, struct ArrowArray *ba
         batch->release(batch);
         return status_no_memory(error, preview->tail_capacity * sizeof *preview->tail);
     }
-    for (int64_t row = 0; row < batch->length && preview->head_rows < preview->options.rows;
-         row++) {
+    for (int64_t row = 0; row < batch->length && preview->head_rows < preview->shown.head; row++) {
         add_row(preview, batch, row, first_row + row);
         preview->head_rows++;
     }
@@ -206,15 +221,35 @@ static enum fkv_status read_all(struct preview *preview, struct ArrowArrayStream
     }
 }
 
+static struct extent extent_of(const struct preview_options *options, size_t columns)
+{
+    struct extent shown = {columns < schema_lines_max ? columns : schema_lines_max, options->rows,
+                           options->rows, 2 * options->rows};
+    if (options->height == 0)
+        return shown;
+    size_t room = options->height > lines_around_rows ? options->height - lines_around_rows : 0;
+    size_t with_schema = lines_around_schema + rows_before_schema + schema_lines_least;
+    size_t most = room >= with_schema ? room - lines_around_schema - rows_before_schema : 0;
+    shown.schema_lines = shown.schema_lines < most ? shown.schema_lines : most;
+    if (shown.schema_lines > 0)
+        room -= lines_around_schema + shown.schema_lines;
+    shown.all = room < rows_least ? rows_least : room < rows_most ? room : rows_most;
+    shown.head = shown.all / 2;
+    shown.tail = shown.all - shown.head - 1;
+    return shown;
+}
+
 static enum fkv_status start(struct preview *preview, struct ArrowArrayStream *stream,
                              struct fkv_error *error)
 {
     enum fkv_status status = batches_schema(stream, &preview->schema, error);
     if (status != FKV_OK)
         return status;
-    preview->grid = grid_new((size_t)preview->schema.n_children + 1);
+    size_t columns = (size_t)preview->schema.n_children;
+    preview->shown = extent_of(&preview->options, columns);
+    preview->grid = grid_new(columns + 1);
     if (preview->grid == NULL)
-        return status_no_memory(error, (size_t)preview->schema.n_children);
+        return status_no_memory(error, columns);
     add_header(preview);
     return FKV_OK;
 }
@@ -280,20 +315,25 @@ static bool print_column(const struct ArrowSchema *column, size_t width, FILE *o
     return is_done;
 }
 
+/* With two lines less than there are columns, one is for how many are left out. */
 static bool print_schema(const struct preview *preview, FILE *out)
 {
     const struct ArrowSchema *schema = &preview->schema;
-    int64_t left_out = schema->n_children - schema_head_lines - schema_tail_lines;
+    int64_t lines = (int64_t)preview->shown.schema_lines, head = (lines - 1) * 2 / 3;
+    int64_t left_out = schema->n_children - (lines - 1);
     bool is_done = true;
     char figure[text_figure_size];
+    if (lines == 0 && schema->n_children > 0)
+        return true;
     fputs("schema:\n", out);
     for (int64_t i = 0; i < schema->n_children; i++) {
-        if (left_out > 1 && i == schema_head_lines) {
+        if (left_out > 1 && i == head) {
             fprintf(out, "  ... %s more columns\n", text_count(figure, (uint64_t)left_out));
             i += left_out;
         }
         is_done = print_column(schema->children[i], preview->options.width, out) && is_done;
     }
+    fputc('\n', out);
     return is_done;
 }
 
@@ -315,7 +355,6 @@ bool preview_print(const struct preview *preview, FILE *out)
                                .cell_width = share > cell_width_usual ? share : cell_width_usual,
                                .has_color = preview->options.has_color};
     bool is_done = print_schema(preview, out);
-    fputc('\n', out);
     is_done = grid_print(preview->grid, &style, out) && is_done;
     fputc('\n', out);
     print_totals(preview, out);

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A table to look at: schema, totals, the first and the last rows. All batches are read, few are
- * held. */
+ * held.
+ *
+ * Where the height is given, rows have what is left of it, and the schema is the first to give way:
+ *
+ *     schema: and its lines    1 to 17; none where there isn't room for three, and 11 rows
+ *     empty
+ *     names, types, rule       3
+ *     rows
+ *     empty, totals            2
+ *     the shell's prompt       1 */
 #ifndef CLI_PREVIEW_H
 #define CLI_PREVIEW_H
 
@@ -11,8 +20,9 @@
 struct preview;
 
 struct preview_options {
-    size_t rows;  /* shown from either end */
-    size_t width; /* of a line; 0 = unlimited */
+    size_t rows;   /* shown from either end; of no meaning where there is a height */
+    size_t width;  /* of a line; 0 = unlimited */
+    size_t height; /* of all, in lines; 0 = unlimited */
     bool has_color;
 };
 

@@ -20,22 +20,12 @@ static char *text_of(const struct preview *preview)
     return text;
 }
 
-/* The row numbers that a preview of one column shows, "..." for its gap, joined by blanks. */
-static char *rows_shown(int64_t rows, int64_t batch_rows, size_t shown)
+/* The row numbers that a preview shows, "..." for its gap, joined by blanks. */
+static char *rows_of(const char *text)
 {
-    struct fkv_error error;
-    struct ArrowArrayStream stream;
-    struct preview *preview;
-    struct numbers_options numbers = {.rows = rows, .columns = 1, .batch_rows = batch_rows};
-    assert_ok(numbers_stream(&numbers, &stream, &error));
-    struct preview_options options = {.rows = shown};
-    assert_ok(preview_read(&stream, &options, NULL, NULL, &preview, &error));
-    char *text = text_of(preview);
-    preview_free(preview);
-
     char *result = calloc(1, strlen(text) + 1), *end = result;
     assert_non_null(result);
-    char *line = strstr(text, "---");
+    const char *line = strstr(text, "---");
     assert_non_null(line);
     for (line = strchr(line, '\n') + 1; *line != '\n'; line = strchr(line, '\n') + 1) {
         line += strspn(line, " ");
@@ -43,6 +33,27 @@ static char *rows_shown(int64_t rows, int64_t batch_rows, size_t shown)
         memcpy(end, line, size + 1); /* with the blank behind it */
         end += size + 1;
     }
+    return result;
+}
+
+static char *show_numbers(const struct numbers_options *numbers,
+                          const struct preview_options *options)
+{
+    struct fkv_error error;
+    struct ArrowArrayStream stream;
+    struct preview *preview;
+    assert_ok(numbers_stream(numbers, &stream, &error));
+    assert_ok(preview_read(&stream, options, NULL, NULL, &preview, &error));
+    char *text = text_of(preview);
+    preview_free(preview);
+    return text;
+}
+
+static char *rows_shown(int64_t rows, int64_t batch_rows, size_t shown)
+{
+    struct numbers_options numbers = {.rows = rows, .columns = 1, .batch_rows = batch_rows};
+    char *text = show_numbers(&numbers, &(struct preview_options){.rows = shown});
+    char *result = rows_of(text);
     free(text);
     return result;
 }
@@ -77,6 +88,42 @@ static void first_and_last_rows(void **state)
         else
             assert_non_null(strstr(rows, "38 39 ... 960 961 "));
         free(rows);
+    }
+}
+
+static void fills_the_height(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t rows, columns;
+        size_t height;
+        const char *expected;
+    } cases[] = {
+        {100, 1, 13, "0 1 2 ... 97 98 99 "},
+        {100, 1, 14, "0 1 2 3 ... 97 98 99 "},
+        {8, 1, 14, "0 1 2 3 4 5 6 7 "},
+        {9, 1, 14, "0 1 2 3 ... 6 7 8 "},
+        {100, 1, 9, "0 ... 99 "},
+        {100, 1, 1, "0 ... 99 "}, /* not less */
+        {3, 1, 1, "0 1 2 "},
+        {100, 1, 24, "0 1 2 3 4 5 6 ... 93 94 95 96 97 98 99 "},
+        {100, 8, 24, "0 1 2 3 4 ... 95 96 97 98 99 "}, /* and five lines of schema */
+        {100, 100, 30, "0 1 2 3 4 ... 95 96 97 98 99 "},
+        {0, 1, 24, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct numbers_options numbers = {
+            .rows = cases[i].rows, .columns = cases[i].columns, .batch_rows = 3};
+        struct preview_options options = {.rows = 5, .height = cases[i].height, .width = 100};
+        char *text = show_numbers(&numbers, &options), *rows = rows_of(text);
+        size_t lines = 1; /* the prompt's */
+        for (const char *at = text; *at != '\0'; at++)
+            lines += *at == '\n';
+        assert_string_equal(rows, cases[i].expected);
+        if (cases[i].height > 8 && strstr(rows, "...") != NULL)
+            assert_int_equal(lines, cases[i].height);
+        free(rows);
+        free(text);
     }
 }
 
@@ -168,6 +215,6 @@ static void survives_broken_bytes(void **state)
 int main(void)
 {
     setlocale(LC_CTYPE, "C.UTF-8");
-    RUN_TESTS(cmocka_unit_test(first_and_last_rows), cmocka_unit_test(stops_when_told),
-              cmocka_unit_test(survives_broken_bytes));
+    RUN_TESTS(cmocka_unit_test(first_and_last_rows), cmocka_unit_test(fills_the_height),
+              cmocka_unit_test(stops_when_told), cmocka_unit_test(survives_broken_bytes));
 }
