@@ -132,7 +132,9 @@ static enum fkv_status open_text(int fd, const char *path, enum table_format for
                                  const struct stat *about, struct table_source *source,
                                  struct fkv_error *error)
 {
-    char delimiter = options->delimiter != 0 ? options->delimiter : is_tsv(path) ? '\t' : ',';
+    struct formats_text_options text = options->text;
+    if (text.delimiter == 0 && is_tsv(path))
+        text.delimiter = '\t';
     enum fkv_status status = formats_load(&source->formats, error);
     if (status != FKV_OK) {
         close(fd);
@@ -140,8 +142,8 @@ static enum fkv_status open_text(int fd, const char *path, enum table_format for
     }
     source->file_bytes = S_ISREG(about->st_mode) ? about->st_size : 0;
     status = format == TABLE_CSV
-                 ? formats_csv_read(source->formats, fd, delimiter, &source->stream, error)
-                 : formats_json_read(source->formats, fd, &source->stream, error);
+                 ? formats_csv_read(source->formats, fd, &text, &source->stream, error)
+                 : formats_json_read(source->formats, fd, &text, &source->stream, error);
     return status == FKV_OK ? status : table_source_blame(path, status, error);
 }
 
@@ -175,6 +177,12 @@ enum fkv_status table_source_open(const char *path, const struct table_source_op
     if (status != FKV_OK)
         return status;
     enum table_format format = format_of(fd, path, options->format, &about);
+    if (options->text.type_count > 0 && !is_text_format(format)) {
+        close(fd);
+        status = status_set(error, FKV_INVALID_ARGUMENT,
+                            "has types of its own; --types is for CSV and JSON");
+        return table_source_blame(path, status, error);
+    }
     if (format == TABLE_PARQUET) {
         close(fd);
         status = open_parquet(strcmp(path, "-") == 0 ? "/dev/stdin" : path, &source, error);

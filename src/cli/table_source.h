@@ -16,8 +16,8 @@ struct table_source {
 };
 
 struct table_source_options {
-    enum table_format format; /* TABLE_UNKNOWN: by the file's content and name */
-    char delimiter;           /* of CSV; 0: a comma, a tab in .tsv */
+    enum table_format format;         /* TABLE_UNKNOWN: by the file's content and name */
+    struct formats_text_options text; /* its delimiter 0: a comma, a tab in .tsv */
 };
 
 /* "-" is standard input, an IPC stream unless `format` says CSV or JSON. The first bytes tell

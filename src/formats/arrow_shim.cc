@@ -9,6 +9,8 @@
 #include <cstring>
 
 #include <arrow/buffer.h>
+#include <arrow/c/bridge.h>
+#include <arrow/type.h>
 
 namespace shim
 {
@@ -146,15 +148,94 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> FdSource::Read(int64_t size)
     return std::shared_ptr<arrow::Buffer>(std::move(buffer));
 }
 
-std::shared_ptr<arrow::Schema> GuardedBatches::schema() const
+namespace
 {
-    return batches_->schema();
+
+/* What stands behind an exported stream. */
+struct Exported {
+    std::shared_ptr<arrow::RecordBatchReader> batches;
+    std::string error;
+};
+
+Exported *exported(struct ArrowArrayStream *stream)
+{
+    return static_cast<Exported *>(stream->private_data);
 }
 
-arrow::Status GuardedBatches::ReadNext(std::shared_ptr<arrow::RecordBatch> *ret)
+int told(Exported *stream, const arrow::Status &status)
 {
-    arrow::Status status = guarded([&] { return batches_->ReadNext(ret); });
-    return status.ok() ? status : status.WithMessage(what_, sentence_of(status));
+    if (status.ok())
+        return 0;
+    stream->error = sentence_of(status);
+    switch (status.code()) {
+    case arrow::StatusCode::OutOfMemory:
+        return ENOMEM;
+    case arrow::StatusCode::Cancelled:
+        return ECANCELED;
+    case arrow::StatusCode::NotImplemented:
+        return ENOSYS;
+    case arrow::StatusCode::IOError:
+        return EIO;
+    default:
+        return EINVAL;
+    }
+}
+
+int get_schema(struct ArrowArrayStream *stream, struct ArrowSchema *ret)
+{
+    Exported *from = exported(stream);
+    return told(from, guarded([&] { return arrow::ExportSchema(*from->batches->schema(), ret); }));
+}
+
+int get_next(struct ArrowArrayStream *stream, struct ArrowArray *ret)
+{
+    Exported *from = exported(stream);
+    return told(from, guarded([&] {
+                    std::shared_ptr<arrow::RecordBatch> batch;
+                    ARROW_RETURN_NOT_OK(from->batches->ReadNext(&batch));
+                    ret->release = nullptr; /* the end */
+                    return batch == nullptr ? arrow::Status::OK()
+                                            : arrow::ExportRecordBatch(*batch, ret);
+                }));
+}
+
+const char *get_last_error(struct ArrowArrayStream *stream)
+{
+    const std::string &error = exported(stream)->error;
+    return error.empty() ? nullptr : error.c_str();
+}
+
+void release(struct ArrowArrayStream *stream)
+{
+    delete exported(stream);
+    stream->release = nullptr;
+}
+
+void release_type(struct ArrowSchema *schema)
+{
+    schema->release = nullptr;
+}
+
+} // namespace
+
+arrow::Status export_batches(std::shared_ptr<arrow::RecordBatchReader> batches,
+                             struct ArrowArrayStream *ret)
+{
+    *ret = {get_schema, get_next, get_last_error, release, new Exported{std::move(batches), ""}};
+    return arrow::Status::OK();
+}
+
+arrow::Result<std::shared_ptr<arrow::Schema>> types_of(const struct formats_text_options *options)
+{
+    arrow::FieldVector fields;
+    for (size_t i = 0; i < options->type_count; i++) {
+        struct ArrowSchema type = {};
+        type.format = options->types[i].format;
+        type.release = release_type;
+        ARROW_ASSIGN_OR_RAISE(auto imported, arrow::ImportType(&type));
+        fields.push_back(arrow::field(options->types[i].name, imported));
+    }
+    return arrow::schema(fields);
 }
 
 } // namespace shim

@@ -40,6 +40,9 @@ template <typename Body> arrow::Status guarded(Body body)
     }
 }
 
+/* What the options say of types, as Arrow's. */
+arrow::Result<std::shared_ptr<arrow::Schema>> types_of(const struct formats_text_options *options);
+
 /* write(2) as Arrow's stream; remembers the errno, for which Arrow's Status has no room. */
 class FdSink : public arrow::io::OutputStream
 {
@@ -83,23 +86,10 @@ class FdSource : public arrow::io::InputStream
     int64_t position_ = 0;
 };
 
-/* The batches of another reader, whose exceptions are kept in and whose errors begin with `what`.
- */
-class GuardedBatches : public arrow::RecordBatchReader
-{
-  public:
-    GuardedBatches(std::string what, std::shared_ptr<arrow::RecordBatchReader> batches)
-        : what_(std::move(what)), batches_(std::move(batches))
-    {
-    }
-
-    std::shared_ptr<arrow::Schema> schema() const override;
-    arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch> *ret) override;
-
-  private:
-    std::string what_;
-    std::shared_ptr<arrow::RecordBatchReader> batches_;
-};
+/* As arrow::ExportRecordBatchReader, but lets no exception out, and its errors are sentences,
+ * without the name of Arrow's code before them. */
+arrow::Status export_batches(std::shared_ptr<arrow::RecordBatchReader> batches,
+                             struct ArrowArrayStream *ret);
 
 } // namespace shim
 
@@ -109,8 +99,9 @@ enum fkv_status parquet_read(const char *path, int64_t batch_rows, struct ArrowA
 enum fkv_status parquet_write(struct ArrowArrayStream *stream, int fd,
                               const struct formats_parquet_options *options,
                               struct fkv_progress *ret, struct fkv_error *error);
-enum fkv_status csv_read(int fd, char delimiter, struct ArrowArrayStream *ret,
-                         struct fkv_error *error);
-enum fkv_status json_read(int fd, struct ArrowArrayStream *ret, struct fkv_error *error);
+enum fkv_status csv_read(int fd, const struct formats_text_options *options,
+                         struct ArrowArrayStream *ret, struct fkv_error *error);
+enum fkv_status json_read(int fd, const struct formats_text_options *options,
+                          struct ArrowArrayStream *ret, struct fkv_error *error);
 
 #endif

@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CSV by Arrow C++, a block at a time. */
+/* CSV by Arrow C++, a block at a time.
+ *
+ * Arrow's errors name columns by number. Where the first block can't be read there is no schema to
+ * look the name up in: so the beginning of the text is kept, which has the header. */
+#include <algorithm>
+#include <cstring>
 #include <memory>
+#include <regex>
+#include <string>
+#include <vector>
 
-#include <arrow/c/bridge.h>
+#include <arrow/buffer.h>
 #include <arrow/csv/api.h>
+#include <arrow/csv/parser.h>
 
 #include "formats/arrow_shim.h"
 
@@ -13,35 +22,182 @@ namespace
 /* The first block is what types are inferred from, and each becomes a batch. */
 constexpr int32_t block_bytes = 8 << 20;
 
-arrow::Status open_csv(int fd, char delimiter, struct ArrowArrayStream *ret)
+/* A header that is longer isn't told by name. */
+constexpr size_t header_bytes_max = 64 << 10;
+
+class KeepsBeginning : public arrow::io::InputStream
 {
-    auto source = std::make_shared<shim::FdSource>(fd);
+  public:
+    explicit KeepsBeginning(int fd) : source_(fd)
+    {
+    }
+
+    arrow::Status Close() override
+    {
+        return source_.Close();
+    }
+
+    bool closed() const override
+    {
+        return source_.closed();
+    }
+
+    arrow::Result<int64_t> Tell() const override
+    {
+        return source_.Tell();
+    }
+
+    arrow::Result<int64_t> Read(int64_t size, void *out) override
+    {
+        ARROW_ASSIGN_OR_RAISE(int64_t taken, source_.Read(size, out));
+        size_t kept = std::min(static_cast<size_t>(taken), header_bytes_max - beginning_.size());
+        beginning_.append(static_cast<const char *>(out), kept);
+        return taken;
+    }
+
+    arrow::Result<std::shared_ptr<arrow::Buffer>> Read(int64_t size) override
+    {
+        ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(size));
+        ARROW_ASSIGN_OR_RAISE(int64_t taken, Read(size, buffer->mutable_data()));
+        ARROW_RETURN_NOT_OK(buffer->Resize(taken));
+        return std::shared_ptr<arrow::Buffer>(std::move(buffer));
+    }
+
+    const std::string &beginning() const
+    {
+        return beginning_;
+    }
+
+  private:
+    shim::FdSource source_;
+    std::string beginning_;
+};
+
+/* The names in the first row; none where it isn't whole. */
+std::vector<std::string> names_in(std::string text, const arrow::csv::ParseOptions &parsing)
+{
+    static const char byte_order_mark[] = "\xef\xbb\xbf";
+    std::vector<std::string> names;
+    if (text.compare(0, 3, byte_order_mark) == 0)
+        text.erase(0, 3);
+    arrow::csv::BlockParser parser(parsing, -1, 1, 1);
+    uint32_t size;
+    if (!parser.Parse(text, &size).ok() || parser.num_rows() != 1)
+        return names;
+    arrow::Status status =
+        parser.VisitLastRow([&](const uint8_t *data, uint32_t bytes, auto...) -> arrow::Status {
+            names.emplace_back(reinterpret_cast<const char *>(data), bytes);
+            return arrow::Status::OK();
+        });
+    return status.ok() ? names : std::vector<std::string>();
+}
+
+/* What is known of a file to tell what is wrong with a value. */
+class Teller
+{
+  public:
+    Teller(std::shared_ptr<KeepsBeginning> source, const arrow::csv::ParseOptions &parsing,
+           const arrow::csv::ConvertOptions &converting)
+        : source_(std::move(source)), parsing_(parsing), converting_(converting)
+    {
+    }
+
+    /* Arrow's "In CSV column #0: Row #3: CSV conversion error to int64: invalid value 'x'". */
+    arrow::Status tell(const arrow::Status &status) const
+    {
+        static const std::regex form("In CSV column #(\\d+): (?:Row #(\\d+): )?"
+                                     "CSV conversion error to ([^:]*): ([^]*)");
+        static const std::regex invalid("invalid value ('[^]*')");
+        std::smatch parts, value;
+        std::string sentence = shim::sentence_of(status);
+        if (status.ok() || !std::regex_match(sentence, parts, form))
+            return status.ok() ? status : status.WithMessage(sentence);
+        std::vector<std::string> names = names_in(source_->beginning(), parsing_);
+        size_t column = std::stoul(parts[1]);
+        std::string name = column < names.size() ? names[column] : "";
+        std::string text = parts[2].matched ? "row " + parts[2].str() + ", " : "";
+        text += name.empty() ? "column " + std::to_string(column + 1) : "column '" + name + "'";
+        std::string rest = parts[4];
+        rest = rest.substr(0, rest.find(". If ")); /* what to do in Arrow's own interface */
+        text += std::regex_match(rest, value, invalid)
+                    ? ": " + value[1].str() + " isn't of type " + parts[3].str()
+                    : " isn't of type " + parts[3].str() + ": " + rest;
+        if (converting_.column_types.count(name) == 0)
+            text += ", inferred from the first 8 MiB; name another, as in --types '" +
+                    (name.empty() ? "COLUMN" : name) + "=string'";
+        return status.WithMessage(text);
+    }
+
+  private:
+    std::shared_ptr<KeepsBeginning> source_;
+    arrow::csv::ParseOptions parsing_;
+    arrow::csv::ConvertOptions converting_;
+};
+
+class Batches : public arrow::RecordBatchReader
+{
+  public:
+    Batches(Teller teller, std::shared_ptr<arrow::RecordBatchReader> batches)
+        : teller_(std::move(teller)), batches_(std::move(batches))
+    {
+    }
+
+    std::shared_ptr<arrow::Schema> schema() const override
+    {
+        return batches_->schema();
+    }
+
+    arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch> *ret) override
+    {
+        return teller_.tell(batches_->ReadNext(ret));
+    }
+
+  private:
+    Teller teller_;
+    std::shared_ptr<arrow::RecordBatchReader> batches_;
+};
+
+arrow::Status check_names(const arrow::Schema &types, const arrow::Schema &schema)
+{
+    for (const auto &field : types.fields())
+        if (schema.GetAllFieldIndices(field->name()).empty())
+            return arrow::Status::Invalid("it has no column '", field->name(),
+                                          "', for which --types names a type");
+    return arrow::Status::OK();
+}
+
+arrow::Status open_csv(int fd, const struct formats_text_options *options,
+                       struct ArrowArrayStream *ret)
+{
+    auto source = std::make_shared<KeepsBeginning>(fd);
     auto reading = arrow::csv::ReadOptions::Defaults();
     reading.block_size = block_bytes;
     reading.use_threads = false; /* errors then name the row */
     auto parsing = arrow::csv::ParseOptions::Defaults();
-    parsing.delimiter = delimiter;
+    parsing.delimiter = options->delimiter != 0 ? options->delimiter : ',';
     parsing.newlines_in_values = true;
     auto converting = arrow::csv::ConvertOptions::Defaults();
     converting.null_values = {""};
     converting.strings_can_be_null = true;
     converting.quoted_strings_can_be_null = false;
-    ARROW_ASSIGN_OR_RAISE(auto batches,
-                          arrow::csv::StreamingReader::Make(arrow::io::default_io_context(), source,
-                                                            reading, parsing, converting));
-    return arrow::ExportRecordBatchReader(
-        std::make_shared<shim::GuardedBatches>(
-            "behind the first 8 MiB, which the types are taken from: ", std::move(batches)),
-        ret);
+    ARROW_ASSIGN_OR_RAISE(auto types, shim::types_of(options));
+    for (const auto &field : types->fields())
+        converting.column_types[field->name()] = field->type();
+    Teller teller(source, parsing, converting);
+    auto opened = arrow::csv::StreamingReader::Make(arrow::io::default_io_context(), source,
+                                                    reading, parsing, converting);
+    ARROW_RETURN_NOT_OK(teller.tell(opened.status()));
+    ARROW_RETURN_NOT_OK(check_names(*types, *(*opened)->schema()));
+    return shim::export_batches(std::make_shared<Batches>(std::move(teller), *opened), ret);
 }
 
 } // namespace
 
-enum fkv_status csv_read(int fd, char delimiter, struct ArrowArrayStream *ret,
-                         struct fkv_error *error)
+enum fkv_status csv_read(int fd, const struct formats_text_options *options,
+                         struct ArrowArrayStream *ret, struct fkv_error *error)
 {
     struct ArrowArrayStream stream = {};
-    arrow::Status status = shim::guarded([&] { return open_csv(fd, delimiter, &stream); });
+    arrow::Status status = shim::guarded([&] { return open_csv(fd, options, &stream); });
     if (!status.ok())
         return shim::set_error(error, shim::status_of(status),
                                "not CSV that can be read: " + shim::sentence_of(status));

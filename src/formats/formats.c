@@ -212,9 +212,8 @@ enum fkv_status formats_load(struct formats **ret, struct fkv_error *error)
     if (formats == NULL)
         return status_set(error, FKV_UNIMPLEMENTED,
                           "Parquet, CSV and JSON need Arrow C++ (" FKV_ARROW_LIBRARY
-                          "), which isn't "
-                          "found: run "
-                          "\"pip install 'pyarrow==" FKV_ARROW_MAJOR ".*'\", or name its folder by "
+                          "), which isn't found: run \"python3 -m venv .venv && .venv/bin/pip "
+                          "install 'pyarrow==" FKV_ARROW_MAJOR ".*'\" here, or name its folder by "
                           "FLIGHTKV_ARROW_DIR, or use an Arrow IPC file (.arrow)");
     *ret = formats;
     return FKV_OK;
@@ -279,14 +278,16 @@ enum fkv_status formats_parquet_write(struct formats *formats, struct ArrowArray
     return formats->module->parquet_write(stream, fd, options, ret, error);
 }
 
-enum fkv_status formats_csv_read(struct formats *formats, int fd, char delimiter,
+enum fkv_status formats_csv_read(struct formats *formats, int fd,
+                                 const struct formats_text_options *options,
                                  struct ArrowArrayStream *ret, struct fkv_error *error)
 {
-    return formats->module->csv_read(fd, delimiter, ret, error);
+    return formats->module->csv_read(fd, options, ret, error);
 }
 
-enum fkv_status formats_json_read(struct formats *formats, int fd, struct ArrowArrayStream *ret,
-                                  struct fkv_error *error)
+enum fkv_status formats_json_read(struct formats *formats, int fd,
+                                  const struct formats_text_options *options,
+                                  struct ArrowArrayStream *ret, struct fkv_error *error)
 {
-    return formats->module->json_read(fd, ret, error);
+    return formats->module->json_read(fd, options, ret, error);
 }

@@ -50,14 +50,29 @@ enum fkv_status formats_parquet_write(struct formats *formats, struct ArrowArray
                                       int fd, const struct formats_parquet_options *options,
                                       struct fkv_progress *ret, struct fkv_error *error);
 
+/* A column's type, as the C Data Interface writes it: "l", "tsu:UTC". */
+struct formats_column_type {
+    const char *name;
+    const char *format;
+};
+
+struct formats_text_options {
+    char delimiter; /* of CSV; 0 = a comma */
+    const struct formats_column_type *types;
+    size_t type_count;
+};
+
 /* CSV with a header, and JSON: lines of objects, or one array of them. Read piecewise, a batch for
  * each 8 MiB of text, to the end of `fd`, which the stream takes over, also on failure. Types are
- * inferred from the first of these pieces; a later value of another type, or an unknown member, is
- * an error of the stream that names it. In CSV, nothing is null and "" an empty text. */
-enum fkv_status formats_csv_read(struct formats *formats, int fd, char delimiter,
+ * those of the options, and inferred from the first of these pieces where they say none; a later
+ * value of another type is an error of the stream that names it. A column of CSV with a type must
+ * be there; a member of JSON that isn't is null. In CSV, nothing is null and "" an empty text. */
+enum fkv_status formats_csv_read(struct formats *formats, int fd,
+                                 const struct formats_text_options *options,
                                  struct ArrowArrayStream *ret, struct fkv_error *error);
-enum fkv_status formats_json_read(struct formats *formats, int fd, struct ArrowArrayStream *ret,
-                                  struct fkv_error *error);
+enum fkv_status formats_json_read(struct formats *formats, int fd,
+                                  const struct formats_text_options *options,
+                                  struct ArrowArrayStream *ret, struct fkv_error *error);
 
 #ifdef __cplusplus
 }

@@ -3,9 +3,10 @@
  * may stand on many lines, is made to look like that on its way in. */
 #include <cctype>
 #include <memory>
+#include <regex>
+#include <string>
 
 #include <arrow/buffer.h>
-#include <arrow/c/bridge.h>
 #include <arrow/json/api.h>
 
 #include "formats/arrow_shim.h"
@@ -122,29 +123,81 @@ class Lines : public arrow::io::InputStream
     bool is_escaped_ = false;
 };
 
-arrow::Status open_json(int fd, struct ArrowArrayStream *ret)
+/* Arrow's "JSON parse error: Column(/a) changed from number to string in row 3": rows are counted
+ * from 0, and anew in each block. */
+std::string tell(const arrow::Status &status, int64_t rows_before)
+{
+    static const std::regex changed("JSON parse error: Column\\(/(.*)\\) changed from (\\w+) to "
+                                    "(\\w+) in row (\\d+)");
+    static const std::regex wrong("JSON parse error: (.*?)\\.? in row (\\d+)");
+    std::smatch parts;
+    std::string sentence = shim::sentence_of(status);
+    auto row_of = [&](const std::string &row) {
+        return "row " + std::to_string(rows_before + std::stoll(row) + 1);
+    };
+    if (std::regex_match(sentence, parts, changed))
+        return row_of(parts[4]) + ", column '" + parts[1].str() + "': " + parts[3].str() +
+               ", expected " + parts[2].str();
+    if (std::regex_match(sentence, parts, wrong))
+        return row_of(parts[2]) + ": " + parts[1].str();
+    return sentence;
+}
+
+/* Errors behind the first block are told to be that. */
+class Batches : public arrow::RecordBatchReader
+{
+  public:
+    explicit Batches(std::shared_ptr<arrow::RecordBatchReader> batches)
+        : batches_(std::move(batches))
+    {
+    }
+
+    std::shared_ptr<arrow::Schema> schema() const override
+    {
+        return batches_->schema();
+    }
+
+    arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch> *ret) override
+    {
+        arrow::Status status = batches_->ReadNext(ret);
+        if (!status.ok())
+            return status.WithMessage("behind the first 8 MiB, which types are inferred from where "
+                                      "--types says none: ",
+                                      tell(status, rows_));
+        rows_ += *ret != nullptr ? (*ret)->num_rows() : 0;
+        return status;
+    }
+
+  private:
+    std::shared_ptr<arrow::RecordBatchReader> batches_;
+    int64_t rows_ = 0;
+};
+
+arrow::Status open_json(int fd, const struct formats_text_options *options,
+                        struct ArrowArrayStream *ret)
 {
     auto source = std::make_shared<Lines>(std::make_shared<shim::FdSource>(fd));
     auto reading = arrow::json::ReadOptions::Defaults();
     reading.block_size = block_bytes;
     auto parsing = arrow::json::ParseOptions::Defaults();
+    if (options->type_count > 0) {
+        ARROW_ASSIGN_OR_RAISE(parsing.explicit_schema, shim::types_of(options));
+    }
     ARROW_ASSIGN_OR_RAISE(auto batches,
                           arrow::json::StreamingReader::Make(source, reading, parsing));
-    return arrow::ExportRecordBatchReader(
-        std::make_shared<shim::GuardedBatches>(
-            "behind the first 8 MiB, which the types are taken from: ", std::move(batches)),
-        ret);
+    return shim::export_batches(std::make_shared<Batches>(std::move(batches)), ret);
 }
 
 } // namespace
 
-enum fkv_status json_read(int fd, struct ArrowArrayStream *ret, struct fkv_error *error)
+enum fkv_status json_read(int fd, const struct formats_text_options *options,
+                          struct ArrowArrayStream *ret, struct fkv_error *error)
 {
     struct ArrowArrayStream stream = {};
-    arrow::Status status = shim::guarded([&] { return open_json(fd, &stream); });
+    arrow::Status status = shim::guarded([&] { return open_json(fd, options, &stream); });
     if (!status.ok())
         return shim::set_error(error, shim::status_of(status),
-                               "not JSON that can be read: " + shim::sentence_of(status));
+                               "not JSON that can be read: " + tell(status, 0));
     *ret = stream;
     return FKV_OK;
 }

@@ -13,9 +13,10 @@ extern "C" {
 #endif
 
 /* Raised with every change of the table, so that a module of another build is refused. */
-enum { formats_module_version = 2 };
+enum { formats_module_version = 3 };
 
 struct formats_parquet_options;
+struct formats_text_options;
 
 struct formats_module {
     int version;
@@ -30,9 +31,10 @@ struct formats_module {
                                      struct fkv_progress *ret, struct fkv_error *error);
 
     /* Both take the descriptor over, also on failure. */
-    enum fkv_status (*csv_read)(int fd, char delimiter, struct ArrowArrayStream *ret,
-                                struct fkv_error *error);
-    enum fkv_status (*json_read)(int fd, struct ArrowArrayStream *ret, struct fkv_error *error);
+    enum fkv_status (*csv_read)(int fd, const struct formats_text_options *options,
+                                struct ArrowArrayStream *ret, struct fkv_error *error);
+    enum fkv_status (*json_read)(int fd, const struct formats_text_options *options,
+                                 struct ArrowArrayStream *ret, struct fkv_error *error);
 };
 
 #define FORMATS_MODULE_ENTRY "flightkv_formats_module"

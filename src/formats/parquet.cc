@@ -80,7 +80,7 @@ arrow::Status open_file(const char *path, int64_t batch_rows, struct ArrowArrayS
     *ret_rows = file->parquet_reader()->metadata()->num_rows();
     ARROW_ASSIGN_OR_RAISE(auto batches, file->GetRecordBatchReader());
     auto reader = std::make_shared<FileBatches>(path, std::move(file), std::move(batches));
-    return arrow::ExportRecordBatchReader(std::move(reader), ret);
+    return shim::export_batches(std::move(reader), ret);
 }
 
 arrow::Result<arrow::Compression::type> compression_of(const char *name)
