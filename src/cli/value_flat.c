@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/value_number.h"
+#include "cli/value_shortest.h"
 #include "cli/value_time.h"
 
 bool value_number(struct buf *out, const struct cell *cell, int64_t position)

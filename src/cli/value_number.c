@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/value_number.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,58 +51,6 @@ static bool append_special(struct buf *out, double value)
     if (isinf(value))
         return buf_text(out, value < 0 ? "-inf" : "inf");
     return false;
-}
-
-/* Most numbers that people write down have at most 15 digits and no exponent: `whole` / 10^places,
- * both exact, with the fewest places. No two such decimals are the same double. */
-static bool append_short(struct buf *out, double value)
-{
-    static const double powers[] = {1,    1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
-                                    1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
-    double magnitude = fabs(value);
-    if (magnitude < 1e-4 && magnitude != 0)
-        return false;
-    for (size_t places = 0; places < sizeof powers / sizeof powers[0]; places++) {
-        double whole = rint(magnitude * powers[places]);
-        if (whole >= 1e15)
-            return false;
-        if (whole / powers[places] != magnitude)
-            continue;
-        uint64_t digits = (uint64_t)whole, by = (uint64_t)powers[places];
-        if (signbit(value))
-            buf_byte(out, '-');
-        value_unsigned(out, digits / by);
-        buf_byte(out, '.');
-        value_padded(out, digits % by, places > 0 ? (int)places : 1);
-        return true;
-    }
-    return false;
-}
-
-void value_double(struct buf *out, double value)
-{
-    char text[number_size];
-    if (append_special(out, value) || append_short(out, value))
-        return;
-    for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    append_number(out, text);
-}
-
-void value_float(struct buf *out, float value)
-{
-    char text[number_size];
-    if (append_special(out, value))
-        return;
-    for (int digits = fabsf(value) < FLT_MIN ? 1 : 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)value);
-        if (strtof(text, NULL) == value)
-            break;
-    }
-    append_number(out, text);
 }
 
 /* IEEE 754 binary16. */

@@ -6,8 +6,6 @@
 
 #include "base/buf.h"
 
-void value_double(struct buf *out, double value);
-void value_float(struct buf *out, float value);
 void value_half(struct buf *out, uint16_t bits);
 
 /* A two's complement integer of `size` bytes (4, 8, 16 or 32), in the machine's byte order, times

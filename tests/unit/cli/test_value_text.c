@@ -2,11 +2,13 @@
 /* Numbers and times at the edges that no file of pyarrow's has. */
 #include "harness/test.h"
 
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "cli/value_number.h"
+#include "cli/value_shortest.h"
 #include "cli/value_time.h"
 
 static struct buf out;
@@ -65,6 +67,54 @@ static void doubles_read_back(void **state)
             continue;
         value_float(&out, single);
         assert_true(strtof(written(), NULL) == single);
+    }
+}
+
+/* What is meant by the shortest: the first of these that reads back. */
+static const char *tried(double value, bool is_single)
+{
+    static char text[64];
+    double least_normal = is_single ? (double)FLT_MIN : DBL_MIN;
+    int digits = fabs(value) < least_normal ? 1 : is_single ? FLT_DIG : DBL_DIG;
+    for (; digits <= 17; digits++) {
+        snprintf(text, sizeof text - 2, "%.*g", digits, value);
+        if (is_single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value)
+            break;
+    }
+    return strpbrk(text, ".e") != NULL ? text : strcat(text, ".0");
+}
+
+/* Around the range in which they are computed; powers of two and what lies beside them, whose
+ * neighbours are at different distances; whole numbers, and decimals of few digits. */
+static double number_of(uint64_t seed, uint64_t mantissa)
+{
+    double power = ldexp(1, (int)(seed >> 8) % 130 - 60);
+    switch (seed % 8) {
+    case 0:
+        return power;
+    case 1:
+        return nextafter(power, seed & 0x80 ? 0 : 1e300);
+    case 2:
+        return (double)(mantissa >> (seed >> 8) % 64);
+    case 3:
+        return (double)(mantissa % 100000) / pow(10, (double)((seed >> 8) % 20));
+    default:
+        return power * (1 + (double)(mantissa >> 12) / 0x1p52);
+    }
+}
+
+static void the_shortest_is_written(void **state)
+{
+    (void)state;
+    uint64_t seed = 1;
+    for (int i = 0; i < 200000; i++) {
+        uint64_t mantissa = seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        double value = number_of(seed >> 40, mantissa) * (i % 2 == 0 ? 1 : -1);
+        value_double(&out, value);
+        assert_string_equal(written(), tried(value, false));
+        float single = (float)value;
+        value_float(&out, single);
+        assert_string_equal(written(), tried((double)single, true));
     }
 }
 
@@ -223,12 +273,19 @@ int main(void)
 {
     setlocale(LC_CTYPE, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_half_reads_back),  cmocka_unit_test(doubles_read_back),
-        cmocka_unit_test(decimals_of_any_scale),  cmocka_unit_test(the_widest_decimals),
-        cmocka_unit_test(dates_of_every_era),     cmocka_unit_test(zones),
-        cmocka_unit_test(times_outside_a_day),    cmocka_unit_test(intervals),
-        cmocka_unit_test(intervals_are_iso_8601), cmocka_unit_test(instants_are_in_utc),
-        cmocka_unit_test(a_time_is_within_a_day), cmocka_unit_test(integers_at_the_edges),
+        cmocka_unit_test(every_half_reads_back),
+        cmocka_unit_test(doubles_read_back),
+        cmocka_unit_test(the_shortest_is_written),
+        cmocka_unit_test(decimals_of_any_scale),
+        cmocka_unit_test(the_widest_decimals),
+        cmocka_unit_test(dates_of_every_era),
+        cmocka_unit_test(zones),
+        cmocka_unit_test(times_outside_a_day),
+        cmocka_unit_test(intervals),
+        cmocka_unit_test(intervals_are_iso_8601),
+        cmocka_unit_test(instants_are_in_utc),
+        cmocka_unit_test(a_time_is_within_a_day),
+        cmocka_unit_test(integers_at_the_edges),
     };
     return cmocka_run_group_tests(tests, make_buf, free_buf);
 }
