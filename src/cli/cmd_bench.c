@@ -38,7 +38,8 @@ static int fail(struct bench *bench, const char *doing, const struct fkv_error *
     struct fkv_error told = *error;
     bench->is_gone = error->status == FKV_UNAVAILABLE;
     if (atomic_load(&bench->interrupt.has_come))
-        return cli_error(bench->cli, CLI_FAILED, "interrupted while %s", doing);
+        return cli_error(bench->cli, interrupt_exit_code(&bench->interrupt), "interrupted while %s",
+                         doing);
     status_prefix(&told, told.status, "bench: while %s", doing);
     return cli_fail(bench->cli, &told);
 }

@@ -20,6 +20,7 @@
 #include "cli/demo_server.h"
 #include "cli/demo_table.h"
 #include "cli/demo_timing.h"
+#include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/option_values.h"
 
@@ -31,6 +32,7 @@ struct demo {
     const struct cli *cli;
     struct demo_server server;
     struct fkv_client *client;
+    struct interrupt interrupt; /* of the calls */
     struct demo_table table;
     struct demo_timing put, get;
     uint64_t memory_before; /* of our own server; 0: it isn't ours */
@@ -110,6 +112,8 @@ static enum fkv_status run_loops(struct demo *demo, struct demo_timing *timing, 
     for (size_t i = 0; status == FKV_OK && i < count; i++) {
         show_doing(demo, i + 1, count);
         status = call(demo, &timing->seconds[i], error);
+        if (atomic_load(&demo->interrupt.has_come))
+            status = status_set(error, FKV_CANCELLED, "interrupted");
     }
     hide_doing(demo);
     return status;
@@ -186,9 +190,13 @@ static int measure(struct demo *demo)
     if (!demo->cli->json)
         fprintf(demo->cli->out, "Size of the table: %s\n",
                 text_size_short(size, demo_table_bytes(&demo->table)));
+    interrupt_begin(&demo->interrupt, demo->client);
     enum fkv_status status = measure_put(demo, &error);
     if (status == FKV_OK)
         status = measure_get(demo, &error);
+    interrupt_end(&demo->interrupt);
+    if (atomic_load(&demo->interrupt.has_come))
+        return cli_error(demo->cli, interrupt_exit_code(&demo->interrupt), "interrupted");
     if (status != FKV_OK)
         return cli_fail(demo->cli, &error);
     if (demo->cli->json)

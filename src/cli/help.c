@@ -31,7 +31,7 @@ void help_print_program(FILE *out)
           "version.\n"
           "Defaults of --server, --user and the like can stand in ~/.config/flightkv/config, as\n"
           "lines of \"server = URI\".\n"
-          "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such key.\n",
+          "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such key, 130 ended by Ctrl-C.\n",
           out);
 }
 

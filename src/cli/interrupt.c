@@ -20,6 +20,7 @@ static void *watch(void *context)
     signals_of_interest(&signals);
     if (sigwait(&signals, &number) != 0)
         return NULL;
+    atomic_store(&interrupt->number, number);
     atomic_store(&interrupt->has_come, true);
     if (interrupt->client != NULL)
         fkv_client_cancel(interrupt->client);
@@ -33,6 +34,7 @@ void interrupt_begin(struct interrupt *interrupt, struct fkv_client *client)
     sigset_t signals;
     interrupt->client = client;
     atomic_init(&interrupt->has_come, false);
+    atomic_init(&interrupt->number, 0);
     signals_of_interest(&signals);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     interrupt->is_watching = pthread_create(&interrupt->watcher, NULL, watch, interrupt) == 0;
@@ -50,4 +52,9 @@ void interrupt_end(struct interrupt *interrupt)
     sigset_t signals;
     signals_of_interest(&signals);
     pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+}
+
+int interrupt_exit_code(struct interrupt *interrupt)
+{
+    return 128 + atomic_load(&interrupt->number);
 }

@@ -13,6 +13,7 @@
 struct interrupt {
     struct fkv_client *client; /* may be NULL */
     atomic_bool has_come;
+    atomic_int number; /* of the signal; 0 before */
     bool is_watching;
     pthread_t watcher;
 };
@@ -21,5 +22,8 @@ struct interrupt {
  * signals are blocked. If no thread can be had, signals do what they always did. */
 void interrupt_begin(struct interrupt *interrupt, struct fkv_client *client);
 void interrupt_end(struct interrupt *interrupt);
+
+/* As shells give it for a program that such a signal ended: 130 for Ctrl-C. */
+int interrupt_exit_code(struct interrupt *interrupt);
 
 #endif

@@ -136,7 +136,9 @@ static void print_end(FILE *out)
           "a switch is yes or no. The command line goes before the environment, and that before\n"
           "the file. Files that it names are looked for beside it.\n"
           ".SH EXIT STATUS\n"
-          "0 done, 1 failed, 2 wrong usage, 3 no such key.\n",
+          "0 done, 1 failed, 2 wrong usage, 3 no such key, 130 ended by Ctrl\\-C (128 and the "
+          "number of\n"
+          "the signal).\n",
           out);
 }
 

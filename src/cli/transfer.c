@@ -57,11 +57,11 @@ struct ArrowArrayStream transfer_stream(struct transfer *transfer, struct ArrowA
     return tap_stream(&transfer->tap, inner, &transfer->interrupt.has_come);
 }
 
-int transfer_fail(const struct transfer *transfer, const struct cli *cli, struct fkv_error *error,
+int transfer_fail(struct transfer *transfer, const struct cli *cli, struct fkv_error *error,
                   int (*fail)(const struct cli *cli, const struct fkv_error *error))
 {
     if (transfer_is_interrupted(transfer))
-        return cli_error(cli, CLI_FAILED, "interrupted");
+        return cli_error(cli, interrupt_exit_code(&transfer->interrupt), "interrupted");
     tap_blame(&transfer->tap, error);
     return fail(cli, error);
 }

@@ -38,7 +38,7 @@ struct ArrowArrayStream transfer_stream(struct transfer *transfer, struct ArrowA
 
 /* Says why it failed: that it was interrupted, else what the tap has seen, else `error`, by `fail`.
  */
-int transfer_fail(const struct transfer *transfer, const struct cli *cli, struct fkv_error *error,
+int transfer_fail(struct transfer *transfer, const struct cli *cli, struct fkv_error *error,
                   int (*fail)(const struct cli *cli, const struct fkv_error *error));
 
 /* One line on cli->out about cli->key, "DID KEY: 4,194,304 rows in 32 batches, 2.0 GiB in 1.2 s

@@ -3,7 +3,9 @@
 
 import json
 import os
+import pty
 import re
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -67,6 +69,26 @@ def test_refuses_bad_use(options, code, words):
     assert result.returncode == code
     assert words in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_ctrl_c_takes_the_line_of_progress_away(tmp_path):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([ROOT / PROGRAM, "demo", "--size", "1MiB", "--loops", "1000",
+                                "--calls", "1000", "--dir", tmp_path], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    while b"Call 3 of" not in said:
+        said += os.read(ours, 4096)
+    process.send_signal(signal.SIGINT)
+    try:
+        while True:
+            said += os.read(ours, 4096)
+    except OSError:  # the other side has closed
+        os.close(ours)
+    assert process.wait(60) == 128 + signal.SIGINT
+    assert said.decode().rpartition("\r\x1b[K")[2] == "flightkv: interrupted\r\n"
+    process.stdout.close()
 
 
 @pytest.mark.parametrize("transport", [[], ["--transport", "shm"]], ids=["socket", "shm"])
