@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,19 @@ int cli_fail_key(const struct cli *cli, const struct fkv_error *error)
     return cli_error(cli, CLI_NO_KEY, "%s; \"flightkv ls\" lists the keys", error->message);
 }
 
+/* What to do about a server that can't be reached: one is to be started only where nothing listens;
+ * where it is the name that leads nowhere, or what goes on is not Flight, it would be in vain. */
+static const char *hint_of(const struct fkv_error *error)
+{
+    if (strstr(error->message, strerror(ECONNREFUSED)) != NULL ||
+        strstr(error->message, strerror(ENOENT)) != NULL)
+        return "; start a server with \"flightkv serve\", or name another by --server URI or "
+               "FLIGHTKV_SERVER";
+    if (strstr(error->message, "could not find the host") != NULL)
+        return "; the host is named by --server URI or FLIGHTKV_SERVER";
+    return "";
+}
+
 static int open_client(struct cli *cli, const char *password)
 {
     struct fkv_error error;
@@ -95,10 +109,7 @@ static int open_client(struct cli *cli, const char *password)
     if (status == FKV_UNAUTHENTICATED) /* a certificate, or this very password */
         return cli_error(cli, CLI_FAILED, "%s", error.message);
     if (status == FKV_UNAVAILABLE)
-        return cli_error(cli, CLI_FAILED,
-                         "%s; start a server with \"flightkv serve\", or name another by --server "
-                         "URI or FLIGHTKV_SERVER",
-                         error.message);
+        return cli_error(cli, CLI_FAILED, "%s%s", error.message, hint_of(&error));
     return status == FKV_OK ? CLI_DONE : cli_fail(cli, &error);
 }
 
