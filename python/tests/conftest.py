@@ -14,6 +14,10 @@ PACKAGE = PROGRAM.parent / "python"
 
 sys.path[:0] = [str(PACKAGE), str(ROOT / "tests/interop")]
 
+import own_settings  # noqa: E402: found by the path above
+
+own_settings.leave_out()
+
 
 def pytest_configure(config):
     if not (PACKAGE / "flightkv/_flightkv.abi3.so").exists():

@@ -2,6 +2,7 @@
 """TLS: the stock client and our own, with a private authority, client certificates, and without."""
 
 import datetime
+import re
 import socket
 import ssl
 import subprocess
@@ -255,3 +256,16 @@ def test_files_that_cannot_be_used(authority):
         refused = subprocess.run([ROOT / PROGRAM, "serve", "--listen", LISTEN, *identity(pair)],
                                  capture_output=True, text=True, timeout=30)
         assert refused.returncode == 2 and sentence in refused.stderr
+
+
+def test_the_certificate_of_the_docs(start_server, tmp_path):
+    """The commands of docs/OPERATIONS.md, as they stand there."""
+    text = (ROOT / "docs/OPERATIONS.md").read_text()
+    [recipe] = re.findall(r"(?m)^    openssl req -x509.*\\\n.*$", text)
+    subprocess.run(["bash", "-ec", recipe], cwd=tmp_path, check=True, capture_output=True)
+    server = start_server("--tls-cert", str(tmp_path / "server.pem"),
+                          "--tls-key", str(tmp_path / "server.key"), listen=LISTEN)
+    asked = [ROOT / PROGRAM, "ping", "--server", server.uri, "--timeout", "20s"]
+    trusting = subprocess.run([*asked, "--tls-ca", tmp_path / "server.pem"], timeout=60)
+    assert trusting.returncode == 0
+    assert subprocess.run(asked, capture_output=True, timeout=60).returncode == 1

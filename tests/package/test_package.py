@@ -61,6 +61,18 @@ def test_what_is_installed(prefix):
     assert re.fullmatch(r"flightkv \d+\.\d+\.\d+\n", version)
 
 
+def test_the_systemd_unit_is_one(prefix, tmp_path):
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze")
+    unit = (prefix / "lib/systemd/system/flightkv.service").read_text()
+    assert "/usr/bin/flightkv serve" in unit
+    checked = tmp_path / "flightkv.service"
+    checked.write_text(unit.replace("/usr/bin/flightkv", str(prefix / "bin/flightkv")))
+    done = subprocess.run(["systemd-analyze", "verify", str(checked)], capture_output=True,
+                          text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")  # a key that it doesn't know is only warned of
+
+
 def test_no_path_of_this_machine_is_installed(prefix):
     for file in prefix.rglob("*"):
         if file.is_file() and file.suffix not in (".h", ".a"):
