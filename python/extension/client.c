@@ -156,7 +156,44 @@ static PyObject *transport(PyObject *module, PyObject *capsule)
     return client_end(client, FKV_OK, NULL, Py_BuildValue("is", way, why));
 }
 
-/* ---- about tables ---- */
+/* ---- small calls ---- */
+
+/* A small call: what it is about and what it gives. */
+struct asked {
+    struct client *client;
+    const char *text; /* a key, or an action's body */
+    Py_ssize_t size;
+    const char *name; /* a pattern, or an action */
+    Py_ssize_t most;  /* items of the list */
+    PyObject *result;
+};
+
+typedef enum fkv_status ask(struct asked *asked, struct fkv_error *error);
+
+/* Begins and ends it; `result` is what it gives, or fills, and taken over. */
+static PyObject *run(struct asked *asked, PyObject *capsule, ask *function, PyObject *result)
+{
+    struct client *client = result == NULL ? NULL : client_begin(capsule);
+    if (client == NULL) {
+        Py_XDECREF(result);
+        return NULL;
+    }
+    asked->client = client;
+    asked->result = result;
+    struct fkv_error error;
+    enum fkv_status status;
+    Py_BEGIN_ALLOW_THREADS status = function(asked, &error);
+    Py_END_ALLOW_THREADS return client_end(client, status, &error, asked->result);
+}
+
+static PyObject *run_with_key(PyObject *args, ask *function)
+{
+    PyObject *capsule;
+    struct asked asked = {.most = 1};
+    return PyArg_ParseTuple(args, "Oy#", &capsule, &asked.text, &asked.size)
+               ? run(&asked, capsule, function, Py_BuildValue(""))
+               : NULL;
+}
 
 /* (key, rows, bytes, a table without rows); takes the schema. */
 static PyObject *info_tuple(struct fkv_table_info *info)
@@ -168,48 +205,52 @@ static PyObject *info_tuple(struct fkv_table_info *info)
                          arrow_table_capsule(table_new(&schema)));
 }
 
-static struct client *begin_with_key(PyObject *args, const char **ret_key, Py_ssize_t *ret_size)
+static enum fkv_status ask_info(struct asked *asked, struct fkv_error *error)
 {
-    PyObject *capsule;
-    return PyArg_ParseTuple(args, "Oy#", &capsule, ret_key, ret_size) ? client_begin(capsule)
-                                                                      : NULL;
+    struct fkv_table_info found;
+    enum fkv_status status =
+        fkv_info(asked->client->fkv, asked->text, (size_t)asked->size, &found, error);
+    if (status != FKV_OK)
+        return status;
+    PyGILState_STATE gil = PyGILState_Ensure();
+    Py_DECREF(asked->result);
+    asked->result = info_tuple(&found);
+    if (asked->result == NULL)
+        glue_put_aside(&asked->client->exception);
+    PyGILState_Release(gil);
+    fkv_table_info_done(&found);
+    return FKV_OK;
 }
 
 PyDoc_STRVAR(info_doc, "client_info(client, key) -> (key, rows, bytes, table without rows)");
 static PyObject *info(PyObject *module, PyObject *args)
 {
     (void)module;
-    const char *key;
-    Py_ssize_t key_size;
-    struct client *client = begin_with_key(args, &key, &key_size);
-    if (client == NULL)
-        return NULL;
-    struct fkv_table_info found;
-    struct fkv_error error;
-    enum fkv_status status;
-    Py_BEGIN_ALLOW_THREADS status = fkv_info(client->fkv, key, (size_t)key_size, &found, &error);
-    Py_END_ALLOW_THREADS PyObject *tuple = NULL;
-    if (status == FKV_OK) {
-        tuple = info_tuple(&found);
-        fkv_table_info_done(&found);
-    }
-    return client_end(client, status, &error, tuple);
+    return run_with_key(args, ask_info);
 }
 
-struct gathering {
-    struct client *client;
-    PyObject *list;
-    Py_ssize_t most;
-};
-
-/* Takes the item over; says whether more is wanted. */
-static bool gather(struct gathering *gathering, PyObject *item)
+static enum fkv_status ask_delete(struct asked *asked, struct fkv_error *error)
 {
-    bool is_kept = item != NULL && PyList_Append(gathering->list, item) == 0;
+    return fkv_delete(asked->client->fkv, asked->text, (size_t)asked->size, error);
+}
+
+PyDoc_STRVAR(delete_doc, "client_delete(client, key)");
+static PyObject *delete (PyObject *module, PyObject *args)
+{
+    (void)module;
+    return run_with_key(args, ask_delete);
+}
+
+/* ---- lists ---- */
+
+/* Takes the item over; says whether more is wanted. With the GIL held. */
+static bool gather(struct asked *asked, PyObject *item)
+{
+    bool is_kept = item != NULL && PyList_Append(asked->result, item) == 0;
     if (!is_kept)
-        glue_put_aside(&gathering->client->exception);
+        glue_put_aside(&asked->client->exception);
     Py_XDECREF(item);
-    return is_kept && PyList_Size(gathering->list) < gathering->most;
+    return is_kept && PyList_Size(asked->result) < asked->most;
 }
 
 static bool on_table(void *context, struct fkv_table_info *found)
@@ -220,47 +261,21 @@ static bool on_table(void *context, struct fkv_table_info *found)
     return is_for_more;
 }
 
+static enum fkv_status ask_list(struct asked *asked, struct fkv_error *error)
+{
+    return fkv_list(asked->client->fkv, asked->name, on_table, asked, error);
+}
+
 PyDoc_STRVAR(list_doc, "client_list(client, pattern, most) -> [(key, rows, bytes, table), ...]");
 static PyObject *list(PyObject *module, PyObject *args)
 {
     (void)module;
     PyObject *capsule;
-    const char *pattern;
-    Py_ssize_t most;
-    if (!PyArg_ParseTuple(args, "Oyn", &capsule, &pattern, &most))
-        return NULL;
-    struct client *client = client_begin(capsule);
-    if (client == NULL)
-        return NULL;
-    struct gathering gathering = {client, PyList_New(0), most};
-    struct fkv_error error;
-    enum fkv_status status = FKV_OK;
-    if (gathering.list == NULL)
-        glue_put_aside(&client->exception);
-    else {
-        Py_BEGIN_ALLOW_THREADS status =
-            fkv_list(client->fkv, pattern, on_table, &gathering, &error);
-        Py_END_ALLOW_THREADS
-    }
-    return client_end(client, status, &error, gathering.list);
+    struct asked asked = {.most = 0};
+    return PyArg_ParseTuple(args, "Oyn", &capsule, &asked.name, &asked.most)
+               ? run(&asked, capsule, ask_list, PyList_New(0))
+               : NULL;
 }
-
-PyDoc_STRVAR(delete_doc, "client_delete(client, key)");
-static PyObject *delete (PyObject *module, PyObject *args)
-{
-    (void)module;
-    const char *key;
-    Py_ssize_t key_size;
-    struct client *client = begin_with_key(args, &key, &key_size);
-    if (client == NULL)
-        return NULL;
-    struct fkv_error error;
-    enum fkv_status status;
-    Py_BEGIN_ALLOW_THREADS status = fkv_delete(client->fkv, key, (size_t)key_size, &error);
-    Py_END_ALLOW_THREADS return client_end(client, status, &error, Py_BuildValue(""));
-}
-
-/* ---- actions ---- */
 
 static bool on_result(void *context, const void *body, size_t size)
 {
@@ -270,29 +285,21 @@ static bool on_result(void *context, const void *body, size_t size)
     return is_for_more;
 }
 
+static enum fkv_status ask_action(struct asked *asked, struct fkv_error *error)
+{
+    return fkv_action(asked->client->fkv, asked->name, asked->text, (size_t)asked->size, on_result,
+                      asked, error);
+}
+
 PyDoc_STRVAR(action_doc, "client_action(client, type, body) -> [bytes, ...]");
 static PyObject *action(PyObject *module, PyObject *args)
 {
     (void)module;
     PyObject *capsule;
-    const char *type, *body;
-    Py_ssize_t body_size;
-    if (!PyArg_ParseTuple(args, "Osy#", &capsule, &type, &body, &body_size))
-        return NULL;
-    struct client *client = client_begin(capsule);
-    if (client == NULL)
-        return NULL;
-    struct gathering gathering = {client, PyList_New(0), PY_SSIZE_T_MAX};
-    struct fkv_error error;
-    enum fkv_status status = FKV_OK;
-    if (gathering.list == NULL)
-        glue_put_aside(&client->exception);
-    else {
-        Py_BEGIN_ALLOW_THREADS status =
-            fkv_action(client->fkv, type, body, (size_t)body_size, on_result, &gathering, &error);
-        Py_END_ALLOW_THREADS
-    }
-    return client_end(client, status, &error, gathering.list);
+    struct asked asked = {.most = PY_SSIZE_T_MAX};
+    return PyArg_ParseTuple(args, "Osy#", &capsule, &asked.name, &asked.text, &asked.size)
+               ? run(&asked, capsule, ask_action, PyList_New(0))
+               : NULL;
 }
 
 PyMethodDef client_functions[] = {
