@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -8,7 +9,8 @@
 
 /* ---- beginning and end of each call ---- */
 
-struct client *client_begin(PyObject *capsule)
+/* The client, which may be busy. */
+static struct client *open_one(PyObject *capsule)
 {
     struct client *client = PyCapsule_GetPointer(capsule, CLIENT);
     if (client == NULL)
@@ -17,15 +19,24 @@ struct client *client_begin(PyObject *capsule)
         glue_raise(FKV_FAILED_PRECONDITION, "the client is closed");
     else if (!glue_is_own(client->pid))
         glue_raise_forked("client");
-    else if (client->is_busy)
+    else
+        return client;
+    return NULL;
+}
+
+struct client *client_begin(PyObject *capsule)
+{
+    struct client *client = open_one(capsule);
+    if (client == NULL)
+        return NULL;
+    if (client->is_busy) {
         glue_raise(FKV_FAILED_PRECONDITION,
                    "the client was called from a callback of its own call, expected another client "
                    "there");
-    else {
-        client->is_busy = true;
-        return client;
+        return NULL;
     }
-    return NULL;
+    client->is_busy = true;
+    return client;
 }
 
 PyObject *client_end(struct client *client, enum fkv_status status, const struct fkv_error *error,
@@ -54,6 +65,50 @@ static bool keep_on(void *context)
 
 /* ---- opening and closing ---- */
 
+struct home {
+    atomic_size_t refs;
+    _Atomic(struct client *) idle;
+};
+
+static void free_client(struct client *client);
+
+static struct home *home_new(void)
+{
+    struct home *home = calloc(1, sizeof *home);
+    if (home != NULL)
+        atomic_init(&home->refs, 1);
+    return home;
+}
+
+static struct home *home_ref(struct home *home)
+{
+    atomic_fetch_add(&home->refs, 1);
+    return home;
+}
+
+static void home_unref(struct home *home)
+{
+    if (home == NULL || atomic_fetch_sub(&home->refs, 1) > 1)
+        return;
+    free_client(atomic_load(&home->idle));
+    free(home);
+}
+
+/* `parent` NULL: it is to have readers. NULL: out of memory. */
+static struct client *client_new(const struct client *parent)
+{
+    struct client *client = calloc(1, sizeof *client);
+    struct home *home = parent != NULL ? home_ref(parent->home) : home_new();
+    if (client == NULL || home == NULL) {
+        home_unref(home);
+        free(client);
+        return NULL;
+    }
+    client->pid = getpid();
+    client->home = home;
+    return client;
+}
+
 /* What was there before a fork is left to the process that it belongs to: closing it would say
  * goodbye on that one's connection. */
 static void close_client(struct client *client)
@@ -61,17 +116,35 @@ static void close_client(struct client *client)
     if (glue_is_own(client->pid))
         fkv_client_close(client->fkv);
     client->fkv = NULL;
+    home_unref(client->home);
+    client->home = NULL;
 }
 
-void client_free(struct client *client)
+static void free_client(struct client *client)
 {
+    if (client == NULL)
+        return;
     close_client(client);
     free(client);
 }
 
+void client_give_back(struct client *client)
+{
+    struct home *home = client->home;
+    if (!glue_is_own(client->pid)) {
+        free_client(client);
+        return;
+    }
+    client->home = NULL;
+    client->is_busy = false;
+    client->is_reader = false;
+    free_client(atomic_exchange(&home->idle, client));
+    home_unref(home);
+}
+
 static void destroy_client(PyObject *capsule)
 {
-    client_free(PyCapsule_GetPointer(capsule, CLIENT));
+    free_client(PyCapsule_GetPointer(capsule, CLIENT));
 }
 
 struct client *client_take(PyObject *capsule)
@@ -85,22 +158,26 @@ struct client *client_take(PyObject *capsule)
 }
 
 PyDoc_STRVAR(open_doc, "client_open(uri, connect_timeout_ms, call_timeout_ms, tls_ca, tls_cert, "
-                       "tls_key, tls_insecure, user, password, transport) -> client");
+                       "tls_key, tls_insecure, user, password, transport, for) -> client, "
+                       "whose home is with the client of `whose`, or with itself: None");
 static PyObject *open_client(PyObject *module, PyObject *args)
 {
     (void)module;
     const char *uri;
     unsigned long long connect_timeout_ms, call_timeout_ms;
     int is_insecure, transport;
+    PyObject *whose;
     struct fkv_client_options options = {.size = sizeof options};
-    if (!PyArg_ParseTuple(args, "zKKzzzpzzi", &uri, &connect_timeout_ms, &call_timeout_ms,
+    if (!PyArg_ParseTuple(args, "zKKzzzpzziO", &uri, &connect_timeout_ms, &call_timeout_ms,
                           &options.tls_ca_file, &options.tls_cert_file, &options.tls_key_file,
-                          &is_insecure, &options.user, &options.password, &transport))
+                          &is_insecure, &options.user, &options.password, &transport, &whose))
         return NULL;
-    struct client *client = calloc(1, sizeof *client);
+    const struct client *parent = whose != Py_None ? open_one(whose) : NULL;
+    if (parent == NULL && PyErr_Occurred())
+        return NULL;
+    struct client *client = client_new(parent);
     if (client == NULL)
         return PyErr_NoMemory();
-    client->pid = getpid();
     options.connect_timeout_ms = connect_timeout_ms;
     options.call_timeout_ms = call_timeout_ms;
     options.tls_insecure = is_insecure;
@@ -114,8 +191,25 @@ static PyObject *open_client(PyObject *module, PyObject *args)
     if (!PyErr_Occurred())
         capsule = PyCapsule_New(client, CLIENT, destroy_client);
     if (capsule == NULL)
-        client_free(client);
+        free_client(client);
     return capsule;
+}
+
+PyDoc_STRVAR(idle_doc, "client_idle(client) -> the client that its last reader left, or None");
+static PyObject *idle(PyObject *module, PyObject *capsule)
+{
+    (void)module;
+    const struct client *client = open_one(capsule);
+    if (client == NULL)
+        return NULL;
+    struct client *found = atomic_exchange(&client->home->idle, NULL);
+    if (found == NULL)
+        return Py_BuildValue("");
+    found->home = home_ref(client->home);
+    PyObject *ret = PyCapsule_New(found, CLIENT, destroy_client);
+    if (ret == NULL)
+        free_client(found);
+    return ret;
 }
 
 PyDoc_STRVAR(close_doc, "client_close(client): it may be closed already");
@@ -304,6 +398,7 @@ static PyObject *action(PyObject *module, PyObject *args)
 
 PyMethodDef client_functions[] = {
     {"client_open", open_client, METH_VARARGS, open_doc},
+    {"client_idle", idle, METH_O, idle_doc},
     {"client_close", close_function, METH_O, close_doc},
     {"client_cancel", cancel, METH_O, cancel_doc},
     {"client_transport", transport, METH_O, transport_doc},

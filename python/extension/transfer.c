@@ -175,7 +175,7 @@ static void reader_release(struct ArrowArrayStream *stream)
     struct reader *reader = stream->private_data;
     if (glue_is_own(reader->client->pid))
         reader->inner.release(&reader->inner);
-    client_free(reader->client);
+    client_give_back(reader->client);
     free(reader);
     stream->release = NULL;
 }
@@ -203,7 +203,7 @@ static PyObject *reader(PyObject *module, PyObject *args)
     Py_END_ALLOW_THREADS if (status != FKV_OK)
     {
         client_end(client, status, &error, NULL);
-        client_free(client);
+        client_give_back(client);
         free(reader);
         return NULL;
     }

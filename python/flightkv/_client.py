@@ -80,7 +80,7 @@ class Client:
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._is_closed = False
-        self._handle = _open(self._options)
+        self._handle = _open((*self._options, None))
 
     @property
     def uri(self) -> str:
@@ -155,14 +155,16 @@ class Client:
 
     def reader(self, key: Key, *, columns: Columns = None, rows: Rows = None, streams: int = 1,
                check: bool = False, timeout: Optional[float] = None) -> Reader:
-        """As `get`, but batch by batch: for what doesn't fit into memory, or goes elsewhere.
+        """As `get`, but batch by batch: for what doesn't fit into memory, or goes elsewhere. It has
+        a connection of its own, which waits for the next reader when it is done.
 
         >>> with client.reader("cities", columns="name") as reader:
         ...     print(sum(len(batch) for batch in reader))
         3
         """
         arguments = _get_arguments(key, columns, rows, streams, check, timeout)
-        return Reader(_flightkv.reader(_open(self._options), *arguments))
+        own = _flightkv.client_idle(self._handle) or _open((*self._options, self._handle))
+        return Reader(_flightkv.reader(own, *arguments))
 
     def info(self, key: Key) -> Info:
         """Rows, bytes and schema of a table, without its data; KeyError if there is none.

@@ -250,6 +250,44 @@ def test_readers(stored):
     assert "closed" in repr(half_read)
 
 
+def test_the_next_reader_has_the_connection_of_the_last(stored):
+    """Whichever way that one ended."""
+    def connections():
+        return stored.stats()["connections_total"]
+
+    with stored.reader("k") as reader:
+        next(reader)
+        with stored.reader("k") as second: # meanwhile, so that there are two
+            assert second.read_all().num_rows == 100
+    before = connections()
+    assert stored.reader("k").read_all().num_rows == 100
+    with pytest.raises(KeyError):
+        stored.reader("none")
+    assert pa.RecordBatchReader.from_stream(stored.reader("k")).read_all().num_rows == 100
+    with stored.reader("k") as reader:
+        next(reader)
+    stored["again"] = stored.reader("k")
+    assert stored["again"].num_rows == 100
+    assert connections() == before
+
+
+def test_readers_and_the_end_of_their_client(shared_server, stored):
+    with shared_server.connect() as client:
+        client.reader("k").read_all()
+        first, second = client.reader("k"), client.reader("k")
+    assert first.read_all().num_rows == second.read_all().num_rows == 100
+    with pytest.raises(flightkv.PreconditionError, match="closed"):
+        client.reader("k")
+
+
+def test_a_reader_during_a_call(stored):
+    def look(progress):
+        with stored.reader("k") as reader:
+            return len(next(reader)) > 0
+
+    assert stored.put("other", TABLE, progress=look).rows == 100
+
+
 def test_the_environment_names_the_server(shared_server, monkeypatch):
     monkeypatch.setenv("FLIGHTKV_SERVER", shared_server.uri)
     with flightkv.connect() as client:
