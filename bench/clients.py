@@ -2,8 +2,10 @@
 """Who puts and gets: libflightkv's client and the bare sockets in processes of their own, which
 obey lines of text; pyarrow's client, files and shared memory in this one."""
 
+import os
 import resource
 import subprocess
+import sys
 import time
 from multiprocessing import shared_memory
 from pathlib import Path
@@ -34,11 +36,11 @@ def cpu_seconds():
 class Obeyer:
     """A program that answers each line of text with one."""
 
-    def __init__(self, *command):
+    def __init__(self, *command, **options):
         self.name = Path(command[0]).name
         self.process = subprocess.Popen(list(map(str, command)), text=True, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        start_new_session=True)
+                                        start_new_session=True, **options)
 
     def ask(self, *words):
         try:
@@ -112,6 +114,27 @@ class Caller(Obeyer):
         seconds, rows, size, *_ = self.ask("list", name, pattern)
         return Call(float(seconds), int(rows), int(size),
                     more={"rate": int(rows) / float(seconds)})
+
+
+class PythonCaller(Obeyer):
+    """The Python package's client (caller.py), of a build."""
+
+    def __init__(self, build):
+        super().__init__(sys.executable, Path(__file__).with_name("caller.py"),
+                         env={**os.environ, "PYTHONPATH": str(build / "python")})
+
+    def open(self, name, uri, transport="tcp"):
+        self.ask("open", name, uri, transport)
+
+    def put(self, name, key, rows):
+        return self.call("put", name, key, COLUMNS, rows, BATCH_ROWS)
+
+    def get(self, name, key, how="whole"):
+        return self.call("get", name, key, how)
+
+    def call(self, *words):
+        seconds, rows, size, way = self.ask(*words)
+        return Call(float(seconds), int(rows), int(size), more={"way": way})
 
 
 class Sockets(Obeyer):

@@ -54,6 +54,13 @@ def socket_goals(results, size):
                                        f"{way}: bare {name} socket"))
 
 
+def python_goals(results, size):
+    for way in ("put", "get"):
+        yield at_least(f"Python package, {way} of {size} over TCP, against libflightkv", 0.9,
+                       speed_ratio(results, "python", f"{way}, over TCP: Python",
+                                   f"{way}, over TCP: libflightkv"))
+
+
 def shared_goals(results, size):
     case = find(results, "host", "get: flightkv, libflightkv over shared memory")
     if case and any(call["way"] != "shm" for call in case["calls"]):
@@ -127,8 +134,8 @@ def fairness_goals(results, size):
 def verdicts(results):
     size = size_text(results["bytes"])
     return [*pyarrow_goals(results, size), *socket_goals(results, size),
-            *shared_goals(results, size), *latency_goals(results), *request_goals(results),
-            *memory_goals(results), *fairness_goals(results, size)]
+            *python_goals(results, size), *shared_goals(results, size), *latency_goals(results),
+            *request_goals(results), *memory_goals(results), *fairness_goals(results, size)]
 
 
 def table(results):

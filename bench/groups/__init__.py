@@ -7,6 +7,7 @@ from groups import curves, large, others, parts, small
 
 GROUPS = {
     "sockets": large.sockets,
+    "python": large.python,
     "pyarrow": large.pyarrow,
     "first": large.first,
     "stores": others.stores,

@@ -5,7 +5,7 @@ and the first put into a server that has just started."""
 import contextlib
 
 from cases import Case, Group
-from clients import Pyarrow
+from clients import Pyarrow, PythonCaller
 from processes import Server
 from ways.harness import memory_of
 
@@ -46,6 +46,44 @@ def order_by_way(cases):
     ways = ("put", "get")
     return sorted(cases, key=lambda case: ways.index(case.name[:3])
                   if case.name[:3] in ways else len(ways))
+
+
+@contextlib.contextmanager
+def python(sitting):
+    """The Python package's client held against libflightkv's."""
+    notes, size, rows = [], sitting.size, sitting.rows
+    if not (sitting.build / "python/flightkv/_flightkv.abi3.so").exists():
+        notes.append("The Python package is left out: it isn't built (Debian: python3-dev).")
+        yield [Group("python", "The Python package", "", [], notes=notes)]
+        return
+    with (sitting.flightkv(2 * size) as server, sitting.caller(server) as caller,
+          PythonCaller(sitting.build) as package):
+        for name in ("TCP", "Unix"):
+            package.open(name, server.uris[name], name.lower())
+        package.open("auto", server.uris["TCP"], "auto")
+        caller.put("TCP", "table", rows)
+        works = [(f"put, over {name}", lambda name=name: caller.put(name, "table", rows),
+                  lambda name=name: package.put(name, "table", rows)) for name in ("TCP", "Unix")]
+        works += [(f"get, over {name}",
+                   lambda name=name: caller.get(name, "table", how="whole"),
+                   lambda name=name: package.get(name, "table")) for name in ("TCP", "Unix")]
+        works.append(("get, over TCP, each batch released",
+                      lambda: caller.get("TCP", "table"),
+                      lambda: package.get("TCP", "table", "batches")))
+        if caller.shm_refusal:
+            notes.append(caller.shm_refusal)
+        else:
+            works.append(("get, over shared memory",
+                          lambda: caller.get("shm", "table", how="whole"),
+                          lambda: package.get("auto", "table")))
+        cases = []
+        for work, by_library, by_package in works:
+            cases += [Case(f"{work}: libflightkv", run=by_library),
+                      Case(f"{work}: Python", base=f"{work}: libflightkv", run=by_package)]
+        yield [Group("python", "The Python package", "Its client beside libflightkv's, each a "
+                     "process of its own that puts the table in place of the one before, and gets "
+                     "it: whole, or batch by batch, which in Python a reader does. Shared memory "
+                     "is what Python's client takes by itself.", cases, notes=notes)]
 
 
 @contextlib.contextmanager

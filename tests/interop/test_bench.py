@@ -21,6 +21,7 @@ MIB = 1 << 20
 # What a group has whether or not peers are installed.
 OWN_CASES = {
     "sockets": {"put: bare TCP socket", "get: libflightkv over Unix", "memcpy"},
+    "python": {"put, over Unix: Python", "get, over TCP, each batch released: libflightkv"},
     "pyarrow": {"put: pyarrow server", "put: flightkv over TLS", "get: bare nghttp2 responder"},
     "first": {"pyarrow server, pyarrow's client", "flightkv, libflightkv's client"},
     "stores": {"put: flightkv, libflightkv over TCP", "get: JSON over TCP, of 1 MiB"},
@@ -95,7 +96,7 @@ def test_every_group_is_measured(whole):
 
 def test_every_group_moves_what_it_says(whole):
     found = cases_by_group(results_in(whole[0]))
-    for key in ("sockets", "pyarrow", "first", "host"):
+    for key in ("sockets", "python", "pyarrow", "first", "host"):
         for case in found[key].values():
             assert case["first"]["bytes"] == MIB, case["name"]
     parts = found["parts"]
