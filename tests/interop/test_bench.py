@@ -21,7 +21,7 @@ MIB = 1 << 20
 # What a group has whether or not peers are installed.
 OWN_CASES = {
     "sockets": {"put: bare TCP socket", "get: libflightkv over Unix", "memcpy"},
-    "python": {"put, over Unix: Python", "get, over TCP, each batch released: libflightkv"},
+    "python": {"put, over TCP: Python", "get, over TCP, each batch released: libflightkv"},
     "pyarrow": {"put: pyarrow server", "put: flightkv over TLS", "get: bare nghttp2 responder"},
     "first": {"pyarrow server, pyarrow's client", "flightkv, libflightkv's client"},
     "stores": {"put: flightkv, libflightkv over TCP", "get: JSON over TCP, of 1 MiB"},
