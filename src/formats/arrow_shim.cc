@@ -20,6 +20,7 @@ enum fkv_status set_error(struct fkv_error *error, enum fkv_status status,
 {
     if (error != nullptr) {
         error->status = status;
+        error->hint = FKV_HINT_NONE;
         std::snprintf(error->message, sizeof error->message, "%s", message.c_str());
     }
     return status;
