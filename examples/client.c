@@ -66,8 +66,10 @@ int main(int argc, char **argv)
         status = put_file(client, argv[2], argv[3], &error);
     if (status == FKV_OK)
         status = get_and_count(client, argv[2], &error);
-    if (status != FKV_OK)
-        fprintf(stderr, "client: %s\n", error.message);
+    if (status != FKV_OK) {
+        const char *hint = fkv_hint_text(error.hint);
+        fprintf(stderr, "client: %s%s%s\n", error.message, hint ? "; " : "", hint ? hint : "");
+    }
     fkv_client_close(client);
     return status == FKV_OK ? 0 : 1;
 }

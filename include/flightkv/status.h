@@ -49,16 +49,30 @@ enum fkv_status {
 #undef FKV_STATUS_ENUM
 };
 
+/* What would likely help. The message doesn't say it: the program, the Python package and others
+ * who show it have names of their own for it; those of this library are in fkv_hint_text. */
+enum fkv_hint {
+    FKV_HINT_NONE = 0,
+    FKV_HINT_SERVER,      /* nothing listens there: start a server, or name another */
+    FKV_HINT_AUTHORITY,   /* name the authority of the server's certificate */
+    FKV_HINT_CERTIFICATE, /* the server demands a client's certificate */
+    FKV_HINT_USER,        /* log in, where the server has users */
+};
+
 #define FKV_ERROR_MESSAGE_SIZE 1024
 
 /* Owned by the caller, who may keep it on the stack. `message` is NUL-terminated UTF-8. */
 struct fkv_error {
     enum fkv_status status;
+    enum fkv_hint hint;
     char message[FKV_ERROR_MESSAGE_SIZE];
 };
 
 /* The name of a status in lower case ("not found"); never NULL, also for codes out of range. */
 FKV_API const char *fkv_status_text(enum fkv_status status);
+
+/* The hint as a sentence for programs in C, to go behind the message and "; "; NULL for none. */
+FKV_API const char *fkv_hint_text(enum fkv_hint hint);
 
 #ifdef __cplusplus
 }

@@ -47,7 +47,7 @@ PyObject *client_end(struct client *client, enum fkv_status status, const struct
     if (!glue_raise_again(&client->exception)) {
         if (status == FKV_OK)
             return result;
-        glue_raise(status, error->message);
+        glue_raise_error(error);
     }
     Py_XDECREF(result);
     return NULL;

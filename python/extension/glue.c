@@ -4,7 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-PyObject *glue_raise(enum fkv_status status, const char *message)
+static PyObject *raise_hint(enum fkv_status status, enum fkv_hint hint, const char *message)
 {
     PyObject *errors = PyImport_ImportModule("flightkv._errors");
     if (errors == NULL)
@@ -12,13 +12,24 @@ PyObject *glue_raise(enum fkv_status status, const char *message)
     size_t size = strlen(message);
     PyObject *text = PyUnicode_DecodeUTF8(message, (Py_ssize_t)size, "replace");
     PyObject *error =
-        text == NULL ? NULL : PyObject_CallMethod(errors, "error_of", "iO", (int)status, text);
+        text == NULL ? NULL
+                     : PyObject_CallMethod(errors, "error_of", "iOi", (int)status, text, (int)hint);
     if (error != NULL)
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
     Py_XDECREF(error);
     Py_XDECREF(text);
     Py_DECREF(errors);
     return NULL;
+}
+
+PyObject *glue_raise(enum fkv_status status, const char *message)
+{
+    return raise_hint(status, FKV_HINT_NONE, message);
+}
+
+PyObject *glue_raise_error(const struct fkv_error *error)
+{
+    return raise_hint(error->status, error->hint, error->message);
 }
 
 void glue_put_aside(struct glue_exception *exception)

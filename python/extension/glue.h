@@ -22,8 +22,9 @@
 
 #include "flightkv/flightkv.h"
 
-/* Raises the exception of flightkv._errors that fits. Returns NULL. */
+/* Raise the exception of flightkv._errors that fits. Return NULL. */
 PyObject *glue_raise(enum fkv_status status, const char *message);
+PyObject *glue_raise_error(const struct fkv_error *error);
 
 /* An exception put aside while C code is on its way back to Python. */
 struct glue_exception {

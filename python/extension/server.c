@@ -56,9 +56,8 @@ static PyObject *start_with(const struct fkv_server_config *config)
     struct fkv_error error;
     enum fkv_status status;
     Py_BEGIN_ALLOW_THREADS status = fkv_server_start(config, &server->fkv, &error);
-    Py_END_ALLOW_THREADS PyObject *capsule = status == FKV_OK
-                                                 ? PyCapsule_New(server, SERVER, destroy_server)
-                                                 : glue_raise(status, error.message);
+    Py_END_ALLOW_THREADS PyObject *capsule =
+        status == FKV_OK ? PyCapsule_New(server, SERVER, destroy_server) : glue_raise_error(&error);
     if (capsule == NULL) {
         stop(server);
         free(server);
@@ -79,7 +78,7 @@ static PyObject *start(PyObject *module, PyObject *options)
     if (status == FKV_OK)
         capsule = start_with(config);
     else if (!PyErr_Occurred())
-        glue_raise(status, error.message);
+        glue_raise_error(&error);
     fkv_server_config_free(config);
     return capsule;
 }

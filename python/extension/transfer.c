@@ -65,8 +65,8 @@ static PyObject *put(PyObject *module, PyObject *args)
 
 static enum fkv_status no_memory(struct fkv_error *error)
 {
-    error->status = FKV_RESOURCE_EXHAUSTED;
-    snprintf(error->message, sizeof error->message, "out of memory for the table that came");
+    *error = (struct fkv_error){.status = FKV_RESOURCE_EXHAUSTED,
+                                .message = "out of memory for the table that came"};
     return error->status;
 }
 

@@ -110,8 +110,20 @@ _CLASSES: Dict[Status, Type[Error]] = {
 }
 
 
-def error_of(code: int, message: str) -> Error:
+_HINTS = ( # by enum fkv_hint
+    "",
+    "start a server with `flightkv serve` or flightkv.Server(), or name another by its URI or "
+    "FLIGHTKV_SERVER",
+    "name a file with its authority's certificate by connect(..., tls_ca=)",
+    "name one by connect(..., tls_cert=, tls_key=)",
+    "where the server has users, log in by connect(..., user=, password=)",
+)
+
+
+def error_of(code: int, message: str, hint: int = 0) -> Error:
     """The exception for a status code of the library, which calls this."""
+    if hint:
+        message += "; " + _HINTS[hint]
     status = Status(code) if code in Status.__members__.values() else Status.UNKNOWN
     error = _CLASSES.get(status, Error)(message)
     error.status = status

@@ -374,6 +374,33 @@ def test_users(tmp_path):
             with pytest.raises(PermissionError) as caught, server.connect(**options) as client:
                 client.keys()
             assert caught.value.status == flightkv.Status.UNAUTHENTICATED
+            assert ("user=, password=" in str(caught.value)) == (not options)
+
+
+def test_hints_name_what_python_has(tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", certificate,
+                    "-days", "2", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    options = {"listen": "grpc+tls://localhost:0", "tls_cert": certificate, "tls_key": key}
+
+    def complaint(uri, **options):
+        with pytest.raises(flightkv.Error) as caught, flightkv.connect(uri, **options) as client:
+            client.keys()
+        return str(caught.value)
+
+    with flightkv.Server(**options) as server:
+        assert "signed by itself" in complaint(server.uri) and "tls_ca=" in complaint(server.uri)
+        with server.connect(tls_ca=certificate) as client:
+            assert client.keys() == []
+        assert "flightkv.Server()" not in complaint(server.uri.replace("tls", "tcp"))
+    with flightkv.Server(tls_client_ca=certificate, **options) as server:
+        assert "tls_cert=, tls_key=" in complaint(server.uri, tls_ca=certificate)
+    with flightkv.Server() as server:
+        assert "flightkv.Server()" not in complaint(server.uri.replace("tcp", "tls"))
+    assert "flightkv.Server()" in complaint("grpc+tcp://localhost:1")
+    assert "flightkv.Server()" not in complaint("grpc+tcp://no-such-host.invalid:1")
 
 
 # ---- what is shown ----

@@ -23,6 +23,17 @@ const char *fkv_status_text(enum fkv_status status)
     return status_rows[status].text;
 }
 
+const char *fkv_hint_text(enum fkv_hint hint)
+{
+    static const char *const texts[] = {
+        [FKV_HINT_SERVER] = "start a server with \"flightkv serve\", or name another by its URI",
+        [FKV_HINT_AUTHORITY] = "name a file with its authority's certificate as tls_ca_file",
+        [FKV_HINT_CERTIFICATE] = "name tls_cert_file and tls_key_file",
+        [FKV_HINT_USER] = "where the server has users, give user and password",
+    };
+    return (unsigned)hint < sizeof texts / sizeof texts[0] ? texts[hint] : NULL;
+}
+
 int status_arrow_code(enum fkv_status status)
 {
     if ((unsigned)status >= status_count)
@@ -35,14 +46,35 @@ enum fkv_status status_from_grpc(long code)
     return code >= 0 && code < status_count ? (enum fkv_status)code : FKV_UNKNOWN;
 }
 
-enum fkv_status status_set(struct fkv_error *error, enum fkv_status status, const char *format, ...)
+static enum fkv_status set(struct fkv_error *error, enum fkv_status status, enum fkv_hint hint,
+                           const char *format, va_list args) FKV_PRINTF(4, 0);
+
+static enum fkv_status set(struct fkv_error *error, enum fkv_status status, enum fkv_hint hint,
+                           const char *format, va_list args)
 {
     if (error == NULL)
         return status;
     error->status = status;
+    error->hint = hint;
+    vsnprintf(error->message, sizeof error->message, format, args);
+    return status;
+}
+
+enum fkv_status status_set(struct fkv_error *error, enum fkv_status status, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    vsnprintf(error->message, sizeof error->message, format, args);
+    set(error, status, FKV_HINT_NONE, format, args);
+    va_end(args);
+    return status;
+}
+
+enum fkv_status status_set_hint(struct fkv_error *error, enum fkv_status status, enum fkv_hint hint,
+                                const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    set(error, status, hint, format, args);
     va_end(args);
     return status;
 }

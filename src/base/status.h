@@ -12,11 +12,16 @@
 static inline void status_clear(struct fkv_error *error)
 {
     error->status = FKV_OK;
+    error->hint = FKV_HINT_NONE;
     error->message[0] = '\0';
 }
 
 enum fkv_status status_set(struct fkv_error *error, enum fkv_status status, const char *format, ...)
     FKV_PRINTF(3, 4);
+
+/* The same with a hint. */
+enum fkv_status status_set_hint(struct fkv_error *error, enum fkv_status status, enum fkv_hint hint,
+                                const char *format, ...) FKV_PRINTF(4, 5);
 
 /* Puts "context: " before the message that is there; for callers who know more than the callee. */
 enum fkv_status status_prefix(struct fkv_error *error, enum fkv_status status, const char *format,

@@ -154,7 +154,8 @@ static void watch(const struct bench_crowd *crowd, struct run *run)
     while (!wait_for_end(run)) {
         show(run);
         if (crowd->stop != NULL && atomic_load(crowd->stop))
-            fail(run, FKV_CANCELLED, &(struct fkv_error){FKV_CANCELLED, "interrupted"});
+            fail(run, FKV_CANCELLED,
+                 &(struct fkv_error){.status = FKV_CANCELLED, .message = "interrupted"});
         if (atomic_load(&run->is_over) && ++ticks > patience_ticks)
             cancel_all(crowd);
     }

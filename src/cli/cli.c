@@ -60,14 +60,19 @@ int cli_unknown_command(const struct cli *cli, const char *name)
 
 int cli_fail(const struct cli *cli, const struct fkv_error *error)
 {
+    static const char *const hints[] = {
+        [FKV_HINT_NONE] = "",
+        [FKV_HINT_SERVER] = "; start a server with \"flightkv serve\", or name another by --server "
+                            "URI or FLIGHTKV_SERVER",
+        [FKV_HINT_AUTHORITY] = "; name a file with its authority's certificate by --tls-ca FILE",
+        [FKV_HINT_CERTIFICATE] = "; name one by --tls-cert FILE and --tls-key FILE",
+        [FKV_HINT_USER] = "; where the server has users, give --user NAME",
+    };
     int exit_code = error->status == FKV_UNIMPLEMENTED ? CLI_USAGE : CLI_FAILED;
     const char *message = error->message;
     if (*message == '\0')
         message = fkv_status_text(error->status);
-    if (error->status == FKV_UNAUTHENTICATED && cli->user == NULL)
-        return cli_error(cli, exit_code, "%s; where the server has users, give --user NAME",
-                         message);
-    return cli_error(cli, exit_code, "%s", message);
+    return cli_error(cli, exit_code, "%s%s", message, hints[error->hint]);
 }
 
 int cli_fail_key(const struct cli *cli, const struct fkv_error *error)
@@ -75,19 +80,6 @@ int cli_fail_key(const struct cli *cli, const struct fkv_error *error)
     if (error->status != FKV_NOT_FOUND)
         return cli_fail(cli, error);
     return cli_error(cli, CLI_NO_KEY, "%s; \"flightkv ls\" lists the keys", error->message);
-}
-
-/* What to do about a server that can't be reached: one is to be started only where nothing listens;
- * where it is the name that leads nowhere, or what goes on is not Flight, it would be in vain. */
-static const char *hint_of(const struct fkv_error *error)
-{
-    if (strstr(error->message, strerror(ECONNREFUSED)) != NULL ||
-        strstr(error->message, strerror(ENOENT)) != NULL)
-        return "; start a server with \"flightkv serve\", or name another by --server URI or "
-               "FLIGHTKV_SERVER";
-    if (strstr(error->message, "could not find the host") != NULL)
-        return "; the host is named by --server URI or FLIGHTKV_SERVER";
-    return "";
 }
 
 static int open_client(struct cli *cli, const char *password)
@@ -106,10 +98,6 @@ static int open_client(struct cli *cli, const char *password)
     enum fkv_status status = fkv_client_open(cli->server, &options, &cli->client, &error);
     if (status == FKV_INVALID_ARGUMENT)
         return cli_error(cli, CLI_USAGE, "%s", error.message);
-    if (status == FKV_UNAUTHENTICATED) /* a certificate, or this very password */
-        return cli_error(cli, CLI_FAILED, "%s", error.message);
-    if (status == FKV_UNAVAILABLE)
-        return cli_error(cli, CLI_FAILED, "%s%s", error.message, hint_of(&error));
     return status == FKV_OK ? CLI_DONE : cli_fail(cli, &error);
 }
 

@@ -435,6 +435,17 @@ void client_call_headers(struct client_call *call, struct wire_call *wire)
             (struct fkv_bytes){metadata.pairs[i].value.data, metadata.pairs[i].value.size});
 }
 
+/* Of a call that the server or the connection has ended. */
+static enum fkv_hint hint_of(const struct fkv_client *client, enum fkv_status status)
+{
+    const struct fkv_error *trouble =
+        client->pump != NULL ? wire_pump_transport(client->pump)->trouble : NULL;
+    if (status == FKV_UNAVAILABLE && trouble != NULL)
+        return trouble->hint;
+    return status == FKV_UNAUTHENTICATED && client->login.user == NULL ? FKV_HINT_USER
+                                                                       : FKV_HINT_NONE;
+}
+
 void client_call_closed(struct client_call *call, enum fkv_status status, const char *message)
 {
     if (call->wire != NULL)
@@ -444,7 +455,8 @@ void client_call_closed(struct client_call *call, enum fkv_status status, const 
         return;
     if (status == FKV_OK)
         return;
-    call->status = status_set(&call->error, status, "%s", message == NULL ? "" : message);
+    call->status = status_set_hint(&call->error, status, hint_of(call->client, status), "%s",
+                                   message == NULL ? "" : message);
     if (status == FKV_UNAVAILABLE)
         status_prefix(&call->error, status, "%s", call->client->name);
 }

@@ -54,7 +54,9 @@ enum fkv_status net_tcp_connect(const struct alloc *alloc, const struct net_uri 
         return net_socket_new(alloc, fd, ret, error);
     char text[net_uri_max];
     net_uri_text(uri, text);
-    return status_set(error, FKV_UNAVAILABLE, "could not connect to %s: %s", text, strerror(-fd));
+    return status_set_hint(error, FKV_UNAVAILABLE,
+                           fd == -ECONNREFUSED ? FKV_HINT_SERVER : FKV_HINT_NONE,
+                           "could not connect to %s: %s", text, strerror(-fd));
 }
 
 /* ---- listening ---- */

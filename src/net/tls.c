@@ -527,8 +527,8 @@ static enum fkv_status shake_hands_until(struct tls *tls, uint64_t deadline_ns,
     }
     if (tls->is_open)
         return FKV_OK;
-    return status_set(error, tls->trouble.status, "%s: %s", tls->transport.peer,
-                      tls->trouble.message);
+    return status_set_hint(error, tls->trouble.status, tls->trouble.hint, "%s: %s",
+                           tls->transport.peer, tls->trouble.message);
 }
 
 enum fkv_status net_tls_connect(const struct alloc *alloc, struct net_tls *shared, const char *host,

@@ -39,10 +39,9 @@ static enum fkv_status load_identity(SSL_CTX *context, const char *cert_file, co
                                      struct fkv_error *error)
 {
     if (cert_file == NULL || key_file == NULL)
-        return status_set(
-            error, FKV_INVALID_ARGUMENT,
-            "TLS needs a certificate together with its key, expected both (--tls-cert FILE "
-            "--tls-key FILE)");
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "TLS needs a certificate together with its key, but the %s is missing",
+                          cert_file == NULL ? "certificate" : "key");
     ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(context, cert_file) != 1)
         return bad_file(cert_file, "a certificate in PEM", error);

@@ -113,8 +113,8 @@ static const char *why_not(struct wire_metadata metadata)
         return "passwords are taken by Handshake only; it gives a token for all other calls";
     if (wire_metadata_get(metadata, "authorization").size == 0 &&
         wire_metadata_get(metadata, "auth-token-bin").size == 0)
-        return "the call has no token; log in by Handshake, and send what it gives as "
-               "'authorization: Bearer TOKEN' or 'auth-token-bin'";
+        return "the call has no token (of Handshake, as 'authorization: Bearer TOKEN' or "
+               "'auth-token-bin')";
     return "the call's token is not one of this server, or holds no more; log in by Handshake";
 }
 

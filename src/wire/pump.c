@@ -40,8 +40,8 @@ static enum fkv_status io_failed(struct wire_pump *pump, ssize_t code, const cha
 {
     const struct fkv_error *trouble = pump->transport->trouble;
     if (trouble != NULL)
-        return status_set(error, trouble->status, "%s: %s", pump->transport->peer,
-                          trouble->message);
+        return status_set_hint(error, trouble->status, trouble->hint, "%s: %s",
+                               pump->transport->peer, trouble->message);
     return status_set(error, FKV_UNAVAILABLE, "%s %s: %s", what, pump->transport->peer,
                       strerror((int)-code));
 }

@@ -455,6 +455,7 @@ static void refused_calls_change_nothing(void **state)
     assert_int_equal(table_put(stranger, "k", &rule, &error), FKV_UNAUTHENTICATED);
     assert_int_equal(table_put(stranger, "other", &rule, &error), FKV_UNAUTHENTICATED);
     assert_int_equal(get(stranger, "k"), FKV_UNAUTHENTICATED);
+    assert_int_equal(error.hint, FKV_HINT_USER);
     assert_int_equal(fkv_delete(stranger, "k", 1, &error), FKV_UNAUTHENTICATED);
     assert_int_equal(flow_stats(&flow).keys, before.keys);
     assert_int_equal(flow_stats(&flow).tables, before.tables);

@@ -121,7 +121,8 @@ def test_client_certificates(tls_server, authority, stranger):
             list(client.list_flights(options=call_options()))
     ca = ["--tls-ca", str(authority.pem)]
     assert run(server, "ls", *ca, *identity((pem, key))).stdout.split("\t")[0] == "k"
-    assert "the server demands a client certificate" in refusal(server, *ca)
+    demand = refusal(server, *ca)
+    assert "demands a client certificate; name one by --tls-cert FILE" in demand
     unknown = refusal(server, *ca, *identity(stranger.sign("client")))
     assert "the peer does not know the authority of this side's certificate" in unknown
     expired = refusal(server, *ca, *identity(authority.sign_expired("old")))
@@ -191,7 +192,8 @@ def test_server_certificates_that_are_refused(tls_server, authority, stranger, w
             "other host": lambda: authority.sign("other", "DNS:elsewhere.example.org"),
             "unknown authority": lambda: stranger.sign("server")}[what]()
     server = tls_server(pair=pair)
-    assert sentence in refusal(server, "--tls-ca", str(authority.pem))
+    said = refusal(server, "--tls-ca", str(authority.pem))
+    assert sentence in said and ("--tls-ca FILE" in said) == (what == "unknown authority")
     with server.connect(tls_root_certs=authority.pem.read_bytes()) as client:
         with pytest.raises(fl.FlightUnavailableError):
             list(client.list_flights(options=call_options()))

@@ -75,6 +75,7 @@ static void refuses_what_it_cannot_do(void **state)
     assert_int_equal(net_tcp_connect(alloc_system(), &gone.uri, NS_PER_S, &transport, &error),
                      FKV_UNAVAILABLE);
     assert_non_null(strstr(error.message, strerror(ECONNREFUSED)));
+    assert_int_equal(error.hint, FKV_HINT_SERVER);
     assert_null(transport);
 }
 

@@ -304,33 +304,41 @@ static void says_why_a_certificate_is_refused(void **state)
     static const struct {
         struct setup setup;
         enum fkv_status status;
+        enum fkv_hint hint;
         const char *sentence;
     } rows[] = {
-        {{.server = "server", .ca = "ca", .host = "192.0.2.1"}, FKV_OK, ""},
-        {{.server = "server", .ca = "ca", .host = "2001:db8::1"}, FKV_OK, ""},
-        {{.server = "server", .ca = "ca", .host = "2001:db8::1%eth0"}, FKV_OK, ""},
-        {{.server = "server", .ca = "ca", .host = "SERVER.test"}, FKV_OK, ""},
-        {{.server = "server", .host = "nobody", .is_insecure = true}, FKV_OK, ""},
+        {{.server = "server", .ca = "ca", .host = "192.0.2.1"}, FKV_OK, FKV_HINT_NONE, ""},
+        {{.server = "server", .ca = "ca", .host = "2001:db8::1"}, FKV_OK, FKV_HINT_NONE, ""},
+        {{.server = "server", .ca = "ca", .host = "2001:db8::1%eth0"}, FKV_OK, FKV_HINT_NONE, ""},
+        {{.server = "server", .ca = "ca", .host = "SERVER.test"}, FKV_OK, FKV_HINT_NONE, ""},
+        {{.server = "server", .host = "nobody", .is_insecure = true}, FKV_OK, FKV_HINT_NONE, ""},
         {{.server = "server", .ca = "ca", .host = "elsewhere.test"},
          FKV_UNAUTHENTICATED,
+         FKV_HINT_NONE,
          "the server's certificate is not for 'elsewhere.test'"},
         {{.server = "server", .ca = "ca", .host = "server"}, /* its common name */
          FKV_UNAUTHENTICATED,
+         FKV_HINT_NONE,
          "the server's certificate is not for 'server'"},
         {{.server = "server", .ca = "ca", .host = "192.0.2.2"},
          FKV_UNAUTHENTICATED,
+         FKV_HINT_NONE,
          "the server's certificate is not for '192.0.2.2'"},
         {{.server = "stranger", .ca = "ca", .host = "server.test"},
          FKV_UNAUTHENTICATED,
+         FKV_HINT_AUTHORITY,
          "comes from an authority that is not known here"},
         {{.server = "server", .host = "server.test"}, /* the system's store */
          FKV_UNAUTHENTICATED,
+         FKV_HINT_AUTHORITY,
          "comes from an authority that is not known here"},
         {{.server = "other", .ca = "ca", .host = "server.test"},
          FKV_UNAUTHENTICATED,
+         FKV_HINT_AUTHORITY,
          "is signed by itself"},
         {{.server = "expired", .ca = "ca", .host = "server.test"},
          FKV_UNAUTHENTICATED,
+         FKV_HINT_NONE,
          "the server's certificate has expired"},
     };
     static struct link link;
@@ -338,6 +346,8 @@ static void says_why_a_certificate_is_refused(void **state)
         assert_int_equal(begin(&link, &rows[i].setup, 0), rows[i].status);
         if (rows[i].status != FKV_OK && strstr(error.message, rows[i].sentence) == NULL)
             fail_msg("'%s', expected '%s'", error.message, rows[i].sentence);
+        if (rows[i].status != FKV_OK)
+            assert_int_equal(error.hint, rows[i].hint);
         settle(&link);
         assert_true(link.read_end == 1 ? rows[i].status == FKV_OK : link.read_end < 0);
         end(&link);
@@ -350,12 +360,17 @@ static void demands_client_certificates(void **state)
 {
     (void)state;
     static const struct {
-        const char *client, *to_client, *to_server;
+        const char *client;
+        enum fkv_hint hint;
+        const char *to_client, *to_server;
     } rows[] = {
-        {"client", NULL, NULL},
-        {NULL, "the server demands a client certificate", "the client shows no certificate"},
-        {"stranger", "does not know the authority", "comes from an authority that is not known"},
-        {"expired", "finds this side's certificate expired", "certificate has expired"},
+        {"client", FKV_HINT_NONE, NULL, NULL},
+        {NULL, FKV_HINT_CERTIFICATE, "the server demands a client certificate",
+         "the client shows no certificate"},
+        {"stranger", FKV_HINT_NONE, "does not know the authority",
+         "comes from an authority that is not known"},
+        {"expired", FKV_HINT_NONE, "finds this side's certificate expired",
+         "certificate has expired"},
     };
     static struct link link;
     for (size_t i = 0; i < 2 * (sizeof rows / sizeof rows[0]); i++) {
@@ -373,7 +388,9 @@ static void demands_client_certificates(void **state)
         if (rows[i / 2].to_client != NULL) {
             assert_int_equal(link.client->trouble->status, FKV_UNAUTHENTICATED);
             assert_non_null(strstr(link.client->trouble->message, rows[i / 2].to_client));
+            assert_int_equal(link.client->trouble->hint, rows[i / 2].hint);
             assert_int_equal(link.server->trouble->status, FKV_UNAUTHENTICATED);
+            assert_int_equal(link.server->trouble->hint, FKV_HINT_NONE);
             assert_non_null(strstr(link.server->trouble->message, rows[i / 2].to_server));
         }
         end(&link);
