@@ -158,3 +158,6 @@ def test_the_examples(build_example, tmp_path):
         rest, _ = server.communicate(timeout=30)
     assert server.returncode == 0
     assert rest == "\nStopping the server...\nServer stopped...\n"
+    gone = subprocess.run([*command, uri, "example", str(file)], env=env, text=True,
+                          capture_output=True)
+    assert gone.returncode == 1 and '; start a server with "flightkv serve"' in gone.stderr
