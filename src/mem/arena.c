@@ -6,15 +6,16 @@
  *     warm       free pages that are populated
  *     lent       populated pages of extents, not yet committed
  *     punching   pages being punched, outside the lock; neither free nor in an extent
- *     rising     pages of an extent being populated by the thread, outside the lock
+ *     rising     pages being populated by the thread, outside the lock; of an extent, or of the
+ *                reserve: then they are neither free nor in an extent
  *
  * Invariants, at every unlock:
  *   1. used + warm + lent + punching + rising <= budget
  *   2. every populated page is in one of the five, so the file's blocks never pass them
- *   3. pages of extents + free pages + pages being punched = all pages
+ *   3. pages of extents + free pages + pages being punched + rising ones of the reserve = all pages
  *   4. an extent has at most one lent run, which begins where its committed pages end
- *   5. rising pages, and those to be populated next (ahead.h), follow the lent ones of their
- * extent, or the committed ones where nothing is lent
+ *   5. rising pages of an extent, and those to be populated next (ahead.h), follow its lent ones,
+ * or the committed ones where nothing is lent
  *
  * arena_take lends what is warm of the run that it hands out, and arena_commit takes that into use
  * step by step, for which no room need be made. So a peer that announces a large body and sends
@@ -33,24 +34,26 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "base/status.h"
 #include "base/text.h"
 #include "mem/ahead.h"
+#include "mem/pages.h"
 #include "mem/runs.h"
 
 /* So many windows, each with its own low-water mark, are looked back at, and the one that has begun
  * comes first: all of them together last `warm_idle_ns`, so that nothing stays longer. */
 enum { idle_windows = 4 };
+
+/* The reserve's thread rests between two steps, and longer where extents are filling. */
+enum { fill_rest_ns = 1000000, fill_rest_busy_ns = 20000000 };
 
 /* Punching 4 MiB takes about a millisecond; whoever waits for room may have to wait for that. */
 enum { punch_step_most = 4 << 20, punch_step_least = 1 << 20 };
@@ -66,20 +69,21 @@ enum { charge_ahead_pages = arena_charge_ahead / arena_page_bytes };
 struct arena {
     const struct alloc *alloc;
     struct arena_options options;
-    int fd;
-    uint8_t *base;
-    size_t size;
+    struct pages pages;
     atomic_uint_fast64_t stored_bytes; /* of used_bytes, those of tables */
 
-    pthread_t thread; /* populates ahead, if there is one */
+    pthread_t thread; /* populates ahead and fills the reserve, if there is one */
     bool has_thread;
 
     pthread_mutex_t lock;   /* guards all below */
     pthread_cond_t settled; /* no longer punching, or rising */
-    pthread_cond_t asked;   /* ahead has something, or the thread has to end */
+    pthread_cond_t asked;   /* ahead has something, the reserve is to be filled, or the end */
     struct runs runs;
     struct ahead ahead;
     struct run rising;
+    bool is_reserve_rising; /* it is not an extent's */
+    bool is_filling;        /* the reserve: until it is full, or something was in its way */
+    bool is_busy;           /* an extent was taken or grew since the reserve's last step */
     bool is_ending;
     uint64_t used_bytes;
     uint64_t punching_bytes;
@@ -104,9 +108,24 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t beyond(uint64_t bytes, uint64_t bound)
+{
+    return bytes > bound ? bytes - bound : 0;
+}
+
 static size_t run_bytes(struct run run)
 {
     return (size_t)run.pages * arena_page_bytes;
+}
+
+static size_t run_offset(struct run run)
+{
+    return (size_t)run.first * arena_page_bytes;
 }
 
 static uint64_t map_bytes_wanted(uint64_t budget_bytes)
@@ -116,38 +135,12 @@ static uint64_t map_bytes_wanted(uint64_t budget_bytes)
     return whole_pages(bytes < MAP_BYTES_LEAST ? MAP_BYTES_LEAST : bytes);
 }
 
-/* Writing and punching go on, but the file keeps its size: who maps it needn't fear SIGBUS. Nobody
- * can open it for writing but its owner. */
-static bool open_file(struct arena *arena, uint64_t bytes)
-{
-    const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-    arena->fd = memfd_create("flightkv", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    return arena->fd >= 0 && fchmod(arena->fd, 0444) == 0 &&
-           ftruncate(arena->fd, (off_t)bytes) == 0 && fcntl(arena->fd, F_ADD_SEALS, seals) == 0;
-}
-
-/* Less address space than wanted will do as long as the budget fits: there may be a limit on it. */
-static bool map_file(struct arena *arena, uint64_t bytes)
-{
-    for (; bytes >= arena->options.budget_bytes && bytes > 0; bytes = bytes / 2) {
-        bytes = bytes / arena_page_bytes * arena_page_bytes;
-        void *base =
-            mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, arena->fd, 0);
-        if (base == MAP_FAILED)
-            continue;
-        arena->base = base;
-        arena->size = bytes;
-        return true;
-    }
-    return false;
-}
-
 static enum fkv_status open_pages(struct arena *arena, struct fkv_error *error)
 {
     char figure[text_figure_size];
     uint64_t bytes = map_bytes_wanted(arena->options.budget_bytes);
-    if (!open_file(arena, bytes) || !map_file(arena, bytes) ||
-        !runs_init(&arena->runs, (uint32_t)(arena->size / arena_page_bytes)))
+    if (!pages_open(&arena->pages, bytes, arena->options.budget_bytes) ||
+        !runs_init(&arena->runs, (uint32_t)(arena->pages.size / arena_page_bytes)))
         return status_set(error, FKV_RESOURCE_EXHAUSTED,
                           "could not map a memory file of %s for the tables: %s",
                           text_size(figure, bytes), strerror(errno));
@@ -166,54 +159,90 @@ static uint64_t lent_bytes(const struct arena *arena)
     return (uint64_t)arena->runs.pages_of[RUN_LENT] * arena_page_bytes;
 }
 
-/* Pages that fallocate has made can be touched without fear; mapping them at once is only faster,
- * and older kernels can't. */
-static bool populate(struct arena *arena, uint8_t *data, size_t size)
-{
-    int result;
-    do {
-        result = fallocate(arena->fd, 0, data - arena->base, (off_t)size);
-    } while (result != 0 && errno == EINTR);
-#ifdef MADV_POPULATE_WRITE
-    if (result == 0)
-        madvise(data, size, MADV_POPULATE_WRITE);
-#endif
-    return result == 0;
-}
-
-/* Populates a run outside the lock and lends it to its extent. Only where there is room without
- * punching anything. */
-static void raise_pages(struct arena *arena, struct run run)
+/* Whether so much more can be populated without punching anything. */
+static bool has_room(const struct arena *arena, uint64_t bytes)
 {
     uint64_t counted =
         arena->used_bytes + warm_bytes(arena) + lent_bytes(arena) + arena->punching_bytes;
-    if (counted + run_bytes(run) > arena->options.budget_bytes) {
-        arena->ahead.count = 0;
-        return;
-    }
+    return counted + bytes <= arena->options.budget_bytes;
+}
+
+/* Populates a run outside the lock. */
+static bool raise_pages(struct arena *arena, struct run run)
+{
     arena->rising = run;
 
     pthread_mutex_unlock(&arena->lock);
-    bool is_done =
-        populate(arena, arena->base + (size_t)run.first * arena_page_bytes, run_bytes(run));
+    bool is_done = pages_populate(&arena->pages, run_offset(run), run_bytes(run));
     pthread_mutex_lock(&arena->lock);
 
     arena->rising.pages = 0;
-    if (is_done)
+    pthread_cond_broadcast(&arena->settled);
+    return is_done;
+}
+
+/* Populates pages of an extent and lends them to it. */
+static void raise_ahead(struct arena *arena, struct run run)
+{
+    if (has_room(arena, run_bytes(run)) && raise_pages(arena, run))
         runs_lengthen_lent(&arena->runs, run);
     else
         arena->ahead.count = 0; /* their owners hear it from the system themselves */
-    pthread_cond_broadcast(&arena->settled);
 }
 
-static void *populate_ahead(void *context)
+static uint64_t reserve_missing_pages(const struct arena *arena)
+{
+    return beyond(arena->options.reserve_bytes, warm_bytes(arena)) / arena_page_bytes;
+}
+
+/* Populates the reserve's next pages, those behind the last ones, so that they make a long run. */
+static void raise_reserve(struct arena *arena)
+{
+    struct run run = runs_large(&arena->runs, RUN_COLD);
+    size_t most = smaller(run.pages, charge_ahead_pages);
+    uint32_t pages = (uint32_t)smaller(reserve_missing_pages(arena), most);
+    arena->is_filling = pages > 0 && has_room(arena, (uint64_t)pages * arena_page_bytes);
+    if (!arena->is_filling)
+        return;
+    run = runs_cut_front(&arena->runs, run, pages);
+    arena->is_reserve_rising = true;
+    bool is_done = raise_pages(arena, run);
+    arena->is_reserve_rising = false;
+    runs_give(&arena->runs, run, is_done ? RUN_WARM : RUN_COLD);
+    arena->is_filling = is_done && reserve_missing_pages(arena) > 0;
+}
+
+static void rest(struct arena *arena, long ns)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += ns;
+    until.tv_sec += until.tv_nsec / (long)NS_PER_S;
+    until.tv_nsec %= (long)NS_PER_S;
+    pthread_cond_timedwait(&arena->asked, &arena->lock, &until);
+}
+
+/* A step of the reserve, unless others need the processor for their memory. */
+static void fill(struct arena *arena)
+{
+    bool was_busy = arena->is_busy;
+    arena->is_busy = false;
+    if (!was_busy)
+        raise_reserve(arena);
+    if (arena->is_filling)
+        rest(arena, was_busy ? fill_rest_busy_ns : fill_rest_ns);
+}
+
+static void *populate_pages(void *context)
 {
     struct arena *arena = context;
     pthread_mutex_lock(&arena->lock);
     while (!arena->is_ending) {
         struct run run = ahead_take(&arena->ahead, charge_ahead_pages);
         if (run.pages != 0)
-            raise_pages(arena, run);
+            raise_ahead(arena, run);
+        else if (arena->is_filling)
+            fill(arena);
         else
             pthread_cond_wait(&arena->asked, &arena->lock);
     }
@@ -227,7 +256,7 @@ static bool start_thread(struct arena *arena)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool is_started = pthread_create(&arena->thread, NULL, populate_ahead, arena) == 0;
+    bool is_started = pthread_create(&arena->thread, NULL, populate_pages, arena) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return is_started;
 }
@@ -243,6 +272,15 @@ static void end_thread(struct arena *arena)
 
 /* ---- making and freeing ---- */
 
+static void init_timed(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 enum fkv_status arena_new(const struct alloc *alloc, const struct arena_options *options,
                           struct arena **ret, struct fkv_error *error)
 {
@@ -256,18 +294,18 @@ enum fkv_status arena_new(const struct alloc *alloc, const struct arena_options 
         return status_no_memory(error, sizeof *arena);
     arena->alloc = alloc;
     arena->options = *options;
-    arena->fd = -1;
     if (arena->options.warm_idle_ns == 0)
         arena->options.warm_idle_ns = WARM_IDLE_DEFAULT;
     pthread_mutex_init(&arena->lock, NULL);
     pthread_cond_init(&arena->settled, NULL);
-    pthread_cond_init(&arena->asked, NULL);
+    init_timed(&arena->asked);
     enum fkv_status status = open_pages(arena, error);
     if (status != FKV_OK) {
         arena_free(arena);
         return status;
     }
-    if (arena->options.ahead_bytes_max > 0) /* without the thread it is only slower */
+    arena->is_filling = options->reserve_bytes > 0;
+    if (arena->is_filling || options->ahead_bytes_max > 0) /* without the thread, only slower */
         arena->has_thread = start_thread(arena);
     *ret = arena;
     return FKV_OK;
@@ -281,10 +319,7 @@ void arena_free(struct arena *arena)
         end_thread(arena);
     assert(arena->used_bytes == 0 && arena->extent_pages == 0 && arena->punching_bytes == 0);
     runs_done(&arena->runs);
-    if (arena->base != NULL)
-        munmap(arena->base, arena->size);
-    if (arena->fd >= 0)
-        close(arena->fd);
+    pages_close(&arena->pages);
     pthread_cond_destroy(&arena->settled);
     pthread_cond_destroy(&arena->asked);
     pthread_mutex_destroy(&arena->lock);
@@ -307,15 +342,9 @@ static void drop_idle(struct arena *arena, uint64_t bytes)
         arena->low_bytes[i] -= arena->low_bytes[i] < bytes ? arena->low_bytes[i] : bytes;
 }
 
-static int punch_pages(struct arena *arena, struct run run)
+static bool punch_pages(struct arena *arena, struct run run)
 {
-    int result;
-    do {
-        result =
-            fallocate(arena->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                      (off_t)run.first * arena_page_bytes, (off_t)run.pages * arena_page_bytes);
-    } while (result != 0 && errno == EINTR);
-    return result;
+    return pages_punch(&arena->pages, run_offset(run), run_bytes(run));
 }
 
 static uint32_t punch_step_pages(uint64_t bytes)
@@ -340,7 +369,7 @@ static uint64_t punch_warm(struct arena *arena, uint64_t bytes)
     drop_idle(arena, punched);
 
     pthread_mutex_unlock(&arena->lock);
-    bool is_done = punch_pages(arena, run) == 0;
+    bool is_done = punch_pages(arena, run);
     pthread_mutex_lock(&arena->lock);
 
     arena->punching_bytes -= punched;
@@ -358,7 +387,7 @@ static uint64_t punch_lent(struct arena *arena, uint64_t bytes)
     struct run run = runs_large(&arena->runs, RUN_LENT);
     uint32_t pages = (uint32_t)smaller(run.pages, punch_step_pages(bytes));
     struct run end = {run.first + run.pages - pages, pages};
-    if (pages == 0 || punch_pages(arena, end) != 0)
+    if (pages == 0 || !punch_pages(arena, end))
         return 0;
     arena->ahead.count = 0;
     runs_cut_end(&arena->runs, run, pages);
@@ -376,6 +405,7 @@ static bool make_room(struct arena *arena, uint64_t bytes)
         uint64_t wanted = arena->used_bytes + bytes + warm_bytes(arena) + lent_bytes(arena);
         if (wanted + arena->punching_bytes + run_bytes(arena->rising) <= budget)
             return true;
+        arena->is_filling = false;
         if (wanted > budget && punch_warm(arena, wanted - budget) != 0)
             continue;
         arena->ahead.count = 0; /* what is lent is the next to go */
@@ -413,7 +443,7 @@ static enum fkv_status refuse(const struct arena *arena, const char *what, uint6
 
 static struct run run_of(const struct arena *arena, const uint8_t *data, size_t size)
 {
-    return (struct run){(uint32_t)((size_t)(data - arena->base) / arena_page_bytes),
+    return (struct run){(uint32_t)((size_t)(data - arena->pages.base) / arena_page_bytes),
                         (uint32_t)(size / arena_page_bytes)};
 }
 
@@ -423,7 +453,7 @@ static enum fkv_status take_pages(struct arena *arena, size_t size, struct run *
                                   uint32_t *ret_warm, struct fkv_error *error)
 {
     const uint64_t budget = arena->options.budget_bytes;
-    size_t pages = size > arena->size ? SIZE_MAX : whole_pages(size) / arena_page_bytes;
+    size_t pages = size > arena->pages.size ? SIZE_MAX : whole_pages(size) / arena_page_bytes;
     do {
         if (pages > (budget - arena->used_bytes) / arena_page_bytes)
             return refuse(arena, "a body of", size, arena->used_bytes, error);
@@ -442,6 +472,9 @@ enum fkv_status arena_take(struct arena *arena, size_t size, struct arena_extent
     struct run run;
     uint32_t warm;
     pthread_mutex_lock(&arena->lock);
+    arena->is_busy = true;
+    while (arena->is_reserve_rising) /* between warm pages and the cold ones behind them */
+        pthread_cond_wait(&arena->settled, &arena->lock);
     enum fkv_status status = take_pages(arena, size, &run, &warm, error);
     if (status == FKV_OK) {
         arena->extent_pages += run.pages;
@@ -450,7 +483,7 @@ enum fkv_status arena_take(struct arena *arena, size_t size, struct arena_extent
     }
     pthread_mutex_unlock(&arena->lock);
     if (status == FKV_OK)
-        *ret = (struct arena_extent){.data = arena->base + (size_t)run.first * arena_page_bytes,
+        *ret = (struct arena_extent){.data = arena->pages.base + run_offset(run),
                                      .size = (size_t)run.pages * arena_page_bytes};
     return status;
 }
@@ -477,6 +510,7 @@ static size_t charge_step(struct arena *arena, const struct arena_extent *extent
     size_t step = smaller(extent->size - extent->charged, arena_charge_ahead), charged;
     struct run next = run_of(arena, extent->data + extent->charged, arena_page_bytes);
     pthread_mutex_lock(&arena->lock);
+    arena->is_busy = true;
     settle(arena, next);
     struct run lent = lent_of(arena, extent);
     *ret_is_warm = lent.pages != 0;
@@ -512,6 +546,12 @@ static void look_ahead(struct arena *arena, const struct arena_extent *extent)
     pthread_mutex_unlock(&arena->lock);
 }
 
+static bool populate(struct arena *arena, const struct arena_extent *extent, size_t bytes)
+{
+    struct run run = run_of(arena, extent->data + extent->charged, bytes);
+    return pages_populate(&arena->pages, run_offset(run), run_bytes(run));
+}
+
 enum fkv_status arena_commit(struct arena *arena, struct arena_extent *extent, size_t bytes,
                              struct fkv_error *error)
 {
@@ -523,7 +563,7 @@ enum fkv_status arena_commit(struct arena *arena, struct arena_extent *extent, s
         size_t charged = charge_step(arena, extent, least, &is_warm, &used);
         if (charged == 0)
             return refuse(arena, "a further", least, used, error);
-        if (!is_warm && !populate(arena, extent->data + extent->charged, charged)) {
+        if (!is_warm && !populate(arena, extent, charged)) {
             char figure[text_figure_size];
             int reason = errno;
             arena_discharge(arena, charged);
@@ -625,11 +665,11 @@ void arena_forget_stored(struct arena *arena, uint64_t bytes)
 static uint64_t warm_bound(struct arena *arena, uint64_t now_ns)
 {
     if (arena->options.warm_bytes_max != 0)
-        return arena->options.warm_bytes_max;
+        return larger(arena->options.warm_bytes_max, arena->options.reserve_bytes);
     if (now_ns >= arena->recent_until_ns)
         arena->recent_table_bytes = 0;
-    return arena->recent_table_bytes > WARM_BYTES_DEFAULT ? arena->recent_table_bytes
-                                                          : WARM_BYTES_DEFAULT;
+    return larger(larger(arena->recent_table_bytes, WARM_BYTES_DEFAULT),
+                  arena->options.reserve_bytes);
 }
 
 /* Begins a new window when its time has come. One that lasted the whole time stands for all. */
@@ -656,12 +696,12 @@ static uint64_t idle_bytes(const struct arena *arena)
     return least;
 }
 
-/* What trim has to give back now. */
+/* What trim has to give back now: never of the reserve. */
 static uint64_t excess_bytes(struct arena *arena, uint64_t now_ns)
 {
-    uint64_t idle = idle_bytes(arena), warm = warm_bytes(arena), bound = warm_bound(arena, now_ns);
-    uint64_t over = warm > bound ? warm - bound : 0;
-    return idle > over ? idle : over;
+    uint64_t idle = idle_bytes(arena), warm = warm_bytes(arena);
+    uint64_t unreserved = beyond(warm, arena->options.reserve_bytes);
+    return larger(idle < unreserved ? idle : unreserved, beyond(warm, warm_bound(arena, now_ns)));
 }
 
 void arena_trim(struct arena *arena, uint64_t now_ns)
@@ -673,6 +713,9 @@ void arena_trim(struct arena *arena, uint64_t now_ns)
         excess = excess_bytes(arena, now_ns);
         punched = excess == 0 ? 0 : punch_warm(arena, excess);
     } while (punched != 0);
+    arena->is_filling = arena->options.reserve_bytes > 0;
+    if (arena->is_filling)
+        pthread_cond_signal(&arena->asked);
     pthread_mutex_unlock(&arena->lock);
 }
 
@@ -691,7 +734,7 @@ struct arena_stats arena_stats(struct arena *arena)
 
 struct arena_file arena_file(const struct arena *arena)
 {
-    return (struct arena_file){arena->fd, arena->base, arena->size};
+    return (struct arena_file){arena->pages.fd, arena->pages.base, arena->pages.size};
 }
 
 static const char *check(struct arena *arena)
@@ -704,15 +747,16 @@ static const char *check(struct arena *arena)
     if (charged > arena->options.budget_bytes)
         return "more is charged than the budget";
     uint64_t pages = arena->extent_pages + arena->punching_bytes / arena_page_bytes +
-                     arena->runs.pages_of[RUN_WARM] + arena->runs.pages_of[RUN_COLD];
-    if (pages != arena->size / arena_page_bytes)
+                     arena->runs.pages_of[RUN_WARM] + arena->runs.pages_of[RUN_COLD] +
+                     (arena->is_reserve_rising ? arena->rising.pages : 0);
+    if (pages != arena->pages.size / arena_page_bytes)
         return "pages are lost or counted twice";
     if (arena->runs.pages_of[RUN_LENT] > arena->extent_pages)
         return "more pages are lent than extents have";
     if (arena->low_bytes[0] > warm_bytes(arena))
         return "the low-water mark is above the warm pages";
     struct stat file;
-    if (fstat(arena->fd, &file) == 0 && (uint64_t)file.st_blocks * 512 > charged)
+    if (fstat(arena->pages.fd, &file) == 0 && (uint64_t)file.st_blocks * 512 > charged)
         return "pages are populated that nobody is charged for";
     return NULL;
 }

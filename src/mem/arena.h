@@ -21,6 +21,10 @@
  * While an extent fills with cold pages, a thread of the arena may populate the next ones, which
  * are lent to it then like warm ones (`ahead_bytes_max`): the faults overlap with the copy.
  *
+ * With a reserve (`reserve_bytes`), the same thread keeps that many free pages warm: it populates
+ * them from the start on, whenever no extent grows, and arena_trim leaves them alone. Under
+ * pressure they are punched like other warm pages, and populated again later where there is room.
+ *
  * Any thread may call anything. */
 #ifndef MEM_ARENA_H
 #define MEM_ARENA_H
@@ -43,6 +47,7 @@ struct arena_options {
     /* A thread populates extents so far ahead of what is committed of them, though never further
      * than as much again; 0: no thread. */
     uint64_t ahead_bytes_max;
+    uint64_t reserve_bytes; /* so much free is kept warm, by the thread; 0: only what was freed */
 };
 
 /* A larger step than 1 MiB gains nothing; populating 16 MiB would hold up the caller for 13 ms. */
@@ -95,7 +100,8 @@ void arena_note_table(struct arena *arena, uint64_t bytes, uint64_t now_ns);
 void arena_note_stored(struct arena *arena, uint64_t bytes);
 void arena_forget_stored(struct arena *arena, uint64_t bytes);
 
-/* Gives back warm memory over the bound, and all that was idle too long. Slow (0.2 s a GiB), so for
+/* Gives back warm memory over the bound, and all that was idle too long, but for the reserve, which
+ * is filled again if something was in its way. Slow (0.2 s a GiB), so for
  * a helper thread; the lock is open while it punches. */
 void arena_trim(struct arena *arena, uint64_t now_ns);
 

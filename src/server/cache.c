@@ -20,7 +20,8 @@ enum fkv_status cache_init(struct cache *cache, const struct alloc *alloc,
     const struct arena_options options = {.budget_bytes = config->memory_bytes,
                                           .warm_bytes_max = config->warm_bytes,
                                           .warm_idle_ns = config->warm_idle_ns,
-                                          .ahead_bytes_max = has_threads ? arena_ahead_bytes : 0};
+                                          .ahead_bytes_max = has_threads ? arena_ahead_bytes : 0,
+                                          .reserve_bytes = has_threads ? config->warm_bytes : 0};
     enum fkv_status status = arena_new(alloc, &options, &cache->arena, error);
     if (status == FKV_OK)
         status = store_new(alloc, cache->arena, clock, &cache->store, error);

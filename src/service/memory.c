@@ -144,7 +144,8 @@ enum fkv_status service_memory_new(const struct alloc *alloc, const struct clock
                                           .warm_bytes_max = config->warm_bytes,
                                           .warm_idle_ns = config->warm_idle_ns,
                                           .holders = "what clients have sent",
-                                          .ahead_bytes_max = has_threads ? arena_ahead_bytes : 0};
+                                          .ahead_bytes_max = has_threads ? arena_ahead_bytes : 0,
+                                          .reserve_bytes = has_threads ? config->warm_bytes : 0};
     struct service_memory *memory = alloc_zero(alloc, sizeof *memory);
     if (memory == NULL)
         return status_no_memory(error, sizeof *memory);

@@ -138,6 +138,24 @@ def test_memory_of_a_broken_upload_goes_back(start_server):
     assert after["memory_used_bytes"] == 0 and after["puts_open"] == 0
 
 
+def test_a_reserve_is_there_before_the_first_put(start_server):
+    server = start_server("--memory", "64MiB", "--warm", "24MiB")
+
+    def warm_bytes(wanted):
+        return server.wait_for_stats(lambda stats: stats["memory_warm_bytes"] == wanted)[
+            "memory_warm_bytes"]
+
+    assert warm_bytes(24 * MIB) == 24 * MIB
+    with server.connect() as client:
+        table = float_batch(48, 1.0)
+        put(client, "large", table.schema, [table])  # more than is left beside the reserve
+        assert_same(table.schema, [table], get(client, "large"))
+        stats = server.stats()
+        assert stats["memory_used_bytes"] + stats["memory_warm_bytes"] <= 64 * MIB
+        list(client.do_action(fl.Action("drop_dataset", b"large"), call_options()))
+    assert warm_bytes(24 * MIB) == 24 * MIB
+
+
 @pytest.mark.parametrize("batches", [[100], [30] * 4], ids=["one large batch", "four of 30 MiB"])
 def test_what_does_not_fit_is_refused_with_the_numbers(start_server, batches):
     server = start_server("--memory", "64MiB")

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness/test.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -9,78 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mem/arena.h"
-
-#define KIB ((size_t)1 << 10)
-#define MIB ((size_t)1 << 20)
-#define GIB ((uint64_t)1 << 30)
-#define S NS_PER_S
-
-static struct arena *open_arena(struct arena_options options)
-{
-    struct fkv_error error;
-    struct arena *arena = NULL;
-    assert_ok(arena_new(alloc_system(), &options, &arena, &error));
-    return arena;
-}
-
-static void close_arena(struct arena *arena)
-{
-    arena_validate(arena);
-    assert_int_equal(arena_stats(arena).used_bytes, 0);
-    arena_free(arena);
-}
-
-static struct arena_extent take(struct arena *arena, size_t size)
-{
-    struct fkv_error error;
-    struct arena_extent extent;
-    assert_ok(arena_take(arena, size, &extent, &error));
-    return extent;
-}
-
-/* An extent with all of its bytes written. */
-static struct arena_extent fill(struct arena *arena, size_t size, int byte)
-{
-    struct fkv_error error;
-    struct arena_extent extent = take(arena, size);
-    assert_ok(arena_commit(arena, &extent, size, &error));
-    memset(extent.data, byte, size);
-    return extent;
-}
-
-/* A descriptor of the arena's file, found as another process would be given one. */
-static int open_file_of_arena(int flags)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    assert_non_null(folder);
-    int found = -1;
-    for (struct dirent *entry; found < 0 && (entry = readdir(folder)) != NULL;) {
-        char path[300], target[64] = "";
-        snprintf(path, sizeof path, "/proc/self/fd/%s", entry->d_name);
-        if (readlink(path, target, sizeof target - 1) > 0 && strstr(target, "memfd:flightkv"))
-            found = open(path, flags);
-    }
-    closedir(folder);
-    return found;
-}
-
-static uint64_t populated_bytes(void)
-{
-    struct stat file;
-    int fd = open_file_of_arena(O_RDONLY);
-    assert_true(fd >= 0);
-    assert_int_equal(fstat(fd, &file), 0);
-    close(fd);
-    return (uint64_t)file.st_blocks * 512;
-}
-
-static void assert_counts(struct arena *arena, uint64_t used, uint64_t warm)
-{
-    arena_validate(arena);
-    assert_int_equal(arena_stats(arena).used_bytes, used);
-    assert_int_equal(arena_stats(arena).warm_bytes, warm);
-}
+#include "unit/mem/arena_use.h"
 
 static void assert_bytes(const struct arena_extent *extent, size_t from, size_t to, int byte)
 {
@@ -666,38 +594,42 @@ static void *use_at_random(void *argument)
     return NULL;
 }
 
-static void keep_the_invariants(size_t budget_bytes, size_t ahead_bytes_max)
+static void keep_the_invariants(size_t budget_bytes, size_t ahead_bytes_max, size_t reserve_bytes)
 {
     struct arena *arena = open_arena((struct arena_options){.budget_bytes = budget_bytes,
                                                             .warm_bytes_max = 8 * MIB,
                                                             .warm_idle_ns = 20 * S,
-                                                            .ahead_bytes_max = ahead_bytes_max});
+                                                            .ahead_bytes_max = ahead_bytes_max,
+                                                            .reserve_bytes = reserve_bytes});
     static struct holder holder;
     holder = (struct holder){.arena = arena, .seed = 11, .steps = 1500, .is_alone = true};
     use_at_random(&holder);
     arena_trim(arena, holder.now + 100 * S);
     arena_trim(arena, holder.now + 200 * S);
-    assert_int_equal(arena_stats(arena).warm_bytes, 0);
-    assert_int_equal(populated_bytes(), 0);
+    wait_for_warm(arena, reserve_bytes);
+    wait_for_populated(reserve_bytes);
     close_arena(arena);
 }
 
 static void random_use_keeps_the_invariants(void **state)
 {
     (void)state;
-    keep_the_invariants(24 * MIB, 0);
-    keep_the_invariants(7 * MIB, 0); /* so little that what is lent has to be punched */
-    keep_the_invariants(24 * MIB, 2 * MIB);
-    keep_the_invariants(7 * MIB, 2 * MIB);
+    keep_the_invariants(24 * MIB, 0, 0);
+    keep_the_invariants(7 * MIB, 0, 0); /* so little that what is lent has to be punched */
+    keep_the_invariants(24 * MIB, 2 * MIB, 0);
+    keep_the_invariants(7 * MIB, 2 * MIB, 0);
+    keep_the_invariants(7 * MIB, 0, 3 * MIB);
+    keep_the_invariants(24 * MIB, 2 * MIB, 9 * MIB);
 }
 
-static void share_among_threads(size_t ahead_bytes_max)
+static void share_among_threads(size_t ahead_bytes_max, size_t reserve_bytes)
 {
     enum { threads = 4 };
     struct arena *arena = open_arena((struct arena_options){.budget_bytes = 24 * MIB,
                                                             .warm_bytes_max = 4 * MIB,
                                                             .warm_idle_ns = 20 * S,
-                                                            .ahead_bytes_max = ahead_bytes_max});
+                                                            .ahead_bytes_max = ahead_bytes_max,
+                                                            .reserve_bytes = reserve_bytes});
     static struct holder holders[threads];
     pthread_t ids[threads];
     for (size_t i = 0; i < threads; i++) {
@@ -712,20 +644,12 @@ static void share_among_threads(size_t ahead_bytes_max)
 static void threads_share_an_arena(void **state)
 {
     (void)state;
-    share_among_threads(0);
-    share_among_threads(2 * MIB);
+    share_among_threads(0, 0);
+    share_among_threads(2 * MIB, 0);
+    share_among_threads(2 * MIB, 9 * MIB);
 }
 
 /* ---- populated ahead ---- */
-
-/* The thread's work takes milliseconds; it may take long under other load. */
-static void wait_for_warm(struct arena *arena, uint64_t bytes)
-{
-    for (unsigned i = 0; i < 20000 && arena_stats(arena).warm_bytes != bytes; i++)
-        usleep(1000);
-    arena_validate(arena);
-    assert_int_equal(arena_stats(arena).warm_bytes, bytes);
-}
 
 static void pages_are_populated_ahead(void **state)
 {
@@ -737,9 +661,7 @@ static void pages_are_populated_ahead(void **state)
     assert_int_equal(arena_stats(arena).warm_bytes, 0);
     assert_ok(arena_commit(arena, &extent, 1, &error));
     wait_for_warm(arena, 1 * MIB); /* as much again */
-    for (unsigned i = 0; i < 20000 && populated_bytes() < 2 * MIB; i++)
-        usleep(1000); /* they count from when their populating begins */
-    assert_int_equal(populated_bytes(), 2 * MIB);
+    wait_for_populated(2 * MIB);
     assert_ok(arena_commit(arena, &extent, 6 * MIB, &error));
     wait_for_warm(arena, 4 * MIB); /* the most */
     memset(extent.data, 7, 6 * MIB);
