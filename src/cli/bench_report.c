@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/bench_doc.h"
 #include "cli/figures.h"
+#include "cli/progress.h"
 
 const char *const bench_kind_names[bench_kinds] = {"put", "get"};
 
@@ -72,7 +73,8 @@ static void duration_cell(struct grid *grid, const struct histogram *histogram, 
     cell(grid, is_empty ? "" : text_duration(text, histogram_percentile(histogram, percentile)));
 }
 
-static void add_kind(struct grid *grid, const struct bench_result *result, enum bench_kind kind)
+static void add_kind(struct grid *grid, const struct bench_result *result, enum bench_kind kind,
+                     bool has_rows)
 {
     const struct bench_sum *sum = &result->sums[kind];
     uint64_t count = histogram_count(sum->latency);
@@ -81,42 +83,49 @@ static void add_kind(struct grid *grid, const struct bench_result *result, enum 
     grid_dim_cell(grid, slice_text(bench_kind_names[kind]));
     count_cell(grid, (double)count);
     count_cell(grid, bench_per_second(result, count));
-    count_cell(grid, bench_per_second(result, sum->rows));
     rate_cell(grid, bench_per_second(result, sum->bytes));
+    if (has_rows)
+        count_cell(grid, bench_per_second(result, sum->rows));
     for (int i = 0; i < bench_percentile_count; i++)
         duration_cell(grid, sum->latency, bench_percentiles[i].percentile);
     duration_cell(grid, sum->latency, 100);
 }
 
 /* How long gets took until their first batch was there. */
-static void add_first_batch(struct grid *grid, const struct bench_result *result)
+static void add_first_batch(struct grid *grid, const struct bench_result *result, int figures)
 {
     if (histogram_count(result->first_batch) == 0)
         return;
     grid_dim_cell(grid, slice_text("first batch"));
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < figures; i++)
         cell(grid, "");
     for (int i = 0; i < bench_percentile_count; i++)
         duration_cell(grid, result->first_batch, bench_percentiles[i].percentile);
     duration_cell(grid, result->first_batch, 100);
 }
 
+/* Rows give way to the percentiles on a narrow terminal. */
 static bool print_grid(const struct cli *cli, const struct bench_result *result)
 {
-    static const char *const titles[] = {"", "done", "done/s", "rows/s", "values"};
-    enum { figures = sizeof titles / sizeof titles[0] };
-    const struct grid_style style = {.has_color = cli->has_color};
-    struct grid *grid = grid_new(figures + bench_percentile_count + 1);
-    for (size_t i = 1; i < figures + bench_percentile_count + 1; i++)
+    static const char *const titles[] = {"done", "done/s", "values", "rows/s"};
+    enum { with_rows_least = 90 };
+    const struct grid_style style = {.width = terminal_width(cli->out, 0),
+                                     .has_color = cli->has_color};
+    bool has_rows = style.width == 0 || style.width >= with_rows_least;
+    int figures = has_rows ? 4 : 3;
+    size_t columns = (size_t)figures + bench_percentile_count + 2;
+    struct grid *grid = grid_new(columns);
+    for (size_t i = 1; i < columns; i++)
         grid_align_right(grid, i);
-    for (size_t i = 0; i < figures; i++)
+    cell(grid, "");
+    for (int i = 0; i < figures; i++)
         grid_dim_cell(grid, slice_text(titles[i]));
     for (int i = 0; i < bench_percentile_count; i++)
         grid_dim_cell(grid, slice_text(bench_percentiles[i].title));
     grid_dim_cell(grid, slice_text("max"));
     for (int kind = 0; kind < bench_kinds; kind++)
-        add_kind(grid, result, kind);
-    add_first_batch(grid, result);
+        add_kind(grid, result, kind, has_rows);
+    add_first_batch(grid, result, figures);
     bool is_done = grid_print(grid, &style, cli->out);
     grid_free(grid);
     return is_done;

@@ -215,7 +215,7 @@ static int run(struct cli *cli, const struct parsed *parsed)
 const struct command cmd_completion = {
     .name = "completion",
     .arguments = "bash|zsh|fish",
-    .summary = "Print a script that completes commands, options and keys",
+    .summary = "Print a script for the shell's completion",
     .examples = "  eval \"$(flightkv completion bash)\"      # in ~/.bashrc\n"
                 "  eval \"$(flightkv completion zsh)\"       # in ~/.zshrc\n"
                 "  flightkv completion fish | source       # in ~/.config/fish/config.fish\n",

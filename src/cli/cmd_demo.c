@@ -328,7 +328,7 @@ static const struct option options[] = {
 const struct command cmd_demo = {
     .name = "demo",
     .arguments = "[FILE]",
-    .summary = "Measure how fast a large table goes to a server and comes back",
+    .summary = "Measure a large table's way to a server and back",
     .details =
         "Makes a table of 64 float64 columns as a Parquet file, or takes the one in FILE, reads "
         "it,\n"

@@ -367,7 +367,7 @@ static int run(struct cli *cli, const struct parsed *parsed)
 const struct command cmd_diff = {
     .name = "diff",
     .arguments = "KEY KEY|FILE|-",
-    .summary = "Compare two tables: schema, then the first cell that differs",
+    .summary = "Compare two tables, by schema and by cell",
     .details =
         "The second table is that of another key, or else a file, as put reads it. Both are read\n"
         "side by side, piecewise, and may be cut into batches in different ways. Rows are counted\n"

@@ -157,13 +157,25 @@ static bool print_json(FILE *out, const struct look *look, const struct rates *r
 
 /* ---- a screen ---- */
 
+/* How much of the text fits, parts between commas whole where one does. */
+static size_t fitting(const char *text, size_t room)
+{
+    size_t size = strlen(text);
+    if (size <= room)
+        return size;
+    for (size_t i = room; i > 0; i--)
+        if (text[i] == ',' && text[i + 1] == ' ')
+            return i;
+    return room;
+}
+
 /* A figure with its name, cut to the width. */
 static void print_figure(const struct top *top, const char *name, const char *text)
 {
     enum { name_width = 9 };
     FILE *out = top->cli->out;
     size_t width = terminal_width(out, 80);
-    int room = width > name_width ? (int)(width - name_width) : 0;
+    int room = (int)fitting(text, width > name_width ? width - name_width : 0);
     bool has_color = top->cli->has_color;
     fprintf(out, "%s%-*s%s%.*s\n", has_color ? "\033[2m" : "", name_width, name,
             has_color ? "\033[0m" : "", room, text);
@@ -182,7 +194,8 @@ static void print_figures(const struct top *top, const struct look *look, const 
     snprintf(text, sizeof text, "%s, %s of tables", text_count(a, (uint64_t)look->keys),
              text_size(b, (uint64_t)look->table_bytes));
     print_figure(top, "keys", text);
-    snprintf(text, sizeof text, "%.0f, %.0f calls open", look->connections, look->calls);
+    snprintf(text, sizeof text, "%.0f, %.0f %s open", look->connections, look->calls,
+             look->calls > 1 ? "calls" : "call");
     print_figure(top, "clients", text);
     snprintf(text, sizeof text, "%.0f/s: %.0f gets, %.0f misses, %.0f puts, %.0f deletes",
              rates->calls, rates->gets, rates->misses, rates->puts, rates->deletes);
@@ -334,7 +347,7 @@ static const struct option options[] = {
 const struct command cmd_top = {
     .name = "top",
     .arguments = "",
-    .summary = "Watch a server: calls, traffic, keys, clients and memory",
+    .summary = "Watch a server: calls, traffic, clients, memory",
     .details =
         "On a terminal, a screen that is drawn anew each second, with the largest tables where\n"
         "there are at most 1,000 keys; q or Ctrl-C ends it. Elsewhere, a line each time, or a "

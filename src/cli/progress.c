@@ -93,7 +93,9 @@ void progress_say(struct progress *progress, const char *text)
 {
     if (progress->out == NULL)
         return;
-    fprintf(progress->out, "\r\033[K%s", text);
+    /* A line that goes on in the next one couldn't be taken away. */
+    int room = (int)terminal_width(progress->out, 80) - 1;
+    fprintf(progress->out, "\r\033[K%.*s", room, text);
     fflush(progress->out);
     progress->drawn_ns = progress_elapsed_ns(progress);
 }

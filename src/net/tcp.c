@@ -20,6 +20,9 @@ static enum fkv_status find_addresses(const struct net_uri *uri, int flags, stru
     char port[8];
     snprintf(port, sizeof port, "%u", uri->port);
     int code = getaddrinfo(uri->host, port, &hints, ret);
+    bool is_passive = (flags & AI_PASSIVE) != 0;
+    if (code != 0 && !is_passive && strcasecmp(uri->host, "localhost") == 0)
+        code = getaddrinfo(NULL, port, &hints, ret); /* an image without /etc/hosts */
     if (code != 0)
         return status_set(error, FKV_UNAVAILABLE, "could not find the host '%s': %s", uri->host,
                           code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
