@@ -2,7 +2,7 @@
 /* Format strings: https://arrow.apache.org/docs/format/CDataInterface.html#format-strings */
 #include "cli/table_types.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -59,15 +59,32 @@ enum { plain_count = sizeof plain_types / sizeof plain_types[0] };
 /* "timestamp[us, tz=Europe/Berlin]" */
 static bool write_zoned(struct buf *out, const char *text)
 {
-    char unit[3], zone[type_bytes_max];
-    int end = 0;
-    if (sscanf(text, "timestamp[%2[a-z], tz=%100[^]]]%n", unit, zone, &end) != 2 || end == 0 ||
-        text[end] != '\0')
+    static const char before[] = "timestamp[", between[] = "s, tz=";
+    if (strncmp(text, before, sizeof before - 1) != 0)
         return false;
-    char letter = unit[0];
-    bool is_unit =
-        strcmp(unit, "s") == 0 || (strchr("mun", letter) != NULL && strcmp(unit + 1, "s") == 0);
-    return is_unit && buf_printf(out, "ts%c:%s", letter, zone);
+    const char *unit = text + sizeof before - 1;
+    const char *zone = strstr(unit, between);
+    bool is_unit = zone == unit || (zone == unit + 1 && strchr("mun", *unit) != NULL);
+    if (!is_unit)
+        return false;
+    zone += sizeof between - 1;
+    size_t size = strcspn(zone, "]");
+    if (size == 0 || strcmp(zone + size, "]") != 0)
+        return false;
+    return buf_printf(out, "ts%c:%.*s", *unit, (int)size, zone);
+}
+
+/* "(10, 2)" */
+static bool parse_decimal(const char *text, long *ret_digits, long *ret_scale)
+{
+    char *end;
+    if (*text != '(')
+        return false;
+    *ret_digits = strtol(text + 1, &end, 10);
+    if (*end != ',')
+        return false;
+    *ret_scale = strtol(end + 1, &end, 10);
+    return strcmp(end, ")") == 0;
 }
 
 /* "decimal128(10, 2)"; "decimal(10, 2)" is the same. */
@@ -81,15 +98,13 @@ static bool write_decimal(struct buf *out, const char *text)
                  {"decimal64", 64, 18},
                  {"decimal128", 128, 38},
                  {"decimal256", 256, 76}};
-    char name[16];
-    int digits, scale, end = 0;
-    if (sscanf(text, "%15[a-z0-9](%3d ,%4d )%n", name, &digits, &scale, &end) != 3 || end == 0 ||
-        text[end] != '\0')
-        return false;
+    size_t size = strcspn(text, "(");
+    long digits, scale;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (strcmp(name, kinds[i].name) == 0)
-            return digits > 0 && digits <= kinds[i].digits &&
-                   buf_printf(out, "d:%d,%d,%d", digits, scale, kinds[i].bits);
+        if (slice_is(slice_of(text, size), kinds[i].name))
+            return parse_decimal(text + size, &digits, &scale) && digits > 0 &&
+                   digits <= kinds[i].digits && labs(scale) <= kinds[i].digits &&
+                   buf_printf(out, "d:%ld,%ld,%d", digits, scale, kinds[i].bits);
     return false;
 }
 

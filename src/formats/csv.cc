@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include <arrow/buffer.h>
 #include <arrow/csv/api.h>
 #include <arrow/csv/parser.h>
 
@@ -25,42 +24,18 @@ constexpr int32_t block_bytes = 8 << 20;
 /* A header that is longer isn't told by name. */
 constexpr size_t header_bytes_max = 64 << 10;
 
-class KeepsBeginning : public arrow::io::InputStream
+class KeepsBeginning : public shim::FdSource
 {
   public:
-    explicit KeepsBeginning(int fd) : source_(fd)
-    {
-    }
-
-    arrow::Status Close() override
-    {
-        return source_.Close();
-    }
-
-    bool closed() const override
-    {
-        return source_.closed();
-    }
-
-    arrow::Result<int64_t> Tell() const override
-    {
-        return source_.Tell();
-    }
+    using FdSource::FdSource;
+    using FdSource::Read;
 
     arrow::Result<int64_t> Read(int64_t size, void *out) override
     {
-        ARROW_ASSIGN_OR_RAISE(int64_t taken, source_.Read(size, out));
+        ARROW_ASSIGN_OR_RAISE(int64_t taken, FdSource::Read(size, out));
         size_t kept = std::min(static_cast<size_t>(taken), header_bytes_max - beginning_.size());
         beginning_.append(static_cast<const char *>(out), kept);
         return taken;
-    }
-
-    arrow::Result<std::shared_ptr<arrow::Buffer>> Read(int64_t size) override
-    {
-        ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(size));
-        ARROW_ASSIGN_OR_RAISE(int64_t taken, Read(size, buffer->mutable_data()));
-        ARROW_RETURN_NOT_OK(buffer->Resize(taken));
-        return std::shared_ptr<arrow::Buffer>(std::move(buffer));
     }
 
     const std::string &beginning() const
@@ -69,7 +44,6 @@ class KeepsBeginning : public arrow::io::InputStream
     }
 
   private:
-    shim::FdSource source_;
     std::string beginning_;
 };
 

@@ -6,7 +6,6 @@
 #include <regex>
 #include <string>
 
-#include <arrow/buffer.h>
 #include <arrow/json/api.h>
 
 #include "formats/arrow_shim.h"
@@ -24,45 +23,21 @@ constexpr int32_t block_bytes = 8 << 20;
  *        1},            {"a": 2}
  *       {"a": 2} ]
  */
-class Lines : public arrow::io::InputStream
+class Lines : public shim::FdSource
 {
   public:
-    explicit Lines(std::shared_ptr<arrow::io::InputStream> source) : source_(std::move(source))
-    {
-    }
-
-    arrow::Status Close() override
-    {
-        return source_->Close();
-    }
-
-    bool closed() const override
-    {
-        return source_->closed();
-    }
-
-    arrow::Result<int64_t> Tell() const override
-    {
-        return source_->Tell();
-    }
+    using FdSource::FdSource;
+    using FdSource::Read;
 
     arrow::Result<int64_t> Read(int64_t size, void *out) override
     {
-        ARROW_ASSIGN_OR_RAISE(int64_t taken, source_->Read(size, out));
+        ARROW_ASSIGN_OR_RAISE(int64_t taken, FdSource::Read(size, out));
         char *at = static_cast<char *>(out);
         for (int64_t i = 0; i < taken && kind_ != Kind::LINES; i++)
             ARROW_RETURN_NOT_OK(Turn(&at[i]));
         if (taken < size && kind_ == Kind::ARRAY && depth_ > 0)
             return arrow::Status::Invalid("the array has no end");
         return taken;
-    }
-
-    arrow::Result<std::shared_ptr<arrow::Buffer>> Read(int64_t size) override
-    {
-        ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(size));
-        ARROW_ASSIGN_OR_RAISE(int64_t taken, Read(size, buffer->mutable_data()));
-        ARROW_RETURN_NOT_OK(buffer->Resize(taken));
-        return std::shared_ptr<arrow::Buffer>(std::move(buffer));
     }
 
   private:
@@ -115,7 +90,6 @@ class Lines : public arrow::io::InputStream
         }
     }
 
-    std::shared_ptr<arrow::io::InputStream> source_;
     Kind kind_ = Kind::UNKNOWN;
     int64_t depth_ = 0;
     bool has_begun_ = false;
@@ -176,7 +150,7 @@ class Batches : public arrow::RecordBatchReader
 arrow::Status open_json(int fd, const struct formats_text_options *options,
                         struct ArrowArrayStream *ret)
 {
-    auto source = std::make_shared<Lines>(std::make_shared<shim::FdSource>(fd));
+    auto source = std::make_shared<Lines>(fd);
     auto reading = arrow::json::ReadOptions::Defaults();
     reading.block_size = block_bytes;
     auto parsing = arrow::json::ParseOptions::Defaults();

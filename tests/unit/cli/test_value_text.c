@@ -81,7 +81,10 @@ static const char *tried(double value, bool is_single)
         if (is_single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value)
             break;
     }
-    return strpbrk(text, ".e") != NULL ? text : strcat(text, ".0");
+    size_t size = strlen(text);
+    if (strpbrk(text, ".e") == NULL)
+        memcpy(text + size, ".0", sizeof ".0");
+    return text;
 }
 
 /* Around the range in which they are computed; powers of two and what lies beside them, whose
