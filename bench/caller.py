@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Python package's client, called by lines of text and timed, for bench.py: what caller.c is for
+"""The Python package's client, called by lines of text and timed, for bench.py: what caller.c is to
 libflightkv's.
 
     open NAME URI TRANSPORT                connects

@@ -309,8 +309,10 @@ class Client:
         rows = [[info.key, f"{info.rows:,}", len(info.schema), f"{info.bytes:,}"]
                 for info in map(_info_of, sorted(found, key=lambda one: one[0]))]
         more = f", {len(rows)} of them here" if len(rows) < count else ""
-        return _html.table(["key", "rows", "columns", "bytes"], rows,
-                           f"flightkv server {self._uri}: {count:,} tables{more}")
+        tables = "table" if count == 1 else "tables"
+        return _html.table(["key", "rows", "columns", "bytes"] if rows else [], rows,
+                           f"flightkv server {self._uri}: {count:,} {tables}{more}",
+                           [False, True, True, True])
 
 
 def _get_arguments(key: Key, columns: Columns, rows: Rows, streams: int, check: bool,

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     import pyarrow
 
 
+_NUMBERS = ("int", "uint", "float", "halffloat", "double", "decimal")
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 class Table:
     """A table in memory. Any Arrow library takes it as it is, as often as asked, without a copy;
     what these make of it lives on when table and client are gone.
@@ -111,18 +118,20 @@ class Table:
 
     def _repr_html_(self) -> str:
         pairs = list(self.schema)[:COLUMNS_SHOWN]
-        rows = rows_of(_Head(self._handle)) if pairs else None
-        note = f"{self._size_text()}, {self.num_columns:,} columns"
-        if rows is not None and len(rows) < self._rows:
-            note += f"; the first {len(rows)} rows"
+        rows = rows_of(_Head(self._handle)) if pairs and self._rows > 0 else []
+        note = f"{self._size_text()}, {_counted(self.num_columns, 'column')}"
+        shown = [f"the first {len(rows)} rows"] if rows and len(rows) < self._rows else []
+        if len(pairs) < self.num_columns:
+            shown.append(f"the first {len(pairs)} columns")
+        if shown:
+            note += "; " + " and ".join(shown)
         if rows is None:
             note += "; install pyarrow or polars to see the first rows here"
-        head = [_html.heading(name, text) for name, text in pairs]
-        return _html.table(head, [row[:COLUMNS_SHOWN] for row in rows or []], f"Table: {note}")
+        return _html.table([_html.heading(name, text) for name, text in pairs], rows or [],
+                           f"Table: {note}", [text.startswith(_NUMBERS) for _, text in pairs])
 
     def _size_text(self) -> str:
-        return (f"{self._rows:,} {'row' if self._rows == 1 else 'rows'} in "
-                f"{self._batches:,} {'batch' if self._batches == 1 else 'batches'}")
+        return f"{_counted(self._rows, 'row')} in {_counted(self._batches, 'batch', 'batches')}"
 
 
 class _Head:

@@ -414,6 +414,13 @@ def test_html(stored):
     assert "x" * 81 not in shown
     shown = stored["k"]._repr_html_()
     assert "100 rows" in shown and "the first 5 rows" in shown and shown.count("<tr>") == 6
+    stored["lines"] = pa.table({"a": ["one\ntwo\x1b"]})
+    assert "one\\ntwo\\x1b" in stored["lines"]._repr_html_()
+    stored["none"] = pa.table({})
+    assert "0 columns" in stored["none"]._repr_html_()
+    assert not any(word in stored["none"]._repr_html_() for word in ("<table", "install"))
+    stored["empty"] = pa.table({"a": pa.array([], pa.int64())})
+    assert "1 column<" in stored["empty"]._repr_html_()
 
 
 def test_html_without_libraries(stored, monkeypatch):
@@ -426,7 +433,8 @@ def test_html_without_libraries(stored, monkeypatch):
 def test_wide_tables_are_shown_in_part(client):
     client["k"] = pa.table({f"c{i}": [i] for i in range(300)})
     assert "and 280 more columns" in repr(client["k"])
-    assert "300 columns" in client["k"]._repr_html_()
+    shown = client["k"]._repr_html_()
+    assert "300 columns; the first 20 columns" in shown and shown.count("<th ") == 20
 
 
 def test_many_keys_are_shown_in_part(client):
