@@ -2,8 +2,12 @@
 """Who keeps what alive, and that nothing is kept for ever."""
 
 import gc
+import os
+import re
 import resource
+import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -100,6 +104,48 @@ def test_references_are_given_back(client):
         calls()
     gc.collect()
     assert [sys.getrefcount(one) for one in shared] == before
+
+
+EVERY_CALL = """
+import ctypes, gc, sys
+import pyarrow as pa, flightkv
+
+table = pa.table({"a": range(1000), "s": ["text"] * 1000, "l": [{"n": [1, 2]}] * 1000,
+                  "d": pa.array(["x", "y"] * 500).dictionary_encode()})
+with flightkv.Server(memory="64MiB") as server, server.connect() as client:
+    client.put("k", table, progress=lambda progress: True)
+    got = client.get("k")
+    client.put("k", got, append=True)
+    got._repr_html_(), client._repr_html_(), got.to_pyarrow(), got.schema.to_pyarrow()
+    client.info("k"), client.list("k*"), client.stats()
+    with client.reader("k") as first, client.reader("k") as second:
+        next(first), next(second)
+    pa.RecordBatchReader.from_stream(client.reader("k")).read_all()
+    for use in (lambda: client.get("none"), lambda: client.reader("none"),
+                lambda: client.put("k", pa.table({"b": [1]}), append=True)):
+        try:
+            use()
+        except flightkv.Error:
+            pass
+    client.delete("k")
+    if sys.argv[1:] == ["leak"]:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(got.__arrow_c_stream__()))
+gc.collect()
+"""
+
+
+@pytest.mark.skipif("libasan" not in os.environ.get("LD_PRELOAD", ""),
+                    reason="needs a build with the address sanitizer, and LD_PRELOAD")
+@pytest.mark.parametrize("leaks", [[], ["leak"]], ids=["none", "on purpose"])
+def test_nothing_is_leaked_at_the_end(leaks):
+    """Python and its libraries keep some memory for ever; of theirs nothing is said here."""
+    env = {**os.environ, "PYTHONMALLOC": "malloc", "ASAN_OPTIONS": "detect_leaks=1",
+           "PYTHONPATH": os.pathsep.join([str(Path(flightkv.__file__).parents[1]), *sys.path])}
+    done = subprocess.run([sys.executable, "-c", EVERY_CALL, *leaks], capture_output=True,
+                          text=True, timeout=120, env=env)
+    assert "Traceback" not in done.stderr
+    ours = re.search(r"(python/extension|src/(?!libsanitizer)\w+)/\w+\.c:", done.stderr)
+    assert bool(ours) == bool(leaks), done.stderr
 
 
 def resident_bytes():
