@@ -56,9 +56,9 @@ MEMORY_FACTOR = 9  # most of it: flightkv 2, two peers 5, the clients' 2 (group 
 PROGRAMS = ("flightkv", "bench/caller", "bench/ceiling", "bench/responder", "bench/stores")
 WITH_SOURCE = ("pyarrow", "first", "stores", "host")  # neighbours, which share the table
 # Seconds at 2 GiB with 5 rounds on 2 cores; only to reckon with.
-EXPECTED = {"sockets": 190, "python": 90, "pyarrow": 210, "first": 60, "stores": 125, "host": 80,
-            "latency": 80, "requests": 95, "fairness": 70, "sizes": 110, "keys": 60, "clients": 56,
-            "parts": 75, "transports": 40}
+EXPECTED = {"sockets": 190, "python": 90, "pyarrow": 210, "first": 60, "stores": 125, "host": 80, "latency": 120,
+            "requests": 95, "fairness": 70, "sizes": 110, "keys": 60, "clients": 56, "scaling": 30,
+            "parts": 60, "transports": 40, "profiles": 100}
 
 
 def parse_arguments():
@@ -137,6 +137,11 @@ def run_round(group, sitting, number, prefix, planned):
 def median_text(case, group):
     if group.kind == "memory":
         return machine.size_text(case.first.more["rss"])
+    if group.kind == "profile":
+        return seconds_text(case.first.more["cpu"]) + " of CPU"
+    if group.unit == "B/s":
+        return f"{statistics.median(call.bytes / call.seconds for call in case.calls) / 1e9:.2f}" \
+            " GB/s"
     seconds = statistics.median(call.seconds for call in case.calls)
     if group.kind == "rate" or group.unit == "/s":
         return count_text(1 / seconds) + "/s"
@@ -162,7 +167,6 @@ def planned_seconds(name, sitting):
 def run_named(name, sitting):
     """The groups of that name as they stand in the results."""
     begin, planned = time.monotonic(), planned_seconds(name, sitting)
-    print(f"{name}:", flush=True)
     with GROUPS[name](sitting) as groups:
         for group in groups:
             run_group(group, sitting, planned / len(groups))
@@ -210,11 +214,11 @@ def results_before(arguments, path, size):
 def merged(before, groups):
     """Those of before, in the order of a whole run, with the new ones in their place."""
     new = {group["key"] for group in groups}
-    order = ["sockets", "python", "pyarrow", "first", "stores", "host", "latency", "requests",
-             "fairness", "sizes", "keys", "memory", "clients", "parts", "streams", "appends",
-             "transports"]
-    return sorted([group for group in before if group["key"] not in new] + groups,
-                  key=lambda group: order.index(group["key"]))
+    order = ["sockets", "python", "pyarrow", "first", "stores", "host", "latency-apart", "latency-together",
+             "requests", "fairness", "sizes", "keys", "memory", "clients", "streams", "parts",
+             "appends", "transports", "profiles"]
+    kept = [group for group in before if group["key"] not in new and group["key"] in order]
+    return sorted(kept + groups, key=lambda group: order.index(group["key"]))
 
 
 def run_all(arguments, size, results, path):
@@ -231,7 +235,8 @@ def run_all(arguments, size, results, path):
             print(f"Left out: {name} ({why})")
         for name in names:
             sitting.progress.plan(planned_seconds(name, sitting))
-        for name in names:
+        for number, name in enumerate(names, 1):
+            print(f"{name} ({number} of {len(names)}; {sitting.progress.summary()}):", flush=True)
             if name not in WITH_SOURCE:
                 sitting.drop_sources()
             try:

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """docs/BENCHMARKS.md, from the results of bench.py: the goals, then a table a group."""
 
+import statistics
+
 import drawings
 import goals
-from figures import count_text, median, ratio_text, seconds_text, values
+import reasons
+from figures import (CURVE_UNITS, count_text, curve_text, curve_value, curve_values, median,
+                     ratio_text, seconds_text, values)
 from machine import size_text
 from plot import svg
+from profiler import PARTS
 
 HEAD = """# Benchmarks
 
@@ -19,6 +24,8 @@ ratios mean anything on another machine: those of one group, which is one sittin
 Medians of the groups below.
 
 {goals}
+
+{reasons}
 
 ## The machine and the run
 
@@ -59,6 +66,15 @@ def text_of(name, text):
     return lambda case, base: text(median(case, name))
 
 
+def share_text(call, part):
+    shares = call.get("shares")
+    return f"{100 * shares[part]:.0f} %" if shares else "-"
+
+
+def share_of(part):
+    return lambda case, base: share_text(case["first"], part)
+
+
 COLUMNS = {
     "time": {
         "batch": lambda case, base: case["batch"],
@@ -75,6 +91,7 @@ COLUMNS = {
         "bytes": wire_ratio,
     },
     "latency": {
+        "batch": lambda case, base: case["batch"],
         "first p50": lambda case, base: seconds_text(case["first"]["seconds"]),
         "p50": text_of("seconds", seconds_text),
         "least": lambda case, base: seconds_text(min(values(case))),
@@ -85,6 +102,7 @@ COLUMNS = {
         "p50 ratio": ratio_of("seconds"),
     },
     "rate": {
+        "batch": lambda case, base: case["batch"],
         "first": lambda case, base: count_text(case["first"]["rate"]),
         "median": text_of("rate", count_text),
         "least": lambda case, base: count_text(min(values(case, "rate"))),
@@ -98,6 +116,13 @@ COLUMNS = {
         "over it, each": lambda case, base: size_text(round(
             (median(case, "rss") - median(case, "stored")) / median(case, "count"))),
     },
+    "profile": {
+        "batch": lambda case, base: case["batch"],
+        "a call takes": text_of("seconds", seconds_text),
+        "CPU": text_of("cpu", seconds_text),
+        "in the kernel": text_of("kernel", seconds_text),
+        **{part: share_of(part) for part in PARTS},
+    },
 }
 OPTIONAL = {"every byte read once": "read", "p99": "p99", "CPU": "cpu", "on the wire": "wire",
             "bytes": "wire"}
@@ -107,6 +132,7 @@ LEGENDS = {
                "least and most are of the p50; its ratio is to the case above it with a 1.",
     "rate": "Calls a second; the ratio is to the case above it with a 1.",
     "memory": None,
+    "profile": "The shares are of the CPU time, by perf's samples.",
 }
 WIRE = "; \"bytes\" is the same of what went over the loopback device, TCP's headers included"
 
@@ -140,27 +166,32 @@ def x_text(group, x):
 
 
 def value_text(group, case):
+    """First, median and best; once, where there was one measurement."""
     if case is None:
         return "-"
-    seconds = median(case)
-    return seconds_text(seconds) if group["unit"] == "s" else count_text(1 / seconds)
+    unit, every = group["unit"], curve_values(group, case)
+    best = min(every) if unit == "s" else max(every)
+    three = (curve_value(case["first"], unit), statistics.median(every), best)
+    texts = [curve_text(value, unit) for value in three]
+    return texts[0] if len(set(three)) == 1 else " / ".join(texts)
 
 
 def curve_table(group):
     """A row an x, a column a series."""
     names = list(dict.fromkeys(case["series"] for case in group["cases"]))
     found = {(case["series"], case["x"]): case for case in group["cases"]}
-    rows = [[group["x_unit"], *names]]
-    for x in sorted({case["x"] for case in group["cases"]}):
-        rows.append([x_text(group, x)] + [value_text(group, found.get((name, x)))
-                                          for name in names])
+    batches = {case["x"]: case["batch"] for case in group["cases"]}
+    rows = [[group["x_unit"], "batch", *names]]
+    for x in sorted(batches):
+        rows.append([x_text(group, x), batches[x]] + [value_text(group, found.get((name, x)))
+                                                      for name in names])
     return markdown(rows)
 
 
 def section(group):
     parts = [f"## {group['title']}\n", group["about"] + "\n"]
     if group["kind"] == "curve":
-        parts += ["Medians" + (", a second" if group["unit"] == "/s" else "") + ".\n",
+        parts += [f"First (cold) / median / best{CURVE_UNITS[group['unit']]}.\n",
                   f"![{group['title']}]({drawings.file_of(group)})\n", curve_table(group) + "\n"]
     else:
         legend = LEGENDS[group["kind"]]
@@ -205,12 +236,16 @@ def time_text(results):
 
 
 def write_document(results, folder):
-    """BENCHMARKS.md and its plots; gives their paths."""
-    parts = [HEAD.format(goals=goals.table(results), facts=facts_of(results))]
+    """BENCHMARKS.md and its plots, in place of those that are there; gives their paths."""
+    parts = [HEAD.format(goals=goals.table(results), reasons=reasons.text(results),
+                         facts=facts_of(results))]
     pictures = drawings.draw_all(results)
     if "benchmarks.svg" in pictures:
         parts.append("![medians with least and most of every large case](benchmarks.svg)\n")
     parts += [section(group) for group in results["groups"]]
+    for old in folder.glob("benchmarks*.svg"):
+        if old.name not in pictures:
+            old.unlink()
     written = [folder / "BENCHMARKS.md"]
     written[0].write_text("\n".join(parts))
     for name, drawing in pictures.items():

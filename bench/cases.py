@@ -41,12 +41,12 @@ class Group:
     title: str
     about: str
     cases: list
-    kind: str = "time"  # time, latency, rate, curve or memory: which columns it has
+    kind: str = "time"  # time, latency, rate, curve, memory or profile: which columns it has
     rounds: int = None  # where it needs fewer than the rest
     times: int = 1      # so many times as many rounds: what wanders much, and is quick
     notes: list = field(default_factory=list)  # what was left out, and why
-    x_unit: str = None  # of a curve: "bytes", "keys", "clients"
-    unit: str = "s"     # of a curve's values: "s" or "/s"
+    x_unit: str = None  # of a curve: "bytes", "keys", "clients", "connections"
+    unit: str = "s"     # of a curve's values: "s", "/s" or "B/s"
 
 
 def latency_call(words):

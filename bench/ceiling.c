@@ -2,7 +2,7 @@
 /* ceiling: how fast the same bytes go through bare sockets.
  *
  *     ceiling --size BYTES [--calls N] [--fresh]     measures TCP, prints one JSON object
- *     ceiling --size BYTES --lines                   obeys lines of text, up to that size:
+ *     ceiling --size BYTES --lines [--child-core N]  obeys lines of text, up to that size:
  *
  *     put tcp|unix BYTES CHUNK                       "SECONDS"
  *     get tcp|unix BYTES CHUNK                       "SECONDS"
@@ -19,7 +19,8 @@
  * takes the bytes into it by recv(2) of `chunk` bytes, where a table would end up. "fresh" receives
  * into memory that was never touched, as a program does that keeps what it gets for the first time:
  * the difference is what the kernel takes for handing out pages. A ping-pong blocks in recv(2) at
- * both ends, or spins there without sleeping.
+ * both ends, or spins there without sleeping. The child may have a core of its own; the parent has
+ * those that it was started with.
  *
  * Without --lines, every chunk size is tried with a quarter of the bytes; the best one is then
  * measured with all of them. The parent's clock decides: from the order to the last byte, or its
@@ -28,6 +29,7 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -241,6 +243,15 @@ static int set_no_delay(int fd)
     return fd;
 }
 
+static void stay_on(size_t core)
+{
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    CPU_SET(core, &cores);
+    if (sched_setaffinity(0, sizeof cores, &cores) < 0)
+        die("ceiling: cannot stay on that core");
+}
+
 static void run_child(const struct sockaddr_in *address, int unix_fd, size_t size)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -330,13 +341,14 @@ static size_t parse_number(const char *text, size_t least, size_t most)
 }
 
 struct arguments {
-    size_t size, calls;
-    bool fresh, lines;
+    size_t size, calls, child_core;
+    bool fresh, lines, has_child_core;
 };
 
 static _Noreturn void usage(void)
 {
-    fputs("usage: ceiling [--size BYTES] [--calls N] [--fresh] [--lines]\n", stderr);
+    fputs("usage: ceiling [--size BYTES] [--calls N] [--fresh] [--lines] [--child-core N]\n",
+          stderr);
     exit(2);
 }
 
@@ -346,6 +358,7 @@ static struct arguments parse_arguments(int argc, char **argv)
                                             {"calls", required_argument, NULL, 'c'},
                                             {"fresh", no_argument, NULL, 'f'},
                                             {"lines", no_argument, NULL, 'l'},
+                                            {"child-core", required_argument, NULL, 'o'},
                                             {0}};
     struct arguments arguments = {.size = 256 << 20, .calls = 2};
     int option;
@@ -358,7 +371,10 @@ static struct arguments parse_arguments(int argc, char **argv)
             arguments.fresh = true;
         else if (option == 'l')
             arguments.lines = true;
-        else
+        else if (option == 'o') {
+            arguments.child_core = parse_number(optarg, 0, CPU_SETSIZE - 1);
+            arguments.has_child_core = true;
+        } else
             usage();
     }
     return arguments;
@@ -375,6 +391,8 @@ int main(int argc, char **argv)
     if (child < 0)
         die("ceiling: fork");
     close(pair[child == 0]);
+    if (child == 0 && arguments.has_child_core)
+        stay_on(arguments.child_core);
     if (child == 0)
         run_child(&address, pair[1], arguments.size);
     struct peer peer = {{set_no_delay(accept(listener, NULL, NULL)), pair[0]},

@@ -142,8 +142,8 @@ class Sockets(Obeyer):
 
     CHUNKS = [64 << 10, 256 << 10, 1 << 20, 4 << 20]
 
-    def __init__(self, program, size):
-        super().__init__(program, "--size", size, "--lines")
+    def __init__(self, program, size, *options):
+        super().__init__(program, "--size", size, "--lines", *options)
         self.best = {}
 
     def transfer(self, way, socket, size):

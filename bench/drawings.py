@@ -3,8 +3,9 @@
 over two of them."""
 
 import math
+import statistics
 
-from figures import count_text, median, seconds_text, values
+from figures import (count_text, curve_text, curve_values, median, seconds_text, values)
 from machine import size_text
 from plot import FAINT, GRID, dot, line, text
 
@@ -12,6 +13,7 @@ WIDTH, LEFT, RIGHT, ROW = 860, 330, 90, 22
 COLORS = ["#2f6fb0", "#e0892b", "#3b8f4a", "#b03a48", "#7a52a3", "#6b6b6b", "#c2a300"]
 CEILINGS = ("bare", "ping-pong", "memcpy", "nghttpd")
 PEERS = ("pyarrow server", "Go server", "redis", "memcached", "JSON", "IPC file", "multiprocessing")
+UNITS = {"s": "", "/s": "/s", "B/s": " GB/s"}
 PLOT_LEFT, PLOT_RIGHT, PLOT_TOP, PLOT_HEIGHT = 80, 290, 60, 320
 
 
@@ -19,10 +21,15 @@ def file_of(group):
     return f"benchmarks-{group['key']}.svg"
 
 
-def powers(every):
-    """The powers of ten around all of them, at least two."""
+def ticks(every):
+    """Round values around all of them: powers of ten, between which 2 and 5 where there are few."""
     low, high = math.floor(math.log10(min(every))), math.ceil(math.log10(max(every)))
-    return low, max(high, low + 1)
+    if high - low > 2:
+        return [10.0**power for power in range(low, high + 1)]
+    marks = [factor * 10.0**power for power in range(low, high + 1) for factor in (1, 2, 5)]
+    first = max((i for i, mark in enumerate(marks) if mark <= min(every)), default=0)
+    last = next(i for i, mark in enumerate(marks) if mark >= max(every))
+    return marks[first:max(last, first + 2) + 1]
 
 
 # ---- dots ----
@@ -37,8 +44,9 @@ def color_of(case):
 def rows_of(groups, name, place, top):
     y, shapes = top, []
     for group in groups:
-        y += ROW + 4
-        shapes.append(text(20, y, group["title"], 13, bold=True))
+        if len(groups) > 1:
+            y += ROW + 4
+            shapes.append(text(20, y, group["title"], 13, bold=True))
         for case in group["cases"]:
             y += ROW
             end, color = place(max(values(case, name))), color_of(case)
@@ -54,19 +62,17 @@ FORMATS = {"seconds": seconds_text, "rate": lambda rate: count_text(rate) + "/s"
 
 def draw_dots(groups, title, name, better):
     every = [value for group in groups for case in group["cases"] for value in values(case, name)]
-    low, high = powers(every)
-    scale = (WIDTH - LEFT - RIGHT) / (high - low)
+    marks = ticks(every)
+    scale = (WIDTH - LEFT - RIGHT) / math.log10(marks[-1] / marks[0])
 
     def place(value):
-        return LEFT + (math.log10(value) - low) * scale
+        return LEFT + math.log10(value / marks[0]) * scale
 
     shapes, y = rows_of(groups, name, place, 46)
-    axis = [line(place(10.0**power), 46, place(10.0**power), y + 10, GRID)
-            for power in range(low, high + 1)]
-    axis += [text(place(10.0**power), y + 28, FORMATS[name](10.0**power), 12, "middle", FAINT)
-             for power in range(low, high + 1)]
-    axis.append(text(WIDTH - 20, y + 48, "median, with least and most; blue: flightkv, grey: a "
-                     f"ceiling; logarithmic; {better} is better", 12, "end", FAINT))
+    axis = [line(place(mark), 46, place(mark), y + 10, GRID) for mark in marks]
+    axis += [text(place(mark), y + 28, FORMATS[name](mark), 12, "middle", FAINT) for mark in marks]
+    axis.append(text(WIDTH - 20, y + 48, "median, with least and most; blue: flightkv, orange: "
+                     f"others, grey: a ceiling; logarithmic; {better} is better", 12, "end", FAINT))
     return {"width": WIDTH, "height": y + 64,
             "shapes": axis + [text(20, 28, title, 17, bold=True)] + shapes}
 
@@ -89,26 +95,28 @@ def labels_apart(ends, least=15):
 
 def draw_curve(group):
     cases = group["cases"]
-    value = (lambda case: median(case)) if group["unit"] == "s" else lambda case: 1 / median(case)
+    unit = group["unit"]
+
+    def value(case):
+        return statistics.median(curve_values(group, case))
     low_x, high_x = (math.log10(x) for x in (min(case["x"] for case in cases),
                                              max(case["x"] for case in cases)))
-    low, high = powers([value(case) for case in cases])
+    marks = ticks([value(case) for case in cases])
     bottom = PLOT_TOP + PLOT_HEIGHT
     right = WIDTH - PLOT_RIGHT
 
     def place(x, y):
         share = (math.log10(x) - low_x) / max(high_x - low_x, 1e-9)
         return (PLOT_LEFT + share * (right - PLOT_LEFT),
-                bottom - (math.log10(y) - low) / (high - low) * PLOT_HEIGHT)
+                bottom - math.log10(y / marks[0]) / math.log10(marks[-1] / marks[0]) * PLOT_HEIGHT)
     shapes = [text(20, 28, group["title"], 17, bold=True)]
-    for power in range(low, high + 1):
-        _, y = place(10**low_x, 10.0**power)
-        label = seconds_text(10.0**power) if group["unit"] == "s" else \
-            count_text(10.0**power) + "/s"
+    for mark in marks:
+        _, y = place(10**low_x, mark)
+        label = curve_text(mark, unit) + UNITS[unit]
         shapes += [line(PLOT_LEFT, y, right, y, GRID),
                    text(PLOT_LEFT - 8, y + 4, label, 11, "end", FAINT)]
     for x in sorted({case["x"] for case in cases}):
-        place_x, _ = place(x, 10.0**low)
+        place_x, _ = place(x, marks[0])
         label = size_text(x) if group["x_unit"] == "bytes" else f"{x:,}"
         shapes += [line(place_x, PLOT_TOP, place_x, bottom, GRID),
                    text(place_x, bottom + 18, label, 11, "middle", FAINT)]

@@ -23,6 +23,16 @@ def find(results, key, name):
     return None
 
 
+def curve_value(call, unit):
+    """What a curve shows of a call, by its unit: "s", "/s" or "B/s"."""
+    seconds = call["seconds"]
+    return seconds if unit == "s" else (call["bytes"] if unit == "B/s" else 1) / seconds
+
+
+def curve_values(group, case):
+    return [curve_value(call, group["unit"]) for call in case["calls"]]
+
+
 def ratio(part, whole):
     return part / whole if part is not None and whole else None
 
@@ -33,7 +43,7 @@ def seconds_text(seconds):
     if seconds is None:
         return "-"
     for unit, factor in (("s", 1), ("ms", 1e3), ("us", 1e6)):
-        if seconds * factor >= 1 or unit == "us":
+        if seconds * factor >= 0.9995 or unit == "us":  # or it would read as "1e+03"
             return f"{seconds * factor:.3g} {unit}"
 
 
@@ -45,6 +55,14 @@ def count_text(number):
         return f"{number:.3g}"
     digits = len(str(round(number))) - 3
     return f"{round(number / 10**digits) * 10**digits:,}"
+
+
+CURVE_UNITS = {"s": "", "/s": ", a second", "B/s": ", in GB/s"}  # what isn't in the texts
+
+
+def curve_text(value, unit):
+    return seconds_text(value) if unit == "s" else count_text(value) if unit == "/s" else \
+        f"{value / 1e9:.3g}"
 
 
 def ratio_text(part, whole):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The servers that flightkv is held against, where they are installed. `make deps` doesn't install
-them: what is missing is left out of a run, which says so and how to add it."""
+"""The servers that flightkv is held against, where they are installed, and the tools for that.
+`make deps` doesn't install them: what is missing is left out of a run, which says so and how to add
+it."""
 
 import os
 import re
@@ -16,7 +17,7 @@ from processes import Failed, Server
 HERE = Path(__file__).resolve().parent
 FOLDERS = "/usr/local/go/bin:/usr/local/sbin:/usr/sbin"  # where else programs may be
 PACKAGES = {"redis-server": "redis-server", "memcached": "memcached", "h2load": "nghttp2-client",
-            "nghttpd": "nghttp2-server", "go": "golang (1.25 or newer)"}
+            "nghttpd": "nghttp2-server", "go": "golang (1.25 or newer)", "perf": "linux-perf"}
 START_S = 20
 REDIS_SPLIT = 512 << 20      # its proto-max-bulk-len
 MEMCACHED_SPLIT = 512 << 20  # -I is at most 1 GiB, which an item's own head is part of
@@ -101,7 +102,7 @@ class Peers:
     def versions(self):
         """Of those that are here, as they say it themselves."""
         words = {"go": "version", "nghttpd": "--version", "h2load": "--version",
-                 "redis-server": "--version", "memcached": "--version"}
+                 "redis-server": "--version", "memcached": "--version", "perf": "--version"}
         texts = {}
         for name, program in self.programs.items():
             done = subprocess.run([program, words[name]], capture_output=True, text=True)

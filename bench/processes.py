@@ -91,6 +91,11 @@ class Progress:
     def elapsed(self):
         return time.monotonic() - self.started
 
+    def summary(self):
+        pace = self.elapsed() / self.done if self.done else 1.0
+        return (f"{clock(self.elapsed())} so far, about "
+                f"{clock((self.planned - self.done) * pace)} left")
+
     def during(self, label, seconds, function):
         """Calls the function, with the line shown meanwhile."""
         begin = time.monotonic()

@@ -2,6 +2,7 @@
 """One run of bench.py: its size, its programs, the servers and clients that groups ask for."""
 
 import contextlib
+import os
 import random
 import select
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 from cases import BATCH_ROWS, COLUMNS, ROW_BYTES, SMALL_ROWS
 from clients import Caller, Sockets
 from peers import Peers
+from placement import apart, placements
 from processes import Failed, Progress, Server
 from source import Source
 
@@ -39,6 +41,8 @@ class Sitting:
         self.own_count = max(arguments.calls // 6, 10)
         self.stock_count = max(arguments.calls // 60, 10)
         self.peers = Peers(arguments.build, arguments.without)
+        self.cores = len(os.sched_getaffinity(0))
+        self.apart, self.placements = apart(), placements()
         self.progress = Progress()
         self.order = random.Random(arguments.seed)
         self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -101,8 +105,10 @@ class Sitting:
                               text=True)
         return option in done.stdout
 
-    def sockets(self, size):
-        return Sockets(self.program("ceiling"), max(size, 1 << 20))
+    def sockets(self, size, placement=None):
+        """Where it is given, their server's end is put there; the client's is the starter's."""
+        cores = ("--child-core", placement.server) if placement else ()
+        return Sockets(self.program("ceiling"), max(size, 1 << 20), *cores)
 
     # ---- many peers at once ----
 

@@ -3,7 +3,7 @@
 the sitting and yields a list of groups of cases: its servers and clients live as long as the
 block."""
 
-from groups import curves, large, others, parts, small
+from groups import curves, large, others, parts, profiles, small
 
 GROUPS = {
     "sockets": large.sockets,
@@ -18,6 +18,8 @@ GROUPS = {
     "sizes": curves.sizes,
     "keys": curves.keys,
     "clients": curves.clients,
+    "scaling": curves.scaling,
     "parts": parts.parts,
     "transports": parts.transports,
+    "profiles": profiles.profiles,
 }

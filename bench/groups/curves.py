@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How figures grow with the table's size, the number of keys and the number of clients; and what
-the server's memory is."""
+"""How figures grow with the table's size, the number of keys, of clients and of connections; and
+what the server's memory is."""
 
 import contextlib
 import subprocess
@@ -21,6 +21,10 @@ FILL_THREADS = 8
 MANY_KEYS, FEW_KEYS = 1_000_000, (1, 1000)
 TINY_BATCHES = 10_000
 CLIENTS = (1, 2, 5, 10, 50, 100, 500)
+SMALL = "1 KiB"
+STREAMS = (1, 2, 4, 8)
+STREAMS_BYTES = GIB
+PIECE_ROWS = 64 * MIB // 8  # of one column, for clients that move a table each
 
 
 # ---- sizes ----
@@ -32,6 +36,10 @@ def sizes_for(sitting):
 
 def times_of(size):
     return max(3, min(1000, 16 * MIB // size))
+
+
+def batch_text(size):
+    return size_text(size if size <= ONE_COLUMN_MOST else min(size, BATCH_ROWS * ROW_BYTES))
 
 
 def own_call(caller, name, way, size):
@@ -54,10 +62,14 @@ def sizes(sitting):
           sitting.peers.pyarrow() as peer, Pyarrow(peer.address) as peer_client,
           Pyarrow(server.uris["TCP"]) as stock):
         notes = [caller.shm_refusal] if caller.shm_refusal else []
+        if every[-1] < SIZES[-1]:
+            notes.append(f"Tables above {size_text(every[-1])} are left out: there is no room for "
+                         "them, or a smaller large table was asked for.")
         cases = []
 
         def add(series, size, run):
-            cases.append(Case(f"{series}, {size_text(size)}", run, x=size, series=series))
+            cases.append(Case(f"{series}, {size_text(size)}", run, x=size, series=series,
+                              batch=batch_text(size)))
         for size in every:
             own_call(caller, "TCP", "put", size)
             for way, name in (("put", "TCP"), ("get", "TCP"), ("get", "Unix")):
@@ -71,9 +83,9 @@ def sizes(sitting):
                 peer_client.put(f"size-{size}", stock_table(stock, size))
                 add("get: pyarrow's client and server", size,
                     lambda size=size: stock_call(peer_client, size))
-        yield [Group("sizes", "From 1 KiB to 4 GiB", f"Tables up to {size_text(ONE_COLUMN_MOST)} "
-                     "have one column in one batch, and their times are the median of many calls; "
-                     f"larger ones have 64 columns in batches of {BATCH_ROWS:,} rows (64 MiB). "
+        yield [Group("sizes", f"From {size_text(every[0])} to {size_text(every[-1])}",
+                     f"Tables up to {size_text(ONE_COLUMN_MOST)} have one column in one batch, and "
+                     "their times are the median of many calls; larger ones have 64 columns. "
                      "libflightkv's gets release each batch.", cases, "curve", rounds=ROUNDS,
                      notes=notes, x_unit="bytes")]
 
@@ -126,12 +138,12 @@ def keys(sitting):
 
 def key_cases(sitting, caller, count, put):
     puts = [Case(f"put, {count:,} keys", lambda: call_of_rate(put.more["rate"]), x=count,
-                 series="puts")] if count > 1 else []  # one put is no rate
+                 series="puts", batch=SMALL)] if count > 1 else []  # one put is no rate
     return [*puts,
-            Case(f"get, {count:,} keys", x=count, series="gets", run=lambda: call_of_rate(
-                caller.many("TCP", "get", "key-", sitting.own_count,
-                                                keys=count).more["rate"])),
-            Case(f"list, {count:,} keys", x=count, series="keys listed",
+            Case(f"get, {count:,} keys", x=count, series="gets", batch=SMALL,
+                 run=lambda: call_of_rate(caller.many("TCP", "get", "key-", sitting.own_count,
+                                                      keys=count).more["rate"])),
+            Case(f"list, {count:,} keys", x=count, series="keys listed", batch=SMALL,
                  run=lambda: call_of_rate(caller.list("TCP", "*").more["rate"]))]
 
 
@@ -170,7 +182,7 @@ def clients(sitting):
                     return bench_call(sitting, which.uris[name], count, number) if has_bench else \
                         caller_call(client, name, count, number)
                 cases += [Case(f"{series}, {name}, {number} clients", x=number,
-                               series=f"{series}, {name}",
+                               series=f"{series}, {name}", batch=SMALL,
                                run=lambda load=load, number=number: load(number))
                           for number in CLIENTS]
         yield [Group("clients", "From 1 to 500 clients", f"{count:,} gets of a table of 1 KiB by "
@@ -200,3 +212,41 @@ def bench_call(sitting, uri, count, number):
     if result["errors"]:
         raise Failed(f"flightkv bench: {result['errors']} errors")
     return call_of_rate(result["per_s"])
+
+
+# ---- connections ----
+
+@contextlib.contextmanager
+def scaling(sitting):
+    """The same bytes by 1, 2, 4 and 8 connections at once."""
+    size = min(STREAMS_BYTES, sitting.size)
+    rows, piece = size // ROW_BYTES, min(PIECE_ROWS, size // 8 // max(STREAMS))
+    count, cases = size // (8 * piece), []
+    with sitting.flightkv(3 * size) as server, sitting.caller(server) as caller:
+        caller.put("TCP", "table", rows)
+        caller.many("TCP", "put", "piece-", count, keys=count, rows=piece)
+
+        def add(series, number, run):
+            cases.append(Case(f"{series}, {number}", run, x=number, series=series,
+                              batch=size_text(8 * piece)))
+        for number in STREAMS:
+            for name in ("TCP", "Unix"):
+                add(f"get of one table, {name}", number, lambda name=name, number=number:
+                    caller.get(name, "table", streams=number))
+            for way in ("get", "put"):
+                add(f"{way}s by so many clients, TCP", number, lambda way=way, number=number:
+                    moved(caller.many("TCP", way, "piece-", count, keys=count, threads=number,
+                                      rows=piece), size))
+        yield [Group("streams", "From 1 to 8 connections", f"{size_text(size)} in all: a get of "
+                     "one table over so many connections at once (`flightkv get --streams N`), and "
+                     f"clients that share {count} gets or puts of a table of "
+                     f"{size_text(8 * piece)} each. Each transfer keeps a core of the server and "
+                     f"one of the client busy: on {sitting.cores} cores nothing is left to grow "
+                     f"into beyond {max(sitting.cores // 2, 1)}; "
+                     "[design/011](design/011-many-cores.md) reckons with more of them.", cases,
+                     "curve", rounds=ROUNDS, x_unit="connections", unit="B/s")]
+
+
+def moved(call, size):
+    """By the clock on the wall."""
+    return Call(call.more["count"] / call.more["rate"], bytes=size)

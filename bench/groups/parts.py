@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parts of a table, several connections, appends, and a table half as large over each transport."""
+"""Parts of a table, appends, and a table half as large over each transport."""
 
 import contextlib
 
@@ -15,8 +15,7 @@ def parts(sitting):
         caller.put("TCP", "table", sitting.rows)
         caller.put("TCP", "batches-1", 1024, 1024)
         caller.put("TCP", f"batches-{batches}", batches, 1)
-        yield [of_a_table(caller, stock, sitting.rows), streams(caller),
-               appends(caller, 1, batches)]
+        yield [of_a_table(caller, stock, sitting.rows), appends(caller, 1, batches)]
 
 
 def of_a_table(caller, stock, rows):
@@ -35,14 +34,6 @@ def of_a_table(caller, stock, rows):
                   case("2 columns of 1 % of rows", columns=two, rows=front)]
     return Group("parts", "Parts of a table", "A get of the whole table, and of parts of it by "
                  "`flightkv-columns` and `flightkv-rows`.", cases)
-
-
-def streams(caller):
-    cases = [Case(f"{count} stream{'s' if count > 1 else ''}",
-                  lambda count=count: caller.get("TCP", "table", streams=count),
-                  base="1 stream" if count > 1 else None) for count in (1, 2, 4)]
-    return Group("streams", "Several connections", "A get of the whole table over 1, 2 and 4 "
-                 "connections at once (`flightkv get --streams N`).", cases)
 
 
 def appends(caller, small, large):

@@ -11,6 +11,7 @@ import time
 import peers
 from cases import Call, Case, Group
 from clients import Caller, Pyarrow, Store
+from placement import all_on_core, on_core
 from processes import Failed, last_line
 from sitting import bytes_of_calls
 
@@ -19,6 +20,13 @@ TRANSPORTS = ("TCP", "Unix", "TLS", "shm")
 LOAD_LEAST, LOAD_TIMEOUT_S = 2000, 120
 STALLS = ("pyarrow server", 500, 10)
 BUSY_POLL, BUSY_POLL_US = "1ms", 1000
+STOCK = ("flightkv", "pyarrow server", "Go server")  # what pyarrow's client is asked to call
+STORES = {"redis-server": "redis", "memcached": "memcached"}
+PLACES = {
+    "apart": "Servers stay on one core, clients on another: a call wakes both of them up, one "
+             "after the other, and most of its time is that.",
+    "together": "Servers and clients stay on the same core: no core is woken up, and a call takes "
+                "what both its ends compute, in the kernel and outside of it."}
 METHOD = "/arrow.flight.protocol.FlightService/DoGet"
 
 
@@ -26,37 +34,71 @@ METHOD = "/arrow.flight.protocol.FlightService/DoGet"
 
 @contextlib.contextmanager
 def latency(sitting):
-    source, notes, cases = sitting.small(), [], []
+    """The servers are the same for all placements, on one core; the clients are where it says."""
+    source, notes = sitting.small(), []
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(sitting.flightkv(1 << 26))
-        caller = stack.enter_context(sitting.caller(server))
-        raw = stack.enter_context(sitting.sockets(1 << 20))
-        caller.many("TCP", "put", "small", 100)
-        busy = busy_caller(sitting, stack, notes)
-        sizes = {way: bytes_of_calls(sitting, server, way) for way in ("get", "put")}
-        if caller.shm_refusal:
-            notes.append(caller.shm_refusal)
-        for way in ("get", "put"):
-            cases += pings(sitting, raw, way, sizes[way])
-            cases += own_cases(sitting, caller, way)
-            cases += busy_cases(sitting, busy, way) if busy else []
-        cases += stock_cases(sitting, stack, server, source, notes)
-        cases += store_cases(sitting, stack, source, notes)
-        bytes_text = ", ".join(f"a {way} {request:,} bytes there and {answer:,} back"
-                               for way, (request, answer) in sizes.items())
-        yield [Group("latency", "A table of 1 KiB", "One call after the other over one connection, "
-                     f"{sitting.own_count:,} at a time ({sitting.stock_count} by pyarrow's "
-                     "client). The ping-pong sends the same bytes over a bare socket, by blocking "
-                     f"calls: {bytes_text}; \"spinning\" is the same without sleeping at either "
-                     "end, which busy polling is held against. Redis and memcached hold the table "
-                     "as an IPC stream.", cases, "latency", times=3, notes=notes)]
+        servers = latency_servers(sitting, stack, source, notes)
+        with sitting.caller(servers["flightkv"], names=("TCP",)) as caller:
+            caller.many("TCP", "put", "small", 100)
+        sizes = {way: bytes_of_calls(sitting, servers["flightkv"], way) for way in ("get", "put")}
+        yield [latency_group(sitting, stack, servers, placement, sizes, notes)
+               for placement in sitting.placements]
 
 
-def pings(sitting, raw, way, sizes):
+def latency_group(sitting, stack, servers, placement, sizes, notes):
+    notes, is_apart = list(notes), placement.key == "apart"
+    with on_core(placement.client):
+        caller = stack.enter_context(sitting.caller(servers["flightkv"]))
+        raw = stack.enter_context(sitting.sockets(1 << 20, placement))
+        busy = busy_caller(sitting, stack, servers["busy"]) \
+            if is_apart and servers["busy"] else None
+        stores = store_clients(sitting, stack, servers)
+    notes += [caller.shm_refusal] if caller.shm_refusal else []
+    cases = []
+    for way in ("get", "put"):
+        cases += pings(sitting, raw, way, sizes[way], is_apart)
+        cases += own_cases(sitting, caller, way)
+        cases += busy_cases(sitting, busy, way) if busy else []
+        cases += stock_cases(sitting, servers, placement, way)
+        cases += store_cases(sitting, stores, way)
+    bytes_text = ", ".join(f"a {way} {request:,} bytes there and {answer:,} back"
+                           for way, (request, answer) in sizes.items())
+    return Group(f"latency-{placement.key}", f"A table of 1 KiB, {placement.title}",
+                 f"{PLACES[placement.key]} One call after the other over one connection, "
+                 f"{sitting.own_count:,} at a time ({sitting.stock_count} by pyarrow's "
+                 "client). The ping-pong sends the same bytes over a bare socket, by blocking "
+                 f"calls: {bytes_text}. " + (
+                     "\"spinning\" is the same without sleeping at either end, which busy polling "
+                     "is held against. " if is_apart else "") +
+                 "Redis and memcached hold the table as an IPC stream.", cases, "latency", times=2,
+                 notes=notes)
+
+
+def latency_servers(sitting, stack, source, notes):
+    """By name, all on one core."""
+    with on_core(sitting.apart.server):
+        servers = {"flightkv": stack.enter_context(sitting.flightkv(1 << 26)),
+                   "busy": busy_server(sitting, stack, notes),
+                   "pyarrow server": stack.enter_context(sitting.peers.pyarrow())}
+        if sitting.wanted(notes, "go"):
+            servers["Go server"] = stack.enter_context(sitting.peers.go(1 << 20))
+        for name in sitting.wanted(notes, "redis-server", "memcached"):
+            servers[name] = stack.enter_context(
+                sitting.peers.redis() if name == "redis-server" else
+                sitting.peers.memcached(1 << 20))
+    for name in STOCK:
+        if name in servers:
+            servers[name].stock = stack.enter_context(Pyarrow(servers[name].address))
+            servers[name].stock.put("small", source.table)
+    return servers
+
+
+def pings(sitting, raw, way, sizes, spins):
     return [Case(f"{way}: ping-pong over {name}{', spinning' if how == 'spin' else ''}",
                  batch=SMALL, run=lambda kind=kind, how=how: raw.ping(
                      kind, sitting.own_count, *sizes, how))
-            for name, kind in (("TCP", "tcp"), ("Unix", "unix")) for how in ("block", "spin")]
+            for name, kind in (("TCP", "tcp"), ("Unix", "unix"))
+            for how in (("block", "spin") if spins else ("block",))]
 
 
 def own_cases(sitting, caller, way):
@@ -72,21 +114,23 @@ def own_cases(sitting, caller, way):
     return cases
 
 
-def busy_caller(sitting, stack, notes):
-    """A client and a server that look for work without sleeping; None where there is no such."""
+def busy_server(sitting, stack, notes):
+    """One that looks for work without sleeping; None where there is no such, or no core for it."""
+    if sitting.apart.server == sitting.apart.client:
+        notes.append("Spinning and busy polling are left out: both ends need a core each.")
+        return None
     if not sitting.serve_knows("--busy-poll"):
         notes.append("Busy polling is left out: this server knows no --busy-poll.")
         return None
-    try:
-        server = stack.enter_context(sitting.flightkv(1 << 26, "--busy-poll", BUSY_POLL))
-        caller = stack.enter_context(Caller(sitting.program("caller")))
-        for name in ("TCP", "Unix"):
-            caller.open(name, server.uris[name], None, name.lower(), BUSY_POLL_US)
-        caller.many("TCP", "put", "small", 10)
-        return caller
-    except Failed as failure:
-        notes.append(f"Busy polling is left out: {failure}.")
-        return None
+    return stack.enter_context(sitting.flightkv(1 << 26, "--busy-poll", BUSY_POLL))
+
+
+def busy_caller(sitting, stack, server):
+    caller = stack.enter_context(Caller(sitting.program("caller")))
+    for name in ("TCP", "Unix"):
+        caller.open(name, server.uris[name], None, name.lower(), BUSY_POLL_US)
+    caller.many("TCP", "put", "small", 10)
+    return caller
 
 
 def busy_cases(sitting, caller, way):
@@ -95,38 +139,35 @@ def busy_cases(sitting, caller, way):
                      name, way, "small", sitting.own_count)) for name in ("TCP", "Unix")]
 
 
-def stock_cases(sitting, stack, server, source, notes):
-    clients = {"flightkv": server.uris["TCP"],
-               "pyarrow server": stack.enter_context(sitting.peers.pyarrow()).address}
-    if sitting.wanted(notes, "go"):
-        clients["Go server"] = stack.enter_context(sitting.peers.go(1 << 20)).address
-    cases = []
-    for name, uri in clients.items():
-        client = stack.enter_context(Pyarrow(uri))
-        client.put("small", source.table)
-        cases += [Case(f"get: pyarrow's client, {name}", base="get: ping-pong over TCP",
-                       batch=SMALL,
-                       run=lambda client=client: client.many_gets(
-                           "small", sitting.stock_count)),
-                  Case(f"put: pyarrow's client, {name}", base="put: ping-pong over TCP",
-                       batch=SMALL, run=lambda client=client: client.many_puts(
-                           "small", source.table, sitting.stock_count))]
-    return cases
+def stock_cases(sitting, servers, placement, way):
+    """By pyarrow's client, which is in this process."""
+    table, count = sitting.small().table, sitting.stock_count
+
+    def run(client):
+        with all_on_core(placement.client):
+            return client.many_gets("small", count) if way == "get" else \
+                client.many_puts("small", table, count)
+    return [Case(f"{way}: pyarrow's client, {name}", base=f"{way}: ping-pong over TCP", batch=SMALL,
+                 run=lambda client=servers[name].stock: run(client))
+            for name in STOCK if name in servers]
 
 
-def store_cases(sitting, stack, source, notes):
-    cases = []
-    for name in sitting.wanted(notes, "redis-server", "memcached"):
-        kind = "redis" if name == "redis-server" else name
-        started = stack.enter_context(sitting.peers.redis() if kind == "redis" else
-                                      sitting.peers.memcached(1 << 20))
-        client = stack.enter_context(Store(sitting.program("stores"), kind, started.port,
-                                           source.path, peers.REDIS_SPLIT))
-        client.many("put", source.size, 1)
-        cases += [Case(f"{way}: {kind}, client in C", base=f"{way}: ping-pong over TCP",
-                       batch=SMALL, run=lambda client=client, way=way: client.many(
-                           way, source.size, sitting.own_count)) for way in ("get", "put")]
-    return cases
+def store_clients(sitting, stack, servers):
+    clients = {}
+    for name, kind in STORES.items():
+        if name in servers:
+            clients[kind] = stack.enter_context(Store(
+                sitting.program("stores"), kind, servers[name].port, sitting.small().path,
+                peers.REDIS_SPLIT))
+            clients[kind].many("put", sitting.small().size, 1)
+    return clients
+
+
+def store_cases(sitting, clients, way):
+    return [Case(f"{way}: {kind}, client in C", base=f"{way}: ping-pong over TCP", batch=SMALL,
+                 run=lambda client=client: client.many(way, sitting.small().size,
+                                                       sitting.own_count))
+            for kind, client in clients.items()]
 
 
 # ---- many connections ----
@@ -140,13 +181,14 @@ class Load:
         if body:
             self.command += ["-d", str(body), "-H", "content-type: application/grpc",
                              "-H", "te: trailers"]
-        self.url = f"http://127.0.0.1:{port}{path}"
+        self.url, self.core = f"http://127.0.0.1:{port}{path}", sitting.apart.client
         self.seconds = sitting.arguments.load_seconds
         self.least = self.count = max(LOAD_LEAST, clients * in_flight)
 
     def run(self):
-        done = subprocess.run([*self.command, "-n", str(self.count), self.url],
-                              capture_output=True, text=True, timeout=LOAD_TIMEOUT_S)
+        with on_core(self.core):
+            done = subprocess.run([*self.command, "-n", str(self.count), self.url],
+                                  capture_output=True, text=True, timeout=LOAD_TIMEOUT_S)
         if done.returncode != 0:
             raise Failed(f"h2load: {last_line(done.stderr or done.stdout)}")
         rate = rate_of(done.stdout, self.count)
@@ -176,34 +218,43 @@ def write_ticket(path, key):
 
 def flight_servers(sitting, stack, notes, source):
     """Port by name, with the table in each."""
-    started = {"flightkv, 1 worker": stack.enter_context(sitting.flightkv(1 << 26, "--workers",
-                                                                          "1")),
-               "pyarrow server": stack.enter_context(sitting.peers.pyarrow())}
-    if sitting.wanted(notes, "go"):
-        started["Go server"] = stack.enter_context(sitting.peers.go(1 << 20))
+    with on_core(sitting.apart.server):
+        started = {"flightkv, 1 worker": stack.enter_context(
+                       sitting.flightkv(1 << 26, "--workers", "1")),
+                   "pyarrow server": stack.enter_context(sitting.peers.pyarrow())}
+        if sitting.wanted(notes, "go"):
+            started["Go server"] = stack.enter_context(sitting.peers.go(1 << 20))
     for server in started.values():
         with Pyarrow(server.address) as client:
             client.put("small", source.table)
     return {name: server.address.rpartition(":")[2] for name, server in started.items()}
 
 
+def nghttpd(sitting):
+    """With a file "small" of 1 KiB."""
+    folder = sitting.folder / "files"
+    folder.mkdir(exist_ok=True)
+    (folder / "small").write_bytes(b"x" * 1024)
+    return sitting.peers.nghttpd(folder)
+
+
 @contextlib.contextmanager
 def requests(sitting):
     notes, cases = [], []
-    about = (f"Gets of a table of 1 KiB by h2load, in one thread, "
-             f"about {sitting.arguments.load_seconds} s each: over 1, 50 and 500 "
-             "connections, with one get at a time on each, or ten. nghttpd, the server that comes "
-             "with nghttp2, answers a GET with a file of 1 KiB: as fast as HTTP/2 gets without any "
-             "of gRPC, Flight and keys.")
+    about = ("Gets of a table of 1 KiB by h2load, about "
+             f"{sitting.arguments.load_seconds:g} s each: over 1, 50 and 500 connections, with one "
+             "get at a time on each, or ten. Every server stays on one core, with all its threads, "
+             "and h2load, which has one, on another. nghttpd, the server that comes with nghttp2, "
+             "answers a GET with a file of 1 KiB: as fast as HTTP/2 gets without any of gRPC, "
+             "Flight and keys.")
     with contextlib.ExitStack() as stack:
         if sitting.wanted(notes, "h2load"):
             body = write_ticket(sitting.folder / "ticket", b"small")
             servers = flight_servers(sitting, stack, notes, sitting.small())
             loads = {name: (port, METHOD, body) for name, port in servers.items()}
             if sitting.wanted(notes, "nghttpd"):
-                (sitting.folder / "files").mkdir(exist_ok=True)
-                (sitting.folder / "files/small").write_bytes(b"x" * 1024)
-                started = stack.enter_context(sitting.peers.nghttpd(sitting.folder / "files"))
+                with on_core(sitting.apart.server):
+                    started = stack.enter_context(nghttpd(sitting))
                 loads["nghttpd, a file"] = (started.port, "/small", None)
             for in_flight in (1, 10):
                 for clients in (1, 50, 500):

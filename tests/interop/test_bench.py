@@ -2,8 +2,11 @@
 """`make bench`, small: what it leaves, and how it refuses. Its figures mean nothing here."""
 
 import json
+import os
 import re
+import subprocess
 import sys
+import time
 import xml.etree.ElementTree
 
 import pytest
@@ -15,7 +18,10 @@ sys.path.insert(0, str(ROOT / "bench"))
 
 import figures
 import goals
-from peers import PACKAGES, Peers
+import placement
+import profiler
+import reasons
+from peers import PACKAGES, Peers, find
 
 MIB = 1 << 20
 # What a group has whether or not peers are installed.
@@ -26,17 +32,19 @@ OWN_CASES = {
     "first": {"pyarrow server, pyarrow's client", "flightkv, libflightkv's client"},
     "stores": {"put: flightkv, libflightkv over TCP", "get: JSON over TCP, of 1 MiB"},
     "host": {"get: IPC file on tmpfs, mapped", "get: multiprocessing.shared_memory"},
-    "latency": {"get: ping-pong over Unix", "put: libflightkv over TCP",
-                "get: pyarrow's client, pyarrow server"},
+    "latency-together": {"get: ping-pong over Unix", "put: libflightkv over TCP",
+                         "get: pyarrow's client, pyarrow server"},
     "fairness": {"alone", "beside both"},
     "sizes": {"put: libflightkv over TCP, 1 KiB", "get: pyarrow's client and server, 1 MiB"},
     "keys": {"put, 300 keys", "get, 1 keys", "list, 300 keys"},
     "memory": {"300 keys of 1 KiB", "one table of 1 MiB"},
     "clients": {"1 worker, Unix, 500 clients"},
     "parts": {"pyarrow: first 1 % of rows"},
-    "streams": {"4 streams"},
+    "streams": {"get of one table, Unix, 8", "puts by so many clients, TCP, 4"},
     "appends": {"behind 20 batches"},
     "transports": {"get over TLS"},
+    "profiles": {"1 KiB get over TCP, both ends on one core: server",
+                 "first put by pyarrow's client, the pyarrow server: client"},
 }
 
 
@@ -58,7 +66,7 @@ def cases_by_group(results):
 def check_group(group):
     for case in group["cases"]:
         calls = [case["first"], *case["calls"]]
-        assert len(calls) == group["rounds"] + (2 if group["kind"] == "memory" else 1)
+        assert len(calls) == group["rounds"] + (2 if group["rounds"] == 0 else 1)
         if group["kind"] != "memory":
             assert all(call["seconds"] > 0 for call in calls), case["name"]
         if group["kind"] == "latency":
@@ -87,7 +95,7 @@ def whole(tmp_path_factory):
 def test_every_group_is_measured(whole):
     results = results_in(whole[0])
     found = cases_by_group(results)
-    assert set(found) == {*OWN_CASES, "requests"}
+    assert set(found) - {"latency-apart"} == {*OWN_CASES, "requests"}
     for key, names in OWN_CASES.items():
         assert names <= set(found[key]), key
     for group in results["groups"]:
@@ -119,7 +127,7 @@ def test_the_document_has_what_the_results_have(whole):
         head, *rows = rows_of(document, group["title"])
         assert all(len(row) == len(head) for row in rows)
         if group["kind"] == "curve":
-            assert head[1:] == list(dict.fromkeys(case["series"] for case in group["cases"]))
+            assert head[2:] == list(dict.fromkeys(case["series"] for case in group["cases"]))
             assert len(rows) == len({case["x"] for case in group["cases"]})
         else:
             assert [row[0] for row in rows] == [case["name"] for case in group["cases"]]
@@ -184,6 +192,91 @@ def test_a_goal_is_held_against_the_median():
     cases["get: libflightkv over TCP"] = [{"seconds": 1.1}]
     verdict = verdict_of(results_of(sockets=cases), "get of 2 GiB over TCP")
     assert (verdict.measured, verdict.holds) == ("0.91x", True)
+
+
+def small_calls(get, ping, cpu=10e-6, parts=None):
+    """Goals and profiles of a get over TCP, with both ends on one core."""
+    where = "both ends on one core"
+
+    def profile(work, seconds):
+        return [{"seconds": seconds, "work": f"{work} over TCP, {where}", "process": process,
+                 "cpu": cpu, "kernel": cpu / 2, "shares": parts}
+                for process in ("server", "client")]
+    results = results_of(**{"latency-together": {
+        "get: libflightkv over TCP": [{"seconds": get}],
+        "get: ping-pong over TCP": [{"seconds": ping}]}})
+    calls = profile("1 KiB get", get) + profile("ping-pong", ping)
+    results["groups"].append({"key": "profiles", "cases": [{"first": call} for call in calls]})
+    return results
+
+
+def test_a_latency_is_held_against_one_of_the_same_placement():
+    results = small_calls(26e-6, 20e-6)
+    work = "1 KiB get over TCP, p50, against the blocking ping-pong (TCP), "
+    assert verdict_of(results, work + "both ends on one core").holds is True
+    assert verdict_of(results, work + "a core each").holds is None
+    assert verdict_of(small_calls(30e-6, 20e-6), work + "both ends on one core").holds is False
+
+
+def test_a_goal_that_is_missed_comes_with_its_profile():
+    assert reasons.text(small_calls(26e-6, 20e-6)).endswith("is reached.")
+    parts = dict.fromkeys(profiler.PARTS, 0) | {"kernel: copies": 0.25, "kernel: other": 0.25,
+                                                "nghttp2": 0.4, "flightkv": 0.1}
+    text = reasons.text(small_calls(40e-6, 20e-6, parts=parts))
+    assert "10 us of CPU time in the server, 25 % of it " \
+        "(kernel 5 us, nghttp2 4 us, flightkv 1 us)" in text
+    assert "it would be 1.60 without nghttp2's time, 1.90 without flightkv's own, and the " \
+        "kernel's alone is 0.50" in text
+    assert "design/009-small-calls.md" in text
+    text = reasons.text(small_calls(40e-6, 20e-6))
+    assert "(kernel 5 us, other parts not measured)" in text and "without nghttp2" not in text
+    results = small_calls(40e-6, 20e-6)
+    results["groups"].pop()
+    assert "Its profile is not measured." in reasons.text(results)
+
+
+def test_samples_are_told_apart():
+    shares = profiler.shares_of([
+        "  12 ffffffff81ab0000 _copy_to_iter ([kernel.kallsyms])",
+        "  12 ffffffff81ab0000 clear_page_erms ([kernel.kallsyms])",
+        "  12 ffffffff81ab0000 tcp_ack ([kernel.kallsyms])",
+        "  12     7f0000000000 nghttp2_session_mem_recv (/lib/libnghttp2.so.14.24.1)",
+        "  12     7f0000000000 pb::operator()(int, char*) (/x/libarrow_flight.so.2400)",
+        "  13     7f0000000000 memcpy (/lib/libc.so.6)",
+        "  13     7f0000000000 wire_feed (/build/flightkv)",
+        "  13     7f0000000000 [unknown] ([vdso])",
+        "something else"])
+    assert {part for part, share in shares[12].items() if share == 0.2} == {
+        "kernel: copies", "kernel: pages", "kernel: other", "nghttp2", "Arrow, gRPC"}
+    assert sum(shares[13].values()) == 1
+    assert shares[13]["libc"] == shares[13]["flightkv"] == shares[13]["other"]
+
+
+def test_what_a_process_does_is_sampled(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            where = profiler.Profiler(tmp_path, find("perf"))
+            with where.sampling([busy.pid]) as shares:
+                time.sleep(0.3)
+        finally:
+            busy.kill()
+    if where.why_not:
+        assert not shares
+        pytest.skip(where.why_not)
+    assert set(shares) == {busy.pid} and abs(sum(shares[busy.pid].values()) - 1) < 1e-6
+
+
+def test_processes_stay_where_they_are_put():
+    allowed = os.sched_getaffinity(0)
+    server, client = placement.cores()
+    assert {server, client} <= allowed and (server != client or len(allowed) == 1)
+    with placement.on_core(client):
+        done = subprocess.run([sys.executable, "-c", "import os; print(os.sched_getaffinity(0))"],
+                              capture_output=True, text=True)
+    assert done.stdout.strip() == str({client})
+    with placement.all_on_core(server):
+        assert os.sched_getaffinity(0) == {server}
+    assert os.sched_getaffinity(0) == allowed
 
 
 def test_a_goal_without_its_figures_is_not_measured():
