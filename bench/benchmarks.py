@@ -19,6 +19,12 @@ Within a group, all cases were called once a round, in an order that was random 
 is the first round, apart from the rest; median, least and most are of the rounds behind it. Only
 ratios mean anything on another machine: those of one group, which is one sitting.
 
+Calls of a table of 1 KiB were made in two placements, each with a table of its own: servers on one
+core and clients on another, and both on the same core. Left to the scheduler, the two ends of a
+call share a core in one round and don't in the next. A bare ping-pong then takes a third of the
+time or all of it, and its ratio to another call says which of them was lucky. Large tables keep two
+cores busy by themselves, and are left to the scheduler.
+
 ## Goals
 
 Medians of the groups below.
@@ -219,6 +225,7 @@ def facts_of(results):
              f"the large table: {size_text(results['bytes'])}, {results['bytes'] // 512:,} rows of "
              "64 float64 columns, in batches of 131,072 rows (64 MiB)",
              time_text(results),
+             stolen_text(results),
              f"every call is in [bench/results/{results['date']}.json]"
              f"(../bench/results/{results['date']}.json)"]
     lines += [f"{name} is left out ({why})" for name, why in results["missing"].items()]
@@ -233,6 +240,18 @@ def time_text(results):
     if len(commits) > 1:
         text += f", run one by one, at the commits {', '.join(sorted(commits))}"
     return text
+
+
+def stolen_text(results):
+    """A host that is busy makes everything slower by its own measure."""
+    groups = [group for group in results["groups"] if "stolen" in group]
+    if not groups:
+        return "what other virtual machines took of the CPU time isn't known"
+    worst = max(groups, key=lambda group: group["stolen"])
+    whole = sum(group["seconds"] for group in groups)
+    share = sum(group["stolen"] * group["seconds"] for group in groups) / max(whole, 1e-9)
+    return (f"other virtual machines took {share:.1%} of the CPU time, {worst['stolen']:.1%} in "
+            f"\"{worst['title']}\"")
 
 
 def write_document(results, folder):

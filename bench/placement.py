@@ -4,7 +4,11 @@
 A call of some microseconds costs a third when both its ends are on one core: nobody has to be
 woken up on another. Left to the scheduler, ends that block and wake each other share a core in one
 round and don't in the next, so a ratio of two such calls says which of them was lucky. What is
-pinned is measured as pinned: servers on one core, clients on another, or all of them on one."""
+pinned is measured as pinned: servers on one core, clients on another, or all of them on one.
+
+Large transfers are left to the scheduler. Pinned to a core each they were no steadier: puts and
+gets of 1 GiB by bare sockets took 264 to 357 ms so, and 281 to 453 ms pinned (medians of 8 in
+turn)."""
 
 import contextlib
 import os
