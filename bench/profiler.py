@@ -24,7 +24,8 @@ PAGES = re.compile(r"clear_|fault|folio|shmem|filemap|_pte|pte_|memcg|mem_cgroup
                    r"alloc_pages|free_pages|rmqueue|unref_page|zap_|unmap|populate|follow_page|"
                    r"vm_enough|memset")
 OBJECTS = {"nghttp2": "libnghttp2", "flightkv": ("libflightkv", "flightkv"),
-           "Arrow, gRPC": ("libarrow", "libgrpc"), "libc": ("libc.so", "libc-")}
+           "Arrow, gRPC": ("libarrow", "libgrpc"), "libc": ("libc.so", "libc-"),
+           "xxhash": "libxxhash"}
 PARTS = ("kernel: copies", "kernel: pages", "kernel: other", *OBJECTS, "other")
 LINE = re.compile(r"\s*(\d+)\s+([0-9a-f]+)\s+(.*) \((.*)\)$")
 

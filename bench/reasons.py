@@ -10,6 +10,7 @@ HEAD = """## Why
 What bounds each goal that isn't reached, by [the profiles](#where-the-time-goes).
 """
 KERNEL = "kernel: "
+FULL = 0.9  # of a core's time
 
 
 def cases_of(results, work):
@@ -43,32 +44,52 @@ def work_text(work, calls):
     return f"*{work}*: {seconds_text(first['seconds'])}, with {ends}."
 
 
-def without_text(verdict, results):
-    """What would be left of the ratio to the other work if a part of ours took no time."""
-    if not verdict.goal.startswith("<=") or len(verdict.profiles) != 2:
-        return ""
+def bound_text(calls):
+    """What of its time the work has to do with: CPUs that are full, or waiting."""
+    seconds = next(iter(calls.values()))["seconds"]
+    full = [process for process, call in calls.items() if call["cpu"] >= FULL * seconds]
+    rest = 1 - sum(call["cpu"] for call in calls.values()) / seconds
+    if full:
+        return f" Bounded by the CPU time of the {' and the '.join(full)}."
+    if rest < 1 - FULL:
+        return " Bounded by the CPU time of both ends."
+    return f" {100 * rest:.0f} % of it is waiting for the other end, and for being woken up."
+
+
+def ratio_text(verdict, results):
+    """The ratio in the profiles; and, of small calls, what would be left of it if a part of ours
+    took no time."""
+    if len(verdict.profiles) != 2:
+        return []
     ours, other = (cases_of(results, work) for work in verdict.profiles)
-    if not ours or not other or not all(call.get("shares") for call in ours.values()):
-        return ""
+    if not ours or not other:
+        return []
     whole, base = (next(iter(calls.values()))["seconds"] for calls in (ours, other))
+    if not verdict.goal.startswith("<="):
+        return [f"  Here the ratio is {base / whole:.2f}."]
+    if not all(call.get("shares") for call in ours.values()):
+        return [f"  Here the ratio is {whole / base:.2f}."]
 
     def spent(part):
         return sum(parts_of(call).get(part, 0) for call in ours.values())
-    kernel = sum(call["cpu"] * share for call in ours.values()
-                 for part, share in call["shares"].items() if part.startswith(KERNEL))
-    return (f" Here the ratio is {whole / base:.2f}; it would be "
+    return [f"  Here the ratio is {whole / base:.2f}; it would be "
             f"{(whole - spent('nghttp2')) / base:.2f} without nghttp2's time, "
             f"{(whole - spent('flightkv')) / base:.2f} without flightkv's own, and the kernel's "
-            f"alone is {kernel / base:.2f}.")
+            f"alone is {spent('kernel') / base:.2f}."]
 
 
-def reason(verdict, results):
+def reason(verdict, results, told):
+    """`told` are the works that were described before."""
     lines = [f"- **{verdict.work}**: {verdict.measured}, goal {verdict.goal}."]
-    found = [(work, cases_of(results, work)) for work in verdict.profiles]
-    lines += [f"  {work_text(work, calls)}" for work, calls in found if calls]
-    if verdict.profiles and not any(calls for _, calls in found):
+    found = {work: cases_of(results, work) for work in verdict.profiles}
+    for work, calls in found.items():
+        if calls:
+            lines.append(f"  *{work}*: as above." if work in told else
+                         f"  {work_text(work, calls)}{bound_text(calls)}")
+            told.add(work)
+    if verdict.profiles and not any(found.values()):
         lines.append("  Its profile is not measured.")
-    lines[-1] += without_text(verdict, results)
+    lines += ratio_text(verdict, results)
     if verdict.tried:
         lines.append(f"  What was tried: [design/{verdict.tried}](design/{verdict.tried}).")
     return "\n".join(lines)
@@ -78,4 +99,5 @@ def text(results):
     missed = [verdict for verdict in goals.verdicts(results) if verdict.holds is False]
     if not missed:
         return HEAD.splitlines()[0] + "\n\nEvery goal that was measured is reached."
-    return "\n".join([HEAD, *(reason(verdict, results) for verdict in missed)])
+    told = set()
+    return "\n".join([HEAD, *(reason(verdict, results, told) for verdict in missed)])

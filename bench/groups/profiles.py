@@ -180,4 +180,6 @@ def profiles(sitting):
                  "server and of the client in it, and which parts of that lie where. \"kernel: "
                  "copies\" are those between a process and a socket, \"kernel: pages\" is making "
                  "memory be there, both told by the names of the kernel's functions; a copy inside "
-                 "of a process is in libc or flightkv.", cases, "profile", rounds=0, notes=notes)]
+                 "of a process is in libc, a table's digest in xxhash. A sample interrupts: small "
+                 "calls take some percent longer than in their own group.", cases, "profile",
+                 rounds=0, notes=notes)]
