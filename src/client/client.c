@@ -145,7 +145,7 @@ static enum fkv_status start_client(struct fkv_client *client, uint64_t renew_ns
     if (status == FKV_OK)
         status = client_log_in(client, error);
     if (status == FKV_OK && client->same_host.transport == FKV_TRANSPORT_SHM)
-        status = client_same_host_map(client, 0, &map, error);
+        status = client_same_host_map(client, client_deadline(client, 0), &map, error);
     return status;
 }
 
@@ -355,11 +355,28 @@ bool client_is_cancelled(struct fkv_client *client, uint64_t now_ns)
 
 /* ---- one call ---- */
 
-/* UINT64_MAX: none. */
 static uint64_t deadline_in(const struct fkv_client *client, uint64_t timeout_ns)
 {
     uint64_t now = clock_now_ns(client->clock);
     return timeout_ns < UINT64_MAX - now ? now + timeout_ns : UINT64_MAX;
+}
+
+uint64_t client_deadline(const struct fkv_client *client, uint64_t timeout_ms)
+{
+    uint64_t timeout_ns = timeout_ms != 0 ? ns_of_ms(timeout_ms) : client->call_timeout_ns;
+    return timeout_ns != 0 ? deadline_in(client, timeout_ns) : UINT64_MAX;
+}
+
+uint64_t client_time_left(const struct fkv_client *client, uint64_t deadline_ns)
+{
+    uint64_t now = clock_now_ns(client->clock);
+    return deadline_ns == UINT64_MAX ? UINT64_MAX : deadline_ns > now ? deadline_ns - now : 0;
+}
+
+static enum fkv_status deadline_passed(const struct fkv_client *client, struct fkv_error *error)
+{
+    return status_set(error, FKV_DEADLINE_EXCEEDED, "the deadline of the call to %s has passed",
+                      client->name);
 }
 
 static enum fkv_status check_free(const struct fkv_client *client, struct fkv_error *error)
@@ -377,7 +394,7 @@ static enum fkv_status check_free(const struct fkv_client *client, struct fkv_er
 
 static enum fkv_status open_wire_call(struct fkv_client *client, struct client_call *call,
                                       const struct client_call_options *options,
-                                      uint64_t timeout_ns, struct fkv_error *error)
+                                      struct fkv_error *error)
 {
     struct client_metadata metadata;
     enum fkv_status status =
@@ -386,7 +403,7 @@ static enum fkv_status open_wire_call(struct fkv_client *client, struct client_c
     const struct wire_request request = {
         .path = options->path,
         .metadata = {metadata.pairs, metadata.count},
-        .timeout_ns = timeout_ns != 0 ? timeout_ns : UINT64_MAX,
+        .timeout_ns = client_time_left(client, call->deadline_ns),
         .receiver = options->receiver,
         .context = options->context,
         .source = options->source,
@@ -409,17 +426,18 @@ enum fkv_status client_call_open(struct fkv_client *client, struct client_call *
         status = client_log_in(client, error);
     if (status != FKV_OK)
         return status;
-    uint64_t timeout_ns =
-        options->timeout_ms != 0 ? ns_of_ms(options->timeout_ms) : client->call_timeout_ns;
     *call = (struct client_call){
         .client = client,
-        .deadline_ns = timeout_ns != 0 ? deadline_in(client, timeout_ns) : UINT64_MAX,
+        .deadline_ns = options->deadline_ns != 0 ? options->deadline_ns
+                                                 : client_deadline(client, options->timeout_ms),
         .greeting_deadline_ns = deadline_in(client, client->connect.timeout_ns)};
+    if (client_time_left(client, call->deadline_ns) == 0)
+        return deadline_passed(client, error);
     if (options->flight != NULL) {
         call->on_header = options->flight->on_header;
         call->header_context = options->flight->context;
     }
-    return open_wire_call(client, call, options, timeout_ns, error);
+    return open_wire_call(client, call, options, error);
 }
 
 void client_call_headers(struct client_call *call, struct wire_call *wire)
@@ -477,8 +495,7 @@ static void give_up(struct client_call *call, enum fkv_status status)
     if (status == FKV_CANCELLED)
         status_set(&call->error, status, "the call was cancelled");
     else
-        status_set(&call->error, status, "the deadline of the call to %s has passed",
-                   call->client->name);
+        deadline_passed(call->client, &call->error);
     call->status = status;
     client_call_end(call);
 }

@@ -94,7 +94,8 @@ struct client_call {
 
 struct client_call_options {
     const char *path;
-    uint64_t timeout_ms; /* 0: the client's */
+    uint64_t timeout_ms;  /* 0: the client's */
+    uint64_t deadline_ns; /* 0: by timeout_ms; else of all that the caller does */
     /* Its on_headers must call client_call_headers, its on_closed client_call_closed. */
     const struct wire_receiver *receiver;
     void *context;
@@ -102,6 +103,11 @@ struct client_call_options {
     struct wire_metadata metadata;
     const struct fkv_flight_call_options *flight; /* headers, and who is told of them; NULL: none */
 };
+
+/* When what begins now and may take so long (0: the client's time) must be over; UINT64_MAX: never.
+ */
+uint64_t client_deadline(const struct fkv_client *client, uint64_t timeout_ms);
+uint64_t client_time_left(const struct fkv_client *client, uint64_t deadline_ns); /* in ns */
 
 /* Connects where needed and opens the call. FAILED_PRECONDITION while a stream is in progress and
  * in a callback of a call. */

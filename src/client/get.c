@@ -119,14 +119,15 @@ static enum fkv_status encode_options(const struct fkv_get_options *given, struc
 /* `map` NULL: nothing is shared. */
 static enum fkv_status open_call(struct fkv_flight_stream *batches, struct fkv_client *client,
                                  struct slice key, const struct fkv_get_options *given,
-                                 const struct shm_map *map, struct fkv_error *error)
+                                 uint64_t deadline_ns, const struct shm_map *map,
+                                 struct fkv_error *error)
 {
     struct asked asked = {.count = 0};
     enum fkv_status status = encode_options(given, &asked, error);
     if (map != NULL)
         ask(&asked, "flightkv-shm", shm_map_token(map));
     const struct client_call_options call = {
-        .timeout_ms = given->timeout_ms,
+        .deadline_ns = deadline_ns,
         .metadata = {asked.pairs, asked.count},
     };
     if (status == FKV_OK)
@@ -139,8 +140,8 @@ static enum fkv_status open_call(struct fkv_flight_stream *batches, struct fkv_c
 
 /* The schema is awaited: it says that there is such a table. */
 static enum fkv_status open_batches(struct get *get, struct fkv_client *client, struct slice key,
-                                    const struct fkv_get_options *given, struct shm_map *map,
-                                    struct fkv_error *error)
+                                    const struct fkv_get_options *given, uint64_t deadline_ns,
+                                    struct shm_map *map, struct fkv_error *error)
 {
     bool is_checked = (given->flags & FKV_GET_CHECK_VALUES) != 0;
     const struct client_stream_options options = {
@@ -153,7 +154,7 @@ static enum fkv_status open_batches(struct get *get, struct fkv_client *client, 
     if (batches == NULL)
         return FKV_RESOURCE_EXHAUSTED;
     bool has_schema = false;
-    enum fkv_status status = open_call(batches, client, key, given, map, error);
+    enum fkv_status status = open_call(batches, client, key, given, deadline_ns, map, error);
     if (status == FKV_OK)
         status = client_stream_await_schema(batches, &has_schema, error);
     if (status == FKV_OK && !has_schema)
@@ -169,27 +170,28 @@ static enum fkv_status open_batches(struct get *get, struct fkv_client *client, 
 
 /* Between two tries the connection may have become another one, and the map with it. */
 static enum fkv_status try_get(struct get *get, struct fkv_client *client, struct slice key,
-                               const struct fkv_get_options *given, struct fkv_error *error)
+                               const struct fkv_get_options *given, uint64_t deadline_ns,
+                               struct fkv_error *error)
 {
     struct shm_map *map;
-    enum fkv_status status = client_same_host_map(client, given->timeout_ms, &map, error);
+    enum fkv_status status = client_same_host_map(client, deadline_ns, &map, error);
     if (status != FKV_OK)
         return status;
     if (map != NULL)
         shm_map_ref(map);
-    status = open_batches(get, client, key, given, map, error);
+    status = open_batches(get, client, key, given, deadline_ns, map, error);
     shm_map_unref(map);
     return status;
 }
 
 /* Several connections are slower than none. Too many are refused either way. */
 static enum fkv_status wants_streams(struct fkv_client *client, const struct fkv_get_options *given,
-                                     bool *ret, struct fkv_error *error)
+                                     uint64_t deadline_ns, bool *ret, struct fkv_error *error)
 {
     struct shm_map *map = NULL;
     enum fkv_status status = FKV_OK;
     if (given->streams > 1 && given->streams <= client_streams_max)
-        status = client_same_host_map(client, given->timeout_ms, &map, error);
+        status = client_same_host_map(client, deadline_ns, &map, error);
     *ret = given->streams > 1 && map == NULL;
     return status;
 }
@@ -204,7 +206,8 @@ enum fkv_status fkv_get(struct fkv_client *client, const void *key, size_t key_s
     if (status != FKV_OK)
         return status;
     bool in_streams;
-    status = wants_streams(client, &given, &in_streams, error);
+    uint64_t deadline_ns = client_deadline(client, given.timeout_ms);
+    status = wants_streams(client, &given, deadline_ns, &in_streams, error);
     if (status != FKV_OK)
         return status;
     if (in_streams) {
@@ -217,9 +220,9 @@ enum fkv_status fkv_get(struct fkv_client *client, const void *key, size_t key_s
     if (get == NULL)
         return status_no_memory(error, sizeof *get);
     get->alloc = client->alloc;
-    status = try_get(get, client, named, &given, error);
+    status = try_get(get, client, named, &given, deadline_ns, error);
     if (client_login_again(client, status))
-        status = try_get(get, client, named, &given, error);
+        status = try_get(get, client, named, &given, deadline_ns, error);
     if (status != FKV_OK) {
         alloc_free(get->alloc, get);
         return status;

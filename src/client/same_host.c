@@ -9,8 +9,9 @@
 #include "base/status.h"
 #include "client/client.h"
 
-/* A server on this host answers at once, or has something else to do than to let clients in. */
-enum { welcome_ms = 1000 };
+/* A server on this host answers at once, or has something else to do than to let clients in: then
+ * it is asked again later, and less patiently, at the first get behind a pause that doubles. */
+enum { welcome_ms = 1000, welcome_again_ms = 100, pause_first_s = 2, pause_most_s = 300 };
 
 static int connect_system(void *context, const char *path)
 {
@@ -36,7 +37,7 @@ void client_same_host_forget(struct fkv_client *client)
     struct client_same_host *shm = &client->same_host;
     shm_map_unref(shm->map);
     shm->map = NULL;
-    shm->is_tried = false;
+    shm->next_try_ns = shm->pause_ns = 0;
 }
 
 /* ---- the server's offer ---- */
@@ -74,14 +75,14 @@ static enum fkv_status ignore_reply(void *context, struct slice message, bool *r
     return FKV_OK;
 }
 
-static enum fkv_status ask_for_offer(struct fkv_client *client, uint64_t timeout_ms,
+static enum fkv_status ask_for_offer(struct fkv_client *client, uint64_t deadline_ns,
                                      struct offer *ret, struct fkv_error *error)
 {
     const struct flight_action action = {.type = slice_text("flightkv.shm")};
     const struct fkv_flight_call_options flight = {
         .size = sizeof flight, .on_header = take_offer, .context = ret};
     const struct client_call_options options = {
-        .path = CLIENT_PATH("DoAction"), .timeout_ms = timeout_ms, .flight = &flight};
+        .path = CLIENT_PATH("DoAction"), .deadline_ns = deadline_ns, .flight = &flight};
     struct buf request;
     buf_init(&request, client->alloc, 1024);
     enum fkv_status status = flight_action_encode(&action, &request, error);
@@ -111,20 +112,28 @@ static enum fkv_status check_server(const struct client_same_host *shm, int fd,
                       "transport shm is asked for");
 }
 
-static int await_welcome(const struct client_same_host *shm, int fd, const uint8_t *nonce,
-                         struct shm_welcome *ret, int *ret_file)
+/* Half of the time is the table's. */
+static int patience_ms(const struct fkv_client *client, uint64_t deadline_ns)
 {
-    const struct client_control *control = &shm->control;
+    uint64_t most = client->same_host.pause_ns == 0 ? welcome_ms : welcome_again_ms;
+    uint64_t half = client_time_left(client, deadline_ns) / 2 / NS_PER_MS;
+    return (int)(half < most ? half : most);
+}
+
+static int await_welcome(const struct fkv_client *client, int fd, const uint8_t *nonce,
+                         uint64_t deadline_ns, struct shm_welcome *ret, int *ret_file)
+{
+    const struct client_control *control = &client->same_host.control;
     int result = shm_send_hello(fd, nonce);
     if (result != 0)
         return result;
-    control->wait(control->context, fd, welcome_ms);
+    control->wait(control->context, fd, patience_ms(client, deadline_ns));
     result = shm_receive_welcome(fd, ret, ret_file);
     return result == 1 ? 0 : result == 0 ? -EACCES : result;
 }
 
 static enum fkv_status let_in(struct fkv_client *client, const struct offer *offer,
-                              struct shm_map **ret, struct fkv_error *error)
+                              uint64_t deadline_ns, struct shm_map **ret, struct fkv_error *error)
 {
     struct client_same_host *shm = &client->same_host;
     struct shm_welcome welcome;
@@ -133,31 +142,56 @@ static enum fkv_status let_in(struct fkv_client *client, const struct offer *off
         return status_set(error, FKV_UNAVAILABLE, "could not connect to %s: %s", offer->path,
                           strerror(-fd));
     enum fkv_status status = check_server(shm, fd, error);
-    int result = status == FKV_OK ? await_welcome(shm, fd, offer->nonce, &welcome, &file) : 0;
+    int result = 0;
+    if (status == FKV_OK)
+        result = await_welcome(client, fd, offer->nonce, deadline_ns, &welcome, &file);
     if (result != 0)
-        status = status_set(error, FKV_PERMISSION_DENIED, "not let in by %s: %s", offer->path,
-                            strerror(-result));
+        status = status_set(error, FKV_UNAVAILABLE, "not let in by %s: %s", offer->path,
+                            result == -EAGAIN ? "no answer in time" : strerror(-result));
     if (status == FKV_OK)
         return shm_map_new(client->alloc, fd, file, &welcome, ret, error);
     close(fd);
     return status;
 }
 
-static enum fkv_status try(struct fkv_client *client, uint64_t timeout_ms, struct fkv_error *error)
+/* Who is busy, or full, may let clients in later. */
+static void plan_next_try(struct fkv_client *client, enum fkv_status status)
+{
+    struct client_same_host *shm = &client->same_host;
+    shm->next_try_ns = UINT64_MAX;
+    if (status != FKV_UNAVAILABLE && status != FKV_RESOURCE_EXHAUSTED)
+        return;
+    shm->pause_ns = shm->pause_ns == 0 ? pause_first_s * NS_PER_S : 2 * shm->pause_ns;
+    if (shm->pause_ns > pause_most_s * NS_PER_S)
+        shm->pause_ns = pause_most_s * NS_PER_S;
+    shm->next_try_ns = clock_now_ns(client->clock) + shm->pause_ns;
+}
+
+static enum fkv_status try(struct fkv_client *client, uint64_t deadline_ns, struct fkv_error *error)
 {
     struct client_same_host *shm = &client->same_host;
     struct offer offer = {.is_there = false};
     if (shm->control.connect == NULL || client->pump == NULL ||
         !wire_pump_transport(client->pump)->is_local)
         return status_set(error, FKV_UNAVAILABLE, "the server isn't on this host");
-    enum fkv_status status = ask_for_offer(client, timeout_ms, &offer, error);
+    enum fkv_status status = ask_for_offer(client, deadline_ns, &offer, error);
     if (status == FKV_OK)
-        status = let_in(client, &offer, &shm->map, error);
-    shm->is_tried = true;
+        status = let_in(client, &offer, deadline_ns, &shm->map, error);
+    if (status == FKV_OK || status == FKV_CANCELLED || status == FKV_DEADLINE_EXCEEDED)
+        return status;
+    plan_next_try(client, status);
     return status;
 }
 
-enum fkv_status client_same_host_map(struct fkv_client *client, uint64_t timeout_ms,
+static bool is_due(const struct fkv_client *client)
+{
+    const struct client_same_host *shm = &client->same_host;
+    if (shm->transport == FKV_TRANSPORT_SHM) /* without it the get fails */
+        return shm->next_try_ns != UINT64_MAX;
+    return clock_now_ns(client->clock) >= shm->next_try_ns;
+}
+
+enum fkv_status client_same_host_map(struct fkv_client *client, uint64_t deadline_ns,
                                      struct shm_map **ret, struct fkv_error *error)
 {
     struct client_same_host *shm = &client->same_host;
@@ -167,11 +201,9 @@ enum fkv_status client_same_host_map(struct fkv_client *client, uint64_t timeout
     *ret = NULL;
     if (!is_wanted || is_busy) /* which the get itself will say */
         return FKV_OK;
-    if (!shm->is_tried)
-        status = try(client, timeout_ms, &shm->why_not);
+    if (shm->map == NULL && is_due(client))
+        status = try(client, deadline_ns, &shm->why_not);
     bool is_ended = status == FKV_CANCELLED || status == FKV_DEADLINE_EXCEEDED;
-    if (is_ended)
-        shm->is_tried = false;
     bool is_demanded = shm->transport == FKV_TRANSPORT_SHM && shm->map == NULL;
     if (is_demanded || is_ended) {
         if (error != NULL)

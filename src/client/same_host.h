@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client's use of the same-host path: asked for at its first get where the server is on this
- * host, once for each connection; without it gets go over that connection. */
+/* The client's use of the same-host path: asked for at the first get of each connection where the
+ * server is on this host, and again later where that was busy; without it gets go over that
+ * connection. */
 #ifndef CLIENT_SAME_HOST_H
 #define CLIENT_SAME_HOST_H
 
@@ -22,8 +23,9 @@ extern const struct client_control client_control_system;
 struct client_same_host {
     enum fkv_transport transport;
     struct client_control control; /* connect NULL: there is none */
-    bool is_tried;                 /* over this connection */
     struct shm_map *map;           /* NULL: there is none */
+    uint64_t next_try_ns;          /* to have one over this connection; UINT64_MAX: none */
+    uint64_t pause_ns;             /* before it; 0: it is the first */
     bool is_used;                  /* by the last get */
     struct fkv_error why_not;      /* message "": not tried yet */
 };
@@ -34,7 +36,7 @@ void client_same_host_forget(struct fkv_client *client);
 
 /* What the next get is to offer; *ret is the client's, NULL: nothing. Fails where shm is demanded
  * and can't be had, and when the client's call was cancelled or ran out of time. */
-enum fkv_status client_same_host_map(struct fkv_client *client, uint64_t timeout_ms,
+enum fkv_status client_same_host_map(struct fkv_client *client, uint64_t deadline_ns,
                                      struct shm_map **ret, struct fkv_error *error);
 
 /* A get ended with `status` before the server said whether it leased the table. If it may have, the

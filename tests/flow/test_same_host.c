@@ -2,6 +2,8 @@
 /* The same-host path through the whole stack: the Flight connection is a pipe that says that it
  * leaves no host, the control connection a socket pair. */
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "flow/flow.h"
 #include "flow/streams.h"
@@ -415,6 +417,124 @@ static void an_unreachable_socket_is_no_error(void **state)
     flow_done(&flow);
 }
 
+/* A control socket that accepts and says nothing, of a server that is stuck or lies. Waiting for it
+ * takes the time that the client gives it, and `late_ms` more, of a client that was stopped. */
+struct silent {
+    struct flow *flow;
+    int server_ends[4];
+    int count;
+    int late_ms;
+};
+
+static int connect_silent(void *context, const char *path)
+{
+    (void)path;
+    struct silent *silent = context;
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
+    silent->server_ends[silent->count++] = ends[0];
+    return ends[1];
+}
+
+static void wait_in_vain(void *context, int fd, int timeout_ms)
+{
+    (void)fd;
+    const struct silent *silent = context;
+    silent->flow->now_ns += (uint64_t)(timeout_ms + silent->late_ms) * NS_PER_MS;
+}
+
+static struct client_control make_silent(struct fkv_client *client, struct silent *silent)
+{
+    struct client_control before = client->same_host.control;
+    client->same_host.control = (struct client_control){connect_silent, wait_in_vain, silent};
+    return before;
+}
+
+static void silent_done(struct silent *silent)
+{
+    for (int i = 0; i < silent->count; i++)
+        close(silent->server_ends[i]);
+}
+
+static void a_silent_control_socket_leaves_time_for_the_table(void **state)
+{
+    (void)state;
+    const struct fkv_get_options options = {.size = sizeof options, .timeout_ms = 500};
+    struct flow flow;
+    struct silent silent = {&flow, {0}, 0, 0};
+    struct fkv_client *client = begin_with_table(&flow, NULL);
+    struct ArrowArrayStream stream;
+    const char *why;
+    make_silent(client, &silent);
+    uint64_t before_ns = flow.now_ns;
+    assert_ok(fkv_get(client, "k", 1, &options, &stream, &error));
+    assert_true(table_is(&stream, &rule));
+    assert_true(flow.now_ns - before_ns < 500 * NS_PER_MS);
+    assert_int_equal(fkv_client_transport(client, &why), FKV_TRANSPORT_TCP);
+    assert_non_null(strstr(why, "no answer in time"));
+    flow_done(&flow);
+    silent_done(&silent);
+}
+
+static void mapping_and_getting_have_one_deadline(void **state)
+{
+    (void)state;
+    const struct fkv_get_options options = {.size = sizeof options, .timeout_ms = 500};
+    struct flow flow;
+    struct silent silent = {&flow, {0}, 0, 300};
+    struct fkv_client *client = begin_with_table(&flow, NULL);
+    struct ArrowArrayStream stream;
+    make_silent(client, &silent);
+    assert_int_equal(fkv_get(client, "k", 1, &options, &stream, &error), FKV_DEADLINE_EXCEEDED);
+    assert_int_equal(silent.count, 1);
+    flow_done(&flow);
+    silent_done(&silent);
+}
+
+static void get_over_the_connection(struct fkv_client *client)
+{
+    struct ArrowArrayStream stream = get(client, "k");
+    assert_false(is_mapped(client));
+    assert_true(table_is(&stream, &rule));
+}
+
+static void a_busy_server_is_asked_again_later(void **state)
+{
+    (void)state;
+    struct flow flow;
+    struct silent silent = {&flow, {0}, 0, 0};
+    struct fkv_client *client = begin_with_table(&flow, NULL);
+    struct client_control control = make_silent(client, &silent);
+    for (int i = 1; i <= 3; i++) { /* each pause is twice the one before: 2, 4, 8 s */
+        uint64_t before_ns = flow.now_ns;
+        get_over_the_connection(client);
+        assert_int_equal(silent.count, i);
+        uint64_t waited_ns = flow.now_ns - before_ns;
+        assert_true(i == 1 ? waited_ns >= NS_PER_S : waited_ns < NS_PER_S / 5);
+        flow_wind(&flow, (UINT64_C(1) << (i - 1)) * NS_PER_S);
+        get_over_the_connection(client);
+        assert_int_equal(silent.count, i);
+        flow_wind(&flow, (UINT64_C(1) << (i - 1)) * NS_PER_S);
+    }
+    client->same_host.control = control;
+    struct ArrowArrayStream stream = get(client, "k");
+    assert_true(is_mapped(client));
+    assert_true(table_is(&stream, &rule));
+    flow_done(&flow);
+    silent_done(&silent);
+}
+
+static void who_offers_nothing_is_not_asked_again(void **state)
+{
+    (void)state;
+    static const char *const off[] = {"shm", "off", NULL};
+    struct flow flow;
+    struct fkv_client *client = begin_with_table(&flow, off);
+    get_over_the_connection(client);
+    assert_true(client->same_host.next_try_ns == UINT64_MAX);
+    flow_done(&flow);
+}
+
 static void transports_fit_the_address(void **state)
 {
     (void)state;
@@ -604,6 +724,10 @@ int main(void)
         cmocka_unit_test(a_stream_that_is_left_releases_its_lease),
         cmocka_unit_test(who_can_not_map_receives),
         cmocka_unit_test(an_unreachable_socket_is_no_error),
+        cmocka_unit_test(a_silent_control_socket_leaves_time_for_the_table),
+        cmocka_unit_test(mapping_and_getting_have_one_deadline),
+        cmocka_unit_test(a_busy_server_is_asked_again_later),
+        cmocka_unit_test(who_offers_nothing_is_not_asked_again),
         cmocka_unit_test(transports_fit_the_address), cmocka_unit_test(a_new_connection_maps_anew),
         cmocka_unit_test(a_get_in_streams_is_not_mapped),
         cmocka_unit_test(an_unanswered_get_leaves_no_lease),
