@@ -47,17 +47,19 @@ static bool is_printable(const char *path)
     return true;
 }
 
-/* In a folder that all may write to, as /tmp, another user can be there first. */
-static enum fkv_status check_folder(const char *folder, mode_t mode, struct fkv_error *error)
+/* In a folder that all may write to, as /tmp, another user can be there first. A server for a group
+ * may have left the folder so that its members get through: that alone lets nobody connect, nor see
+ * what is there. */
+static enum fkv_status check_folder(const char *folder, struct fkv_error *error)
 {
     struct stat file;
     if (lstat(folder, &file) != 0)
         return failed("look at", folder, errno, error);
-    if (!S_ISDIR(file.st_mode) || file.st_uid != geteuid() ||
-        ((file.st_mode & 077) & ~(mode & 077)) != 0)
+    if (!S_ISDIR(file.st_mode) || file.st_uid != geteuid() || (file.st_mode & 077 & ~S_IXGRP) != 0)
         return status_set(error, FKV_PERMISSION_DENIED,
-                          "%s isn't a folder of this user that only %s may enter", folder,
-                          mode == 0700 ? "it" : "it and the group");
+                          "%s isn't a folder of this user (%lu) that is closed to others, expected "
+                          "one of mode 700 or 710, as by chmod",
+                          folder, (unsigned long)geteuid());
     return FKV_OK;
 }
 
@@ -67,7 +69,7 @@ static enum fkv_status open_folder(const struct shm_place_options *options, cons
     mode_t mode = options->has_group ? 0710 : 0700;
     if (mkdir(folder, 0700) != 0 && errno != EEXIST)
         return failed("make the folder", folder, errno, error);
-    enum fkv_status status = check_folder(folder, mode, error);
+    enum fkv_status status = check_folder(folder, error);
     if (status != FKV_OK || !options->has_group)
         return status;
     if (chown(folder, (uid_t)-1, options->group) != 0 || chmod(folder, mode) != 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the control socket's file is: in a folder that nobody but the server's user, and the group
- * that is let in, may enter.
+/* Where the control socket's file is: in a folder of the server's user that is closed to others: a
+ * group may get through it, but see and connect only where it is let in.
  *
  *     $XDG_RUNTIME_DIR/flightkv, else /tmp/flightkv-UID, or the folder given
  *         PID-RANDOM      one for each server; those of servers that are gone are removed

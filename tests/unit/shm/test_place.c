@@ -67,16 +67,29 @@ static void a_group_may_enter(void **state)
     shm_place_close(&place);
 }
 
+/* Of the group that a server before let in, nobody is let in by this one. */
+static void what_was_open_to_a_group_does_for_none(void **state)
+{
+    (void)state;
+    const struct shm_place_options options = {.folder = folder, .backlog = 4};
+    struct shm_place place;
+    assert_int_equal(chmod(folder, 0710), 0);
+    assert_ok(shm_place_open(&options, &place, &error));
+    assert_int_equal(mode_of(place.path), 0600);
+    shm_place_close(&place);
+}
+
 static void a_folder_that_others_may_enter_is_refused(void **state)
 {
     (void)state;
-    static const mode_t modes[] = {0701, 0710, 0707, 0770, 0755, 0777};
+    static const mode_t modes[] = {0701, 0711, 0707, 0730, 0750, 0770, 0755, 0777};
     const struct shm_place_options options = {.folder = folder, .backlog = 4};
     struct shm_place place;
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         assert_int_equal(chmod(folder, modes[i]), 0);
         assert_int_equal(shm_place_open(&options, &place, &error), FKV_PERMISSION_DENIED);
         assert_non_null(strstr(error.message, folder));
+        assert_non_null(strstr(error.message, "mode 700"));
     }
     chmod(folder, 0700);
     char link[100];
@@ -189,6 +202,7 @@ int main(void)
 {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
     RUN_TESTS(WITH_FOLDER(only_the_user_may_enter), WITH_FOLDER(a_group_may_enter),
+              WITH_FOLDER(what_was_open_to_a_group_does_for_none),
               WITH_FOLDER(a_folder_that_others_may_enter_is_refused),
               WITH_FOLDER(paths_that_no_client_could_be_told_are_refused),
               WITH_FOLDER(files_of_servers_that_are_gone_are_removed),
