@@ -90,14 +90,18 @@ def test_rows_that_cannot_be(stored, rows, kind):
         stored.get("k", rows=rows)
 
 
-def test_several_connections(stored):
-    assert stored.get("k", streams=3).to_pyarrow().equals(TABLE)
-    assert stored.get("k", streams=2, columns="a").column_names == ["a"]
-    assert stored.get("k", streams=2, rows="15:45").to_pyarrow().equals(TABLE.slice(15, 30))
-    with pytest.raises(ValueError, match="at least 1"):
-        stored.get("k", streams=0)
-    with stored.reader("k", streams=2) as reader:
-        assert reader.read_all().num_rows == 100
+def test_several_connections(shared_server, stored):
+    """Where memory is shared there is only one."""
+    with shared_server.connect(transport="tcp", timeout=120) as client:
+        before = stored.stats()["connections_total"]
+        assert client.get("k", streams=3).to_pyarrow().equals(TABLE)
+        assert stored.stats()["connections_total"] > before
+        assert client.get("k", streams=2, columns="a").column_names == ["a"]
+        assert client.get("k", streams=2, rows="15:45").to_pyarrow().equals(TABLE.slice(15, 30))
+        with pytest.raises(ValueError, match="at least 1"):
+            client.get("k", streams=0)
+        with client.reader("k", streams=2) as reader:
+            assert reader.read_all().num_rows == 100
 
 
 def test_values_are_checked_where_asked_for(stored):

@@ -89,7 +89,8 @@ INTERRUPTED = """
 import sys, threading, time, os, signal
 import flightkv
 what, uri = sys.argv[1:]
-client = flightkv.connect(uri, connect_timeout=600)
+client = flightkv.connect(uri, connect_timeout=600,
+                          transport="tcp" if what == "streams" else "auto")
 def interrupt():
     time.sleep(0.3)
     os.kill(os.getpid(), signal.SIGINT)

@@ -100,9 +100,13 @@ def test_the_seed_makes_the_operations(server):
 
 
 def test_large_tables_over_several_connections(server):
+    """Where memory is shared there is only one."""
     figures = bench_json("--server", server.uri, "--size", "4MiB", "--columns", 3, "--batch-rows",
-                         10_000, "--keys", 2, "--count", 20, "--streams", 2, "--verify")
+                         10_000, "--keys", 2, "--count", 20, "--streams", 2, "--verify",
+                         "--transport", "tcp")
     check_sums(figures, 20, (4 << 20) // 24)
+    gets = figures["get"]["count"]
+    assert server.stats()["connections_total"] > gets
 
 
 def test_time_and_rate_bound_it(server):
