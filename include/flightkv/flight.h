@@ -433,8 +433,8 @@ FKV_API enum fkv_status fkv_flight_authenticate_basic(struct fkv_client *client,
 /* ---- streams of batches ---- */
 
 /* A DoGet, DoPut or DoExchange. While it isn't closed the client is busy: other calls on it give
- * FAILED_PRECONDITION. A ticket's table without app_metadata: fkv_get takes any ticket as its key.
- */
+ * FAILED_PRECONDITION. A ticket's table without app_metadata: fkv_get takes any ticket as its key,
+ * and maps it where the server is on this host; these streams always come over the connection. */
 struct fkv_flight_stream;
 
 FKV_API enum fkv_status fkv_flight_do_get(struct fkv_client *client, struct fkv_bytes ticket,
