@@ -28,6 +28,7 @@ static bool map_file(struct pages *pages, uint64_t bytes, uint64_t least)
             mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, pages->fd, 0);
         if (base == MAP_FAILED)
             continue;
+        madvise(base, bytes, MADV_DONTDUMP); /* a core would be as large, and show all tables */
         pages->base = base;
         pages->size = bytes;
         return true;

@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "shm/leases.h"
 
 enum option_type {
     OPTION_URI,
@@ -90,6 +91,10 @@ static const struct option options[] = {
       "Let members of GROUP map tables too: all tables, and with FOLDER where they can reach it",
       "Same host"},
      OPTION_GROUP, MEMBER(shm_group), 0, 0, UINT32_MAX},
+    {{"shm-clients", "N", "1000",
+      "Let N clients map tables at a time, each over one more connection; others get them sent",
+      "Same host"},
+     OPTION_COUNT, MEMBER(shm_clients_max), 1000, 1, shm_sessions_max},
     {{"shm-leased-bytes", "SIZE", "half of --memory",
       "Let one client map at most SIZE of tables at a time; others are sent",
       "Same host"},

@@ -27,6 +27,7 @@ struct fkv_server_config {
     uint64_t shm;              /* enum server_shm */
     char shm_folder[PATH_MAX]; /* of the control socket; "": the default */
     uint64_t shm_group;        /* whose members are let in, and 1; 0: none */
+    uint64_t shm_clients_max;
     uint64_t shm_leased_bytes; /* of one client; 0: half of memory_bytes */
     uint64_t workers;
     uint64_t busy_poll_ns;

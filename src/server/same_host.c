@@ -22,6 +22,7 @@ enum fkv_status same_host_start(struct cache *cache, const struct log *log, bool
         .file = file.fd,
         .map_bytes = file.size,
         .leased_bytes_max = config->shm_leased_bytes,
+        .clients_max = config->shm_clients_max,
         .place = {.folder = config->shm_folder[0] != '\0' ? config->shm_folder : NULL,
                   .has_group = config->shm_group != 0,
                   .group = (gid_t)(config->shm_group - 1),

@@ -18,7 +18,10 @@
 struct shm_leases;
 struct shm_session;
 
-enum { shm_sessions_max = 1024, shm_leases_max = 4096 /* of a session */ };
+enum {
+    shm_sessions_max = 1 << 14, /* each has a descriptor: fewer are let in (service.h) */
+    shm_leases_max = 4096,      /* of a session */
+};
 
 struct shm_leases_stats {
     uint64_t sessions;

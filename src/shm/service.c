@@ -199,10 +199,15 @@ static void drop_silent(struct shm_service *service)
 
 bool shm_service_adopt(struct shm_service *service, int fd)
 {
+    struct ucred who = {.uid = (uid_t)-1};
     drop_silent(service);
     struct peer *peer = NULL;
-    if (service->peer_count < shm_sessions_max)
+    if (service->peer_count >= service->options.clients_max) {
+        is_allowed(service, fd, &who);
+        log_refused(service, &who, "too many clients (--shm-clients)");
+    } else {
         peer = alloc_zero(service->options.alloc, sizeof *peer);
+    }
     if (peer == NULL) {
         close(fd);
         return false;

@@ -27,6 +27,7 @@ struct shm_service_options {
     int file;           /* of the arena; stays the caller's */
     uint64_t map_bytes; /* of it */
     uint64_t leased_bytes_max;
+    uint64_t clients_max; /* control connections; at most shm_sessions_max */
     struct shm_place_options place;
     bool is_stepped; /* no thread and no socket: tests bring connections, and step it */
 };

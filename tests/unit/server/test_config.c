@@ -26,11 +26,11 @@ static void shown_defaults_are_in_force(void **state)
     struct fkv_server_config defaults, set;
     server_config_init(&defaults);
     static const char *const by_text[] = {
-        "connections",     "streams",       "warm-idle",          "handshake-timeout",
-        "upload-timeout",  "stall-timeout", "idle-timeout",       "drain-timeout",
-        "header-bytes",    "request-bytes", "schema-depth",       "schema-fields",
-        "busy-poll",       "log-level",     "decompressed-bytes", "app-metadata-bytes",
-        "ipc-header-bytes"};
+        "connections",      "streams",       "warm-idle",          "handshake-timeout",
+        "upload-timeout",   "stall-timeout", "idle-timeout",       "drain-timeout",
+        "header-bytes",     "request-bytes", "schema-depth",       "schema-fields",
+        "busy-poll",        "log-level",     "decompressed-bytes", "app-metadata-bytes",
+        "ipc-header-bytes", "shm-clients"};
     for (size_t i = 0; i < sizeof by_text / sizeof by_text[0]; i++) {
         size_t at = 0;
         while (strcmp(fkv_server_option(at)->name, by_text[i]) != 0)

@@ -22,6 +22,8 @@
 static struct fkv_error error;
 static uint64_t now_ns;
 
+enum { clients_max = 450 };
+
 static uint64_t test_now(void *context)
 {
     (void)context;
@@ -49,6 +51,7 @@ static struct server start(bool is_stepped)
         .file = file.fd,
         .map_bytes = file.size,
         .leased_bytes_max = 1 << 20,
+        .clients_max = clients_max,
         .place = {.folder = server.folder, .backlog = 8},
         .is_stepped = is_stepped,
     };
@@ -366,19 +369,21 @@ static bool flags_of_mapping(const void *data, char *ret, size_t size)
     return is_found;
 }
 
-/* A client that crashes would write all of the server's tables, and the gaps between them. */
-static void the_map_stays_out_of_core_dumps(void **state)
+/* A client or a server that crashes would write all tables, and the gaps between them. */
+static void maps_stay_out_of_core_dumps(void **state)
 {
     (void)state;
     struct server server = start(true);
     struct shm_map *map = stepped_map_of(&server);
-    char flags[512];
-    bool is_shown = flags_of_mapping(shm_map_bytes(map).data, flags, sizeof flags);
+    char flags[512], own_flags[512];
+    bool is_shown = flags_of_mapping(shm_map_bytes(map).data, flags, sizeof flags) &&
+                    flags_of_mapping(arena_file(server.arena).base, own_flags, sizeof own_flags);
     shm_map_unref(map);
     stop(&server);
     if (!is_shown)
         skip();
     assert_non_null(strstr(flags, " dd"));
+    assert_non_null(strstr(own_flags, " dd"));
 }
 
 /* ---- who is let in ---- */
@@ -460,6 +465,29 @@ static void a_lying_client_loses_its_leases(void **state)
 }
 
 /* Connections that say nothing don't keep others out for long. */
+static void only_so_many_are_let_in(void **state)
+{
+    (void)state;
+    struct server server = start(true);
+    struct shm_map *maps[clients_max];
+    int ends[2];
+    for (size_t i = 0; i < clients_max; i++)
+        maps[i] = stepped_map_of(&server);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
+    assert_false(shm_service_adopt(server.service, ends[0]));
+    char byte;
+    assert_int_equal(recv(ends[1], &byte, 1, 0), 0);
+    close(ends[1]);
+    shm_map_unref(maps[0]);
+    shm_service_step(server.service);
+    maps[0] = stepped_map_of(&server);
+    for (size_t i = 0; i < clients_max; i++)
+        shm_map_unref(maps[i]);
+    shm_service_step(server.service);
+    assert_int_equal(shm_leases_stats(shm_service_leases(server.service)).sessions, 0);
+    stop(&server);
+}
+
 static void silent_connections_make_place(void **state)
 {
     (void)state;
@@ -492,8 +520,9 @@ int main(void)
               cmocka_unit_test(the_file_can_only_be_read),
               cmocka_unit_test(a_file_that_could_become_shorter_is_refused),
               cmocka_unit_test(a_file_of_huge_pages_is_refused),
-              cmocka_unit_test(the_map_stays_out_of_core_dumps),
+              cmocka_unit_test(maps_stay_out_of_core_dumps),
               cmocka_unit_test(a_nonce_is_good_once_and_not_for_long),
               cmocka_unit_test(a_lying_client_loses_its_leases),
+              cmocka_unit_test(only_so_many_are_let_in),
               cmocka_unit_test(silent_connections_make_place));
 }
