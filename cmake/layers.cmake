@@ -56,8 +56,8 @@ function(fkv_test target source)
   target_link_libraries(${target} PRIVATE fkv_options ${ARGN} PkgConfig::cmocka m)
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   add_test(NAME ${target} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  # What runs in several threads, and one whole flow, is run under the thread sanitizer too.
-  if(target MATCHES "threads|^flow_put_get$|^unit_(mem|net|store|host|shm)_")
+  # What runs in several threads, and two whole flows, are run under the thread sanitizer too.
+  if(target MATCHES "threads|^flow_(put_get|same_host)$|^unit_(mem|net|store|host|shm)_")
     set_tests_properties(${target} PROPERTIES LABELS tsan)
   endif()
 endfunction()
