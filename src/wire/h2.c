@@ -389,9 +389,9 @@ bool wire_h2_wants_write(const struct wire_session *session)
     return nghttp2_session_want_write(session->h2) != 0;
 }
 
-bool wire_h2_wants_anything(const struct wire_session *session)
+bool wire_h2_wants_read(const struct wire_session *session)
 {
-    return wire_h2_wants_write(session) || nghttp2_session_want_read(session->h2) != 0;
+    return nghttp2_session_want_read(session->h2) != 0;
 }
 
 bool wire_h2_takes_requests(const struct wire_session *session)

@@ -159,7 +159,7 @@ void wire_h2_write(struct wire_session *session, uint64_t bytes);
 void wire_h2_write_controls(struct wire_session *session); /* no DATA frames */
 
 bool wire_h2_wants_write(const struct wire_session *session);
-bool wire_h2_wants_anything(const struct wire_session *session);
+bool wire_h2_wants_read(const struct wire_session *session);
 bool wire_h2_takes_requests(const struct wire_session *session); /* a client's */
 void wire_h2_goaway(struct wire_session *session);
 

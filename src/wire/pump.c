@@ -14,7 +14,8 @@ struct wire_pump {
     struct net_transport *transport;
     struct wire_session *session;
     struct wire_pump_options options;
-    bool has_ended; /* nothing is written any more, and what comes is of no interest */
+    bool has_output; /* the session had, when the last turn ended */
+    bool has_ended;  /* nothing is written any more, and what comes is of no interest */
 };
 
 static void close_both(struct wire_pump *pump)
@@ -150,15 +151,14 @@ static bool turn(struct wire_pump *pump, int events, uint64_t patience_ns, size_
     if (status == FKV_OK && session->has_failed)
         status = status_set(&error, session->error.status, "%s", session->error.message);
     *ret_moved = read + written;
-    if (status == FKV_OK && wire_session_awaits_close(session)) {
+    enum wire_state state = status == FKV_OK ? wire_session_state(session) : WIRE_OVER;
+    if (state == WIRE_AWAITS_CLOSE) {
         pump->has_ended = true;
         net_end(pump->transport);
-        net_want(pump->transport, NET_READABLE);
-        return true;
     }
-    if (status == FKV_OK && !wire_session_is_over(session)) {
-        net_want(pump->transport,
-                 NET_READABLE | (wire_session_has_output(session) ? NET_WRITABLE : 0));
+    if (state != WIRE_OVER) {
+        pump->has_output = state == WIRE_HAS_OUTPUT;
+        net_want(pump->transport, NET_READABLE | (pump->has_output ? NET_WRITABLE : 0));
         return true;
     }
     if (is_orderly(pump) && error.status == FKV_UNAVAILABLE)
@@ -183,7 +183,7 @@ enum fkv_status wire_pump_new(const struct alloc *alloc, struct net_transport *t
         net_close(transport);
         return status_no_memory(error, sizeof *pump);
     }
-    *pump = (struct wire_pump){alloc, transport, session, *options, false};
+    *pump = (struct wire_pump){alloc, transport, session, *options, false, false};
     transport->on_ready = on_ready;
     transport->context = pump;
     net_want(transport, NET_READABLE | NET_WRITABLE); /* SETTINGS are to be sent */
@@ -220,10 +220,10 @@ enum wire_turn wire_pump_turn(struct wire_pump *pump, uint64_t timeout_ns)
     size_t moved = 0;
     if (pump->session == NULL)
         return WIRE_TURN_CLOSED;
-    bool has_written = wire_session_has_output(pump->session);
+    bool has_written = wire_session_state(pump->session) == WIRE_HAS_OUTPUT;
     if (has_written && !turn(pump, 0, 0, &moved))
         return WIRE_TURN_CLOSED;
-    bool has_more = wire_session_has_output(pump->session);
+    bool has_more = has_written && pump->has_output;
     if (has_written && !has_more) /* who waits now looks first: the call may be over */
         return WIRE_TURN_PROGRESS;
     bool is_stuck = has_more && moved == 0; /* the socket takes no more */

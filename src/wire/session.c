@@ -203,29 +203,17 @@ void wire_session_sent(struct wire_session *session, size_t bytes)
     wire_pieces_drop(&session->output, bytes);
 }
 
-bool wire_session_has_output(struct wire_session *session)
+enum wire_state wire_session_state(struct wire_session *session)
 {
     if (session->output.bytes > 0)
-        return true;
-    return !session->has_failed &&
-           (!list_empty(&session->attention) || wire_h2_wants_write(session));
-}
-
-static bool is_done(const struct wire_session *session)
-{
-    return session->output.bytes == 0 &&
-           (session->has_failed ||
-            (list_empty(&session->attention) && !wire_h2_wants_anything(session)));
-}
-
-bool wire_session_is_over(struct wire_session *session)
-{
-    return is_done(session) && (session->has_failed || !session->awaits_peer);
-}
-
-bool wire_session_awaits_close(const struct wire_session *session)
-{
-    return is_done(session) && !session->has_failed && session->awaits_peer;
+        return WIRE_HAS_OUTPUT;
+    if (session->has_failed)
+        return WIRE_OVER;
+    if (!list_empty(&session->attention) || wire_h2_wants_write(session))
+        return WIRE_HAS_OUTPUT;
+    if (wire_h2_wants_read(session))
+        return WIRE_LISTENS;
+    return session->awaits_peer ? WIRE_AWAITS_CLOSE : WIRE_OVER;
 }
 
 void wire_session_drain(struct wire_session *session)

@@ -206,18 +206,17 @@ size_t wire_session_next(struct wire_session *session, struct iovec *iov, size_t
                          size_t bytes_max);
 void wire_session_sent(struct wire_session *session, size_t bytes);
 
-/* Whether wire_session_next would give something now. */
-bool wire_session_has_output(struct wire_session *session);
-
-/* Nothing more to read or to write: the connection can be closed. */
-bool wire_session_is_over(struct wire_session *session);
+enum wire_state {
+    WIRE_HAS_OUTPUT,   /* wire_session_next would give something now */
+    WIRE_LISTENS,      /* nothing to write */
+    WIRE_AWAITS_CLOSE, /* all is said: it can be closed as soon as the client has done so */
+    WIRE_OVER,         /* nothing more to read or to write: it can be closed */
+};
+enum wire_state wire_session_state(struct wire_session *session);
 
 /* GOAWAY: calls in flight go on, new ones are refused. A server with calls in flight is over only
  * when the client has closed: closing first could lose it the ends of these calls. */
 void wire_session_drain(struct wire_session *session);
-
-/* So it is now: all is said, and the connection can be closed as soon as the client has done so. */
-bool wire_session_awaits_close(const struct wire_session *session);
 
 struct wire_session_stats {
     uint64_t bytes_fed;

@@ -241,7 +241,7 @@ static void goaway_ends_what_was_not_taken(void **state)
     assert_int_equal(wire_call_open(f.session, &request, &another, &error), FKV_UNAVAILABLE);
     assert_null(another);
     take_answer(&f.answer, f.session);
-    assert_true(wire_session_is_over(f.session));
+    assert_int_equal(wire_session_state(f.session), WIRE_OVER);
     end(&f);
 }
 
@@ -253,13 +253,13 @@ static void goaway_lets_taken_calls_end(void **state)
     add_frame(&f.in, GOAWAY, 0, 0, "\0\0\0\1\0\0\0\0", 8);
     feed_well(&f);
     assert_int_equal(f.closes, 0);
-    assert_false(wire_session_is_over(f.session));
+    assert_int_not_equal(wire_session_state(f.session), WIRE_OVER);
     add_headers(&f.in, 0, 1, good_headers);
     add_headers(&f.in, END_STREAM, 1, good_trailers);
     feed_well(&f);
     assert_int_equal(f.status, FKV_OK);
     take_answer(&f.answer, f.session);
-    assert_true(wire_session_is_over(f.session));
+    assert_int_equal(wire_session_state(f.session), WIRE_OVER);
     end(&f);
 }
 
@@ -305,9 +305,9 @@ static void holding_keeps_the_credit(void **state)
         feed_well(&f);
     }
     take_answer(&f.answer, f.session);
-    assert_false(wire_session_has_output(f.session));
+    assert_int_not_equal(wire_session_state(f.session), WIRE_HAS_OUTPUT);
     wire_call_hold(f.call, false);
-    assert_true(wire_session_has_output(f.session));
+    assert_int_equal(wire_session_state(f.session), WIRE_HAS_OUTPUT);
     take_answer(&f.answer, f.session);
     assert_int_equal(f.answer.bytes.size, 9 + 4); /* one WINDOW_UPDATE for all */
     end(&f);

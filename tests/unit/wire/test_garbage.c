@@ -156,7 +156,7 @@ static void record_client(struct buf *buf)
     }
     wire_call_cancel(call);
     wire_session_drain(session);
-    while (wire_session_has_output(session))
+    while (wire_session_state(session) == WIRE_HAS_OUTPUT)
         take_output(session, buf);
     wire_session_free(session);
     assert_true(buf->size > 2000);

@@ -167,7 +167,7 @@ static void closes_on_other_protocols(void **state)
             assert_int_equal(status, FKV_UNAVAILABLE);
             assert_non_null(strstr(error.message, "doesn't speak HTTP/2"));
             take_answer(&f.answer, f.session);
-            assert_true(wire_session_is_over(f.session));
+            assert_int_equal(wire_session_state(f.session), WIRE_OVER);
             end(&f);
         }
     }
@@ -426,8 +426,8 @@ static void violation_ends_the_session(void **state)
     const char *text = take_answer(&f.answer, f.session);
     assert_non_null(strstr(text, "GOAWAY 0 1\n"));
     assert_null(strstr(text, "PING"));
-    assert_true(wire_session_is_over(f.session));
-    assert_false(wire_session_has_output(f.session));
+    assert_int_equal(wire_session_state(f.session), WIRE_OVER);
+    assert_int_not_equal(wire_session_state(f.session), WIRE_HAS_OUTPUT);
     end(&f);
 }
 
@@ -548,9 +548,9 @@ static void answers_pings_while_calls_wait(void **state)
     take_answer(&f.answer, f.session);
     add_frame(&f.in, PING, 0, 0, "abcdefgh", 8);
     feed_well(&f);
-    assert_true(wire_session_has_output(f.session));
+    assert_int_equal(wire_session_state(f.session), WIRE_HAS_OUTPUT);
     expect_answer(&f.answer, f.session, "PING+ 0 abcdefgh\n");
-    assert_false(wire_session_has_output(f.session));
+    assert_int_not_equal(wire_session_state(f.session), WIRE_HAS_OUTPUT);
     wire_call_flush_headers(f.call);
     expect_answer(&f.answer, f.session, "HEADERS 1 :status=200 content-type=application/grpc\n");
     wire_call_resume(f.call);
@@ -660,7 +660,7 @@ static void drains_from_inside_a_call(void **state)
     assert_non_null(strstr(text, "RST_STREAM 5 7\n"));
     assert_ended(text, 1, 0);
     assert_int_equal(f.calls, 1);
-    assert_false(wire_session_is_over(f.session)); /* the client closes: it may have to read */
+    assert_int_equal(wire_session_state(f.session), WIRE_AWAITS_CLOSE); /* it may have to read */
     end(&f);
 }
 
