@@ -430,7 +430,9 @@ enum fkv_status client_call_open(struct fkv_client *client, struct client_call *
         .client = client,
         .deadline_ns = options->deadline_ns != 0 ? options->deadline_ns
                                                  : client_deadline(client, options->timeout_ms),
-        .greeting_deadline_ns = deadline_in(client, client->connect.timeout_ns)};
+        .greeting_deadline_ns = wire_session_is_greeted(wire_pump_session(client->pump))
+                                    ? UINT64_MAX
+                                    : deadline_in(client, client->connect.timeout_ns)};
     if (client_time_left(client, call->deadline_ns) == 0)
         return deadline_passed(client, error);
     if (options->flight != NULL) {

@@ -62,9 +62,7 @@ enum fkv_status exchange_schema_to(struct flight_memory *memory, const struct Ar
     struct ipc_schema *imported = NULL;
     struct buf header;
     buf_init(&header, memory->alloc, UINT32_MAX);
-    enum fkv_status status = ipc_import_schema(memory->alloc, schema, &imported, error);
-    if (status == FKV_OK)
-        status = ipc_schema_encode(imported, &header, error);
+    enum fkv_status status = ipc_import_schema(memory->alloc, schema, &header, &imported, error);
     if (status == FKV_OK)
         status = encapsulate(memory, buf_slice(&header), ret, error);
     buf_done(&header);

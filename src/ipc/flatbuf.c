@@ -218,11 +218,11 @@ static size_t here(const struct ipc_fb_builder *builder)
     return builder->out->size - builder->start;
 }
 
-/* `size` zeros, at a place that is a multiple of `alignment` once `before` is added to it. */
+/* `size` zeros, at a place that is a multiple of `alignment`, a power of two, once `before` is
+ * added to it. */
 static size_t reserve(struct ipc_fb_builder *builder, size_t before, size_t alignment, size_t size)
 {
-    size_t over = (here(builder) + before) % alignment;
-    size_t padding = over == 0 ? 0 : alignment - over;
+    size_t padding = (0 - here(builder) - before) & (alignment - 1);
     uint8_t *bytes = buf_extend(builder->out, padding + size);
     if (bytes == NULL)
         return 0;
@@ -262,9 +262,13 @@ void ipc_fb_add_table(struct ipc_fb_builder *builder, size_t at, struct ipc_fb_s
 {
     while (count > 0 && slots[count - 1].width == 0)
         count--;
-    size_t bytes = offset_bytes;
+    size_t of_width[alignment_max + 1] = {0}, places[alignment_max + 1], bytes = offset_bytes;
     for (unsigned i = 0; i < count; i++)
-        bytes += slots[i].width;
+        of_width[slots[i].width] += slots[i].width;
+    for (unsigned width = alignment_max; width > 0; width /= 2) {
+        places[width] = bytes;
+        bytes += of_width[width];
+    }
     size_t vtable_bytes = vtable_head_bytes + sizeof(uint16_t) * count;
     size_t vtable_at = reserve(builder, 0, sizeof(uint16_t), vtable_bytes);
     size_t table_at = reserve(builder, offset_bytes, alignment_max, 0);
@@ -277,16 +281,15 @@ void ipc_fb_add_table(struct ipc_fb_builder *builder, size_t at, struct ipc_fb_s
     store_le16(vtable, (uint16_t)vtable_bytes);
     store_le16(vtable + sizeof(uint16_t), (uint16_t)bytes);
     store_le32(table, (uint32_t)(table_at - vtable_at));
-    size_t place = offset_bytes;
-    for (unsigned width = alignment_max; width > 0; width /= 2) {
-        for (unsigned i = 0; i < count; i++) {
-            if (slots[i].width != width)
-                continue;
-            store_le16(vtable + vtable_head_bytes + sizeof(uint16_t) * i, (uint16_t)place);
-            store_int(table + place, width, slots[i].value);
-            slots[i].at = table_at + place;
-            place += width;
-        }
+    for (unsigned i = 0; i < count; i++) {
+        unsigned width = slots[i].width;
+        if (width == 0)
+            continue;
+        size_t place = places[width];
+        places[width] += width;
+        store_le16(vtable + vtable_head_bytes + sizeof(uint16_t) * i, (uint16_t)place);
+        store_int(table + place, width, slots[i].value);
+        slots[i].at = table_at + place;
     }
 }
 

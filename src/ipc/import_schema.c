@@ -236,19 +236,18 @@ static enum fkv_status describe_all(struct builder *b, const struct ArrowSchema 
 }
 
 static enum fkv_status through_a_message(const struct alloc *alloc, const struct ipc_schema *schema,
-                                         struct ipc_schema **ret, struct fkv_error *error)
+                                         struct buf *header, struct ipc_schema **ret,
+                                         struct fkv_error *error)
 {
-    struct buf header;
-    buf_init(&header, alloc, (size_t)IPC_LIMITS_DEFAULT.header_bytes_max);
-    enum fkv_status status = ipc_schema_encode(schema, &header, error);
-    if (status == FKV_OK)
-        status = ipc_schema_decode(alloc, buf_slice(&header), &IPC_LIMITS_DEFAULT, ret, error);
-    buf_done(&header);
-    return status;
+    enum fkv_status status = ipc_schema_encode(schema, header, error);
+    return status == FKV_OK
+               ? ipc_schema_decode(alloc, buf_slice(header), &IPC_LIMITS_DEFAULT, ret, error)
+               : status;
 }
 
 enum fkv_status ipc_import_schema(const struct alloc *alloc, const struct ArrowSchema *schema,
-                                  struct ipc_schema **ret, struct fkv_error *error)
+                                  struct buf *ret_header, struct ipc_schema **ret,
+                                  struct fkv_error *error)
 {
     struct counts counts = {0};
     enum fkv_status status = count(schema, 0, &counts, error);
@@ -270,7 +269,7 @@ enum fkv_status ipc_import_schema(const struct alloc *alloc, const struct ArrowS
     else
         status = describe_all(&b, schema, &transient);
     if (status == FKV_OK)
-        status = through_a_message(alloc, &transient, ret, error);
+        status = through_a_message(alloc, &transient, ret_header, ret, error);
     alloc_free(alloc, b.fields);
     alloc_free(alloc, b.pairs);
     alloc_free(alloc, b.type_ids);

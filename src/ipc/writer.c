@@ -296,9 +296,8 @@ static enum fkv_status open_writer(struct ipc_writer *writer, const struct Arrow
 {
     enum fkv_status status = check_options(&writer->options, error);
     if (status == FKV_OK)
-        status = ipc_import_schema(writer->alloc, schema, &writer->schema, error);
-    if (status == FKV_OK)
-        status = ipc_schema_encode(writer->schema, &writer->schema_header, error);
+        status = ipc_import_schema(writer->alloc, schema, &writer->schema_header, &writer->schema,
+                                   error);
     if (status != FKV_OK)
         return status;
     uint32_t count = writer->schema->dictionary_count;

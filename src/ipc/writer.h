@@ -24,17 +24,17 @@ struct ipc_writer;
 struct ipc_out {
     enum ipc_kind kind;
     int64_t rows;
-    struct slice header;          /* valid until the next call on the writer */
+    struct slice header;            /* valid until the next call on the writer */
     const struct ipc_piece *pieces; /* the array too; references are the writer's until then */
     size_t piece_count;
-    uint64_t body_length;         /* the sum of the pieces */
-    int64_t dictionary_id;        /* IPC_KIND_DICTIONARY */
+    uint64_t body_length;  /* the sum of the pieces */
+    int64_t dictionary_id; /* IPC_KIND_DICTIONARY */
     bool is_delta;
 };
 
 struct ipc_writer_options {
-    enum ipc_codec codec;   /* IPC_CODEC_NONE, or compress every buffer's body */
-    uint32_t alignment;     /* of each buffer in the body: 8 to 64, a power of 2; 0 = 64 */
+    enum ipc_codec codec; /* IPC_CODEC_NONE, or compress every buffer's body */
+    uint32_t alignment;   /* of each buffer in the body: 8 to 64, a power of 2; 0 = 64 */
     bool dictionary_deltas;
 };
 
@@ -58,8 +58,10 @@ enum fkv_status ipc_writer_push(struct ipc_writer *writer, struct ArrowArray *ar
 /* The next message of what was pushed; false when there is none left. */
 bool ipc_writer_next(struct ipc_writer *writer, struct ipc_out *ret);
 
-/* ArrowSchema -> struct ipc_schema, for callers that need only that. */
+/* ArrowSchema -> the header of its Schema message, into an empty buffer, and struct ipc_schema; for
+ * callers that need only that. */
 enum fkv_status ipc_import_schema(const struct alloc *alloc, const struct ArrowSchema *schema,
-                                  struct ipc_schema **ret, struct fkv_error *error);
+                                  struct buf *ret_header, struct ipc_schema **ret,
+                                  struct fkv_error *error);
 
 #endif

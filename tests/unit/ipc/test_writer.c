@@ -30,7 +30,11 @@ static void assert_refused(const struct ArrowSchema *schema, const char *words)
 {
     struct fkv_error error = {0};
     struct ipc_schema *result;
-    assert_int_not_equal(ipc_import_schema(alloc_system(), schema, &result, &error), FKV_OK);
+    struct buf header;
+    buf_init(&header, alloc_system(), 1 << 20);
+    assert_int_not_equal(ipc_import_schema(alloc_system(), schema, &header, &result, &error),
+                         FKV_OK);
+    buf_done(&header);
     if (strstr(error.message, words) == NULL)
         fail_msg("'%s' doesn't say '%s'", error.message, words);
 }
