@@ -77,9 +77,12 @@ struct fkv_client_options {
      * over what the server lets a client map at a time, comes over the connection all the same. */
     enum fkv_transport transport;
     /* Look for an answer again and again for so long before sleeping: saves the time of waking up,
-     * and takes a whole core meanwhile. 0 = never; at most 1,000,000. */
+     * and takes a whole core meanwhile. At most 1,000,000. 0: for 100 us at most, of a server on
+     * this host without TLS, and rarely while answers take longer. */
     uint64_t busy_poll_us;
 };
+
+#define FKV_BUSY_POLL_NEVER UINT64_MAX
 
 /* Connects, and logs the user in. `uri` NULL: the environment's FLIGHTKV_SERVER, else
  * FKV_DEFAULT_URI. grpc+tcp://HOST:PORT, grpc+unix:///PATH or grpc+tls://HOST:PORT, whose server

@@ -171,6 +171,13 @@ static enum fkv_status check_transport(const struct fkv_client *client, struct f
     return FKV_OK;
 }
 
+static uint64_t busy_poll_ns(uint64_t us)
+{
+    if (us == FKV_BUSY_POLL_NEVER)
+        return UINT64_MAX;
+    return (us < busy_poll_us_max ? us : busy_poll_us_max) * 1000;
+}
+
 static enum fkv_status init_client(struct fkv_client *client, const char *uri,
                                    const struct fkv_client_options *options,
                                    struct fkv_error *error)
@@ -180,8 +187,7 @@ static enum fkv_status init_client(struct fkv_client *client, const char *uri,
         options_read(options, "fkv_client_options", &given, sizeof given, error);
     if (status != FKV_OK)
         return status;
-    client->connect.busy_poll_ns =
-        given.busy_poll_us < busy_poll_us_max ? given.busy_poll_us * 1000 : busy_poll_us_max * 1000;
+    client->connect.busy_poll_ns = busy_poll_ns(given.busy_poll_us);
     client->connect.timeout_ns = ns_of_ms(
         given.connect_timeout_ms != 0 ? given.connect_timeout_ms : connect_timeout_ms_default);
     client->call_timeout_ns = ns_of_ms(given.call_timeout_ms);

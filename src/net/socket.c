@@ -24,6 +24,8 @@ struct stream {
     bool is_unix;
     bool blocks;              /* the socket does, where it isn't told otherwise */
     uint64_t read_timeout_ns; /* of a read that blocks */
+    bool is_eager;            /* such a read looks before it sleeps */
+    unsigned pause, skips;    /* reads that sleep at once after one that looked; of them, to come */
 };
 
 static struct stream *stream_of(struct net_transport *transport)
@@ -145,6 +147,33 @@ static bool set_read_timeout(struct stream *stream, uint64_t timeout_ns)
     return true;
 }
 
+/* An answer on the same host often comes sooner than a sleeping thread can be woken. So who waits
+ * for it looks again and again for about as long as waking up takes, and sleeps then. Where there
+ * is no core to spare, nothing comes before the reader sleeps: a look in vain makes the next reads
+ * go without one, twice as many each time, and one that has paid half as many. */
+enum { eager_ns = 100 * 1000, pause_max = 256 };
+
+static ssize_t recv_eagerly(struct stream *stream, void *data, size_t size)
+{
+    if (!stream->is_eager || stream->skips > 0) {
+        stream->skips -= stream->skips > 0;
+        return recv(stream->fd, data, size, 0);
+    }
+    ssize_t moved = recv(stream->fd, data, size, MSG_DONTWAIT);
+    if (moved >= 0 || errno != EAGAIN)
+        return moved;
+    uint64_t now, end = net_deadline(eager_ns);
+    do {
+        moved = recv(stream->fd, data, size, MSG_DONTWAIT);
+        now = clock_now_ns(clock_system());
+    } while (moved < 0 && errno == EAGAIN && now < end);
+    stream->pause = now < end ? stream->pause / 2 : stream->pause * 4 + 1;
+    if (stream->pause > pause_max)
+        stream->pause = pause_max;
+    stream->skips = stream->pause;
+    return moved < 0 && errno == EAGAIN ? recv(stream->fd, data, size, 0) : moved;
+}
+
 /* One system call in place of poll(2) and recv(2). */
 static ssize_t stream_read_within(struct net_transport *transport, void *data, size_t size,
                                   uint64_t timeout_ns)
@@ -154,7 +183,7 @@ static ssize_t stream_read_within(struct net_transport *transport, void *data, s
         bool is_ready = stream_wait(transport, NET_READABLE, timeout_ns) != 0;
         return is_ready ? stream_read(transport, data, size) : -EAGAIN;
     }
-    ssize_t moved = recv(stream->fd, data, size, 0);
+    ssize_t moved = recv_eagerly(stream, data, size);
     if (moved < 0)
         return errno == EINTR ? -EAGAIN : -errno;
     return moved;
@@ -316,7 +345,9 @@ enum fkv_status net_socket_new(const struct alloc *alloc, int fd, struct net_tra
 
 void net_socket_busy_poll(struct net_transport *transport, uint64_t busy_poll_ns)
 {
-    stream_of(transport)->busy_poll_ns = busy_poll_ns;
+    struct stream *stream = stream_of(transport);
+    stream->is_eager = busy_poll_ns == 0 && transport->is_local;
+    stream->busy_poll_ns = busy_poll_ns == UINT64_MAX ? 0 : busy_poll_ns;
 }
 
 enum fkv_status net_socket_accepted(const struct alloc *alloc, struct net_loop *loop, int fd,

@@ -16,8 +16,9 @@
 enum fkv_status net_socket_new(const struct alloc *alloc, int fd, struct net_transport **ret,
                                struct fkv_error *error);
 
-/* Has each net_wait of a transport from net_socket_new look again and again for so long before it
- * sleeps. */
+/* Has each net_wait and read of a transport from net_socket_new look again and again for so long
+ * before it sleeps. 0: reads do as long as waking up takes, where the peer is on this host and that
+ * keeps paying; UINT64_MAX: nothing does, as without this call. */
 void net_socket_busy_poll(struct net_transport *transport, uint64_t busy_poll_ns);
 
 /* A transport on an accepted socket, driven by `loop`. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -101,6 +102,56 @@ static void waits_busily_and_then_asleep(void **state)
     net_close(client);
     net_listen_close(&listen);
     end(&folder);
+}
+
+static void *echo(void *context)
+{
+    int fd = *(int *)context;
+    char byte;
+    while (read(fd, &byte, 1) == 1)
+        assert_int_equal(write(fd, &byte, 1), 1);
+    return NULL;
+}
+
+static void reads(const struct net_connect_options *options)
+{
+    enum { rounds = 300 };
+    struct folder folder;
+    struct net_listen listen;
+    struct net_transport *client;
+    pthread_t thread;
+    char byte = 0;
+    begin(&folder);
+    assert_ok(listen_with(&folder, 0600, 4, &listen));
+    assert_ok(net_connect(alloc_system(), &folder.uri, options, &client, &error));
+    int fd = accept4(listen.fds[0], NULL, NULL, SOCK_CLOEXEC);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(client->ops->read_within(client, &byte, 1, NS_PER_MS), -EAGAIN);
+    assert_int_equal(pthread_create(&thread, NULL, echo, &fd), 0);
+    for (int i = 0; i < rounds; i++) {
+        const struct iovec iov = {&(char){(char)i}, 1};
+        assert_int_equal(net_write(client, &iov, 1), 1);
+        assert_int_equal(client->ops->read_within(client, &byte, 1, 10 * NS_PER_S), 1);
+        assert_int_equal(byte, (char)i);
+    }
+    net_end(client);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    close(fd);
+    assert_int_equal(client->ops->read_within(client, &byte, 1, 10 * NS_PER_S), 0);
+    net_close(client);
+    net_listen_close(&listen);
+    end(&folder);
+}
+
+static void reads_whether_it_looks_before_it_sleeps_or_not(void **state)
+{
+    (void)state;
+    static const uint64_t busy_polls_ns[] = {0, UINT64_MAX, NS_PER_MS};
+    for (size_t i = 0; i < sizeof busy_polls_ns / sizeof busy_polls_ns[0]; i++) {
+        const struct net_connect_options options = {.timeout_ns = 10 * NS_PER_S,
+                                                    .busy_poll_ns = busy_polls_ns[i]};
+        reads(&options);
+    }
 }
 
 static void the_file_has_the_mode_whatever_the_umask(void **state)
@@ -219,8 +270,9 @@ int main(void)
 {
     RUN_TESTS(
         cmocka_unit_test(carries_bytes), cmocka_unit_test(the_file_has_the_mode_whatever_the_umask),
-        cmocka_unit_test(waits_busily_and_then_asleep), cmocka_unit_test(a_stale_file_is_replaced),
-        cmocka_unit_test(removes_no_file_of_another),
+        cmocka_unit_test(waits_busily_and_then_asleep),
+        cmocka_unit_test(reads_whether_it_looks_before_it_sleeps_or_not),
+        cmocka_unit_test(a_stale_file_is_replaced), cmocka_unit_test(removes_no_file_of_another),
         cmocka_unit_test(an_address_in_use_is_left_alone),
         cmocka_unit_test(other_files_are_left_alone), cmocka_unit_test(waits_for_the_folders_lock),
         cmocka_unit_test(connecting_to_nobody_names_the_path));
