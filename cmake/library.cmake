@@ -26,6 +26,7 @@ target_include_directories(flightkv_lib INTERFACE
   $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(flightkv_lib PRIVATE fkv_options ${packages} m)
+target_link_options(flightkv_lib PRIVATE ${FKV_LTO})
 if(NOT FKV_SANITIZE)
   target_link_options(flightkv_lib PRIVATE -Wl,-z,defs)
 endif()
@@ -34,7 +35,7 @@ set(static_library ${CMAKE_BINARY_DIR}/libflightkv.a)
 add_custom_command(
   OUTPUT ${static_library}
   COMMAND ${CMAKE_LINKER} -r -o flightkv.o ${objects}
-  COMMAND ${CMAKE_OBJCOPY} --localize-hidden flightkv.o
+  COMMAND ${CMAKE_OBJCOPY} --localize-hidden --remove-section=.gnu.lto_* flightkv.o
   COMMAND ${CMAKE_COMMAND} -E rm -f ${static_library}
   COMMAND ${CMAKE_AR} rcs ${static_library} flightkv.o
   COMMAND ${CMAKE_COMMAND} -E rm -f flightkv.o
