@@ -252,12 +252,29 @@ static void stay_on(size_t core)
         die("ceiling: cannot stay on that core");
 }
 
+/* A descriptor that was closed by mistake is given out anew, and measured under the other's name.
+ */
+static void check_domains(const struct peer *peer)
+{
+    static const int domains[SOCKET_COUNT] = {[SOCKET_TCP] = AF_INET, [SOCKET_UNIX] = AF_UNIX};
+    for (int i = 0; i < SOCKET_COUNT; i++) {
+        int domain = 0;
+        socklen_t size = sizeof domain;
+        if (getsockopt(peer->fds[i], SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0)
+            die("ceiling: getsockopt");
+        errno = EPROTOTYPE;
+        if (domain != domains[i])
+            die("ceiling: a socket isn't of the kind that is to be measured");
+    }
+}
+
 static void run_child(const struct sockaddr_in *address, int unix_fd, size_t size)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof *address) < 0)
         die("ceiling: cannot connect");
     struct peer peer = {{set_no_delay(fd), unix_fd}, map_bytes(size), size};
+    check_domains(&peer);
     memset(peer.warm, 2, size);
     send_bytes(fd, (const uint8_t *)"", 1, 1);
     serve(&peer);
@@ -390,7 +407,7 @@ int main(int argc, char **argv)
     pid_t child = fork();
     if (child < 0)
         die("ceiling: fork");
-    close(pair[child == 0]);
+    close(pair[child != 0]);
     if (child == 0 && arguments.has_child_core)
         stay_on(arguments.child_core);
     if (child == 0)
@@ -399,6 +416,7 @@ int main(int argc, char **argv)
                         map_bytes(arguments.size),
                         arguments.size};
     uint8_t is_ready;
+    check_domains(&peer);
     memset(peer.warm, 1, peer.size);
     receive_bytes(peer.fds[SOCKET_TCP], &is_ready, 1, 1);
     if (arguments.lines)
