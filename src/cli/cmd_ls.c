@@ -144,7 +144,8 @@ static int run(struct cli *cli, const struct parsed *parsed)
     if (exit_code != CLI_DONE)
         return exit_code;
     const char *pattern = has_pattern ? buf_c_text(&cli->key) : NULL;
-    exit_code = listing_fetch(cli, pattern, &listing);
+    bool is_long = view.is_long || view.order == ORDER_AGE || view.order == ORDER_BATCHES;
+    exit_code = listing_fetch(cli, pattern, is_long, &listing);
     if (exit_code == CLI_DONE) {
         listing_sort(&listing, view.order, view.is_reversed);
         exit_code = print(cli, &listing, &view, pattern);

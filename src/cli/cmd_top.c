@@ -215,7 +215,7 @@ static void print_keys(struct top *top, const struct look *look, size_t lines,
 {
     struct listing listing = {0};
     if (look->keys > keys_listed_most || lines < 2 ||
-        listing_fetch(top->cli, NULL, &listing) != CLI_DONE)
+        listing_fetch(top->cli, NULL, false, &listing) != CLI_DONE)
         return;
     listing_sort(&listing, ORDER_SIZE, false);
     listing_print_grid(&listing, false, lines - 1, style, top->cli->out);

@@ -60,16 +60,16 @@ static bool on_table(void *context, struct fkv_table_info *info)
                             .rows = info->rows,
                             .columns = info->schema.n_children,
                             .bytes = info->bytes};
-    struct doc *more = figures_besides(info);
+    struct doc *more = listing->is_long ? figures_besides(info) : NULL;
     doc_each(more, take_figure, entry);
     doc_free(more);
     return true;
 }
 
-int listing_fetch(struct cli *cli, const char *pattern, struct listing *ret)
+int listing_fetch(struct cli *cli, const char *pattern, bool is_long, struct listing *ret)
 {
     struct fkv_error error;
-    struct listing listing = {0};
+    struct listing listing = {.is_long = is_long};
     int exit_code = CLI_DONE;
     if (fkv_list(cli->client, pattern, on_table, &listing, &error) != FKV_OK)
         exit_code = cli_fail(cli, &error);

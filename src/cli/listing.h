@@ -12,7 +12,7 @@ struct entry {
     int64_t rows;
     int64_t columns;
     int64_t bytes;
-    /* 0 where the server doesn't say it. */
+    /* Of a long listing; 0 where the server doesn't say it. */
     int64_t batches;
     double created_s; /* since 1970 */
 };
@@ -21,6 +21,7 @@ struct listing {
     struct entry *entries;
     size_t count;
     size_t capacity;
+    bool is_long;
     bool has_failed;
 };
 
@@ -29,8 +30,9 @@ enum listing_order { ORDER_KEY, ORDER_ROWS, ORDER_COLUMNS, ORDER_BATCHES, ORDER_
 /* "key", "rows", "columns", "batches", "size", "age" */
 bool listing_order_named(const char *name, enum listing_order *ret);
 
-/* All keys that fit `pattern` (NULL: all); on failure says why, and gives the exit code. */
-int listing_fetch(struct cli *cli, const char *pattern, struct listing *ret);
+/* All keys that fit `pattern` (NULL: all); on failure says why, and gives the exit code.
+ * `is_long`: with batches and age. */
+int listing_fetch(struct cli *cli, const char *pattern, bool is_long, struct listing *ret);
 void listing_done(struct listing *listing);
 
 /* Keys in the order of their bytes; figures with the largest first, ages with the youngest, equal
