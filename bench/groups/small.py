@@ -241,10 +241,11 @@ def nghttpd(sitting):
 @contextlib.contextmanager
 def requests(sitting):
     notes, cases = [], []
+    other = "another" if sitting.apart.server != sitting.apart.client else "the same"
     about = ("Gets of a table of 1 KiB by h2load, about "
              f"{sitting.arguments.load_seconds:g} s each: over 1, 50 and 500 connections, with one "
              "get at a time on each, or ten. Every server stays on one core, with all its threads, "
-             "and h2load, which has one, on another. nghttpd, the server that comes with nghttp2, "
+             f"and h2load, which has one, on {other}. nghttpd, the server that comes with nghttp2, "
              "answers a GET with a file of 1 KiB: as fast as HTTP/2 gets without any of gRPC, "
              "Flight and keys.")
     with contextlib.ExitStack() as stack:
