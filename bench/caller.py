@@ -9,7 +9,7 @@ libflightkv's.
 Each line is answered by one: "SECONDS ROWS BYTES WAY", or "error WHAT".
 
 A put's table is pyarrow's view of memory that was filled before the time begins, of the same kind
-and in the same order as caller.c's: of huge pages, which numpy would ask for, a put is faster."""
+and in the same order as caller.c's; numpy's own would be of huge pages."""
 
 import mmap
 import sys
