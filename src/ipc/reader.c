@@ -11,6 +11,7 @@ struct ipc_reader {
     const struct alloc *alloc;
     unsigned flags;
     bool has_failed;
+    uint64_t compressed_bytes_max; /* of a body that is copied */
     struct ipc_verifier *verifier;
     struct ipc_compression *compression;
     struct ipc_dictionaries dictionaries; /* in force from the schema message on */
@@ -24,6 +25,7 @@ struct ipc_reader *ipc_reader_new(const struct alloc *alloc, const struct ipc_li
         return NULL;
     reader->alloc = alloc;
     reader->flags = flags;
+    reader->compressed_bytes_max = limits->decompressed_bytes_max;
     reader->verifier = ipc_verifier_new(alloc, limits);
     reader->compression = ipc_compression_new(alloc);
     if (reader->verifier == NULL || reader->compression == NULL) {
@@ -264,6 +266,47 @@ static enum fkv_status take_message(struct ipc_reader *reader, const struct ipc_
     return status;
 }
 
+/* Puts together a body in parts; where there is nothing, zeros. */
+static void gather(const struct ipc_body *body, uint8_t *target)
+{
+    uint64_t at = 0;
+    for (size_t i = 0; i <= body->part_count; i++) {
+        const struct ipc_body_part *part = i < body->part_count ? &body->parts[i] : NULL;
+        size_t gap = (size_t)((part != NULL ? part->offset : body->size) - at);
+        if (gap > 0 && body->bytes.size > 0)
+            memcpy(target + at, body->bytes.data + at, gap);
+        else if (gap > 0)
+            memset(target + at, 0, gap);
+        at += gap;
+        if (part != NULL) {
+            memcpy(target + at, part->bytes.data, part->bytes.size);
+            at += part->bytes.size;
+        }
+    }
+}
+
+/* Who owns the parts may change them while they are read. Of compressed buffers the lengths that
+ * they claim are verified and then used, and decoders count on what they read: so these are copied
+ * first. *ret stays NULL where that needn't be. */
+static enum fkv_status own_compressed(struct ipc_reader *reader, const struct ipc_message *message,
+                                      const struct ipc_body *body, struct block **ret,
+                                      struct fkv_error *error)
+{
+    if (message->codec == IPC_CODEC_NONE || body->part_count == 0)
+        return FKV_OK;
+    if (body->size > reader->compressed_bytes_max)
+        return status_set(error, FKV_RESOURCE_EXHAUSTED,
+                          "a compressed body of %llu bytes is over the %llu bytes allowed",
+                          (unsigned long long)body->size,
+                          (unsigned long long)reader->compressed_bytes_max);
+    struct block *copy = block_new(reader->alloc, (size_t)body->size);
+    if (copy == NULL)
+        return status_no_memory(error, (size_t)body->size);
+    gather(body, copy->data);
+    *ret = copy;
+    return FKV_OK;
+}
+
 enum fkv_status ipc_reader_parts(struct ipc_reader *reader, struct slice header,
                                  const struct ipc_body *body, bool *ret_is_batch,
                                  struct ArrowArray *ret_array, struct fkv_error *error)
@@ -272,11 +315,18 @@ enum fkv_status ipc_reader_parts(struct ipc_reader *reader, struct slice header,
         return status_set(error, FKV_FAILED_PRECONDITION,
                           "the reader refused a message before and takes no more");
     struct ipc_message message;
+    struct ipc_body whole = *body;
+    struct block *copy = NULL;
     enum fkv_status status = ipc_verifier_header(reader->verifier, header, &message, error);
     if (status == FKV_OK)
-        status = ipc_verifier_parts(reader->verifier, &message, body, error);
+        status = own_compressed(reader, &message, body, &copy, error);
+    if (copy != NULL)
+        whole = ipc_body_of_block(copy);
     if (status == FKV_OK)
-        status = take_message(reader, &message, body, ret_array, error);
+        status = ipc_verifier_parts(reader->verifier, &message, &whole, error);
+    if (status == FKV_OK)
+        status = take_message(reader, &message, &whole, ret_array, error);
+    block_unref(copy);
     reader->has_failed = status != FKV_OK;
     if (status == FKV_OK)
         *ret_is_batch = message.kind == IPC_KIND_BATCH;

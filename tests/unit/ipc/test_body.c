@@ -177,9 +177,102 @@ static void torn_buffers_are_refused(void **state)
     table_messages_done(&m);
 }
 
+/* ---- memory that another process changes ---- */
+
+/* Spoils the parts at the n-th allocation: the reader asks for memory between its looks at them. */
+struct spoiler {
+    struct alloc alloc;
+    struct block *memory; /* NULL: nothing to be spoilt */
+    size_t requests, spoil_at;
+};
+
+static void spoil(struct spoiler *s)
+{
+    if (s->memory == NULL || ++s->requests != s->spoil_at)
+        return;
+    for (size_t at = 0; at < s->memory->size; at++)
+        s->memory->data[at] ^= 0x15;
+}
+
+static void *spoiling_resize(void *context, void *pointer, size_t size)
+{
+    spoil(context);
+    return alloc_resize(alloc_system(), pointer, size);
+}
+
+static void *spoiling_aligned(void *context, size_t alignment, size_t size)
+{
+    spoil(context);
+    return alloc_aligned(alloc_system(), alignment, size);
+}
+
+static void spoiling_free(void *context, void *pointer)
+{
+    (void)context;
+    alloc_free(alloc_system(), pointer);
+}
+
+/* Reads up to the message, which is spoilt meanwhile. */
+static enum fkv_status read_spoilt(const struct table_messages *m, size_t index,
+                                   struct spoiler *spoiler, size_t spoil_at)
+{
+    struct ArrowArray array;
+    struct ipc_message message;
+    struct scattered s;
+    bool is_batch = false;
+    *spoiler = (struct spoiler){
+        .alloc = {spoiling_resize, spoiling_free, spoiling_aligned, spoiler}, .spoil_at = spoil_at};
+    struct ipc_reader *reader = ipc_reader_new(&spoiler->alloc, &IPC_LIMITS_DEFAULT, 0);
+    for (size_t i = 0; i < index; i++) {
+        assert_ok(
+            ipc_reader_message(reader, m->headers[i], m->bodies[i], &is_batch, &array, &error));
+        if (is_batch)
+            array.release(&array);
+    }
+    assert_ok(ipc_message_decode(m->headers[index], &IPC_LIMITS_DEFAULT, &message, &error));
+    scatter(&s, &message, m->bodies[index], 0);
+    spoiler->memory = s.memory;
+    is_batch = false;
+    enum fkv_status status =
+        ipc_reader_parts(reader, m->headers[index], &s.body, &is_batch, &array, &error);
+    spoiler->memory = NULL;
+    if (status == FKV_OK && is_batch)
+        array.release(&array);
+    ipc_reader_free(reader);
+    scattered_done(&s);
+    return status;
+}
+
+/* From when its own copy is made on, what the other does is of no consequence. */
+static void compressed_parts_are_looked_at_once(void **state)
+{
+    (void)state;
+    struct table_messages m;
+    struct spoiler spoiler;
+    size_t compressed = 0;
+    table_messages_init(&m, table_load("tests/golden/valid/lz4.stream"));
+    for (size_t i = 0; i < m.count; i++) {
+        struct ipc_message message;
+        assert_ok(ipc_message_decode(m.headers[i], &IPC_LIMITS_DEFAULT, &message, &error));
+        if (message.codec == IPC_CODEC_NONE || m.bodies[i] == NULL || m.bodies[i]->size < 1000)
+            continue;
+        compressed++;
+        size_t refused = 0, n = 0;
+        do {
+            enum fkv_status status = read_spoilt(&m, i, &spoiler, ++n);
+            refused += status != FKV_OK;
+            assert_true(status == FKV_OK || refused == n);
+        } while (spoiler.requests >= n);
+        assert_true(refused <= 2 && n > 5);
+    }
+    assert_true(compressed > 0);
+    table_messages_done(&m);
+}
+
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(bytes_are_found_where_they_are),
               cmocka_unit_test(batches_are_read_from_parts),
-              cmocka_unit_test(torn_buffers_are_refused));
+              cmocka_unit_test(torn_buffers_are_refused),
+              cmocka_unit_test(compressed_parts_are_looked_at_once));
 }
