@@ -11,7 +11,7 @@
 struct net_connect_options {
     uint64_t timeout_ns;
     uint64_t busy_poll_ns; /* as net_socket_busy_poll takes it */
-    struct net_tls *tls; /* for NET_TLS: what a client's connections share; outlives them */
+    struct net_tls *tls;   /* for NET_TLS: what a client's connections share; outlives them */
 };
 
 /* The transport is not driven by a loop: use net_wait. UNAVAILABLE names the address and what was

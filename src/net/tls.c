@@ -2,11 +2,23 @@
 /* A transport over a transport:
  *
  *     owner -- write --> records of 16 KiB --> OpenSSL --> out --> one write --> inner
- *     owner <-- read --- OpenSSL (holds up to 80 KiB that it read ahead) <------ inner
+ *     owner <-- read --- OpenSSL (holds one record) <--- ahead <-- one read ---- inner
  *
  * OpenSSL talks to the inner transport by a BIO. Its writes only append to `out`, which has room
- * before each record, so it never waits for writing; its reads go through. `out` is flushed when
- * much has gathered and at the end of each write.
+ * before each record, so it never waits for writing. `out` is flushed when much has gathered and at
+ * the end of each write.
+ *
+ * OpenSSL reads a record's head, then its body. So that each of these isn't a system call, they
+ * come from what one read of the inner transport has put into the owner's own room, behind where
+ * the decrypted bytes go:
+ *
+ *     data:  | decrypted --> ...      | ahead --> ...        |
+ *            0                        a record               size
+ *
+ * What comes out is never more than what went in and the one record that OpenSSL may hold, so that
+ * the two don't meet, and nothing is left of `ahead` at the end. It needs no memory of its own, and
+ * nothing more of the cache. OpenSSL's own reading ahead moves all that is left of it once for each
+ * record. Where the room is too small, and during the handshake, its reads go through.
  *
  * Readiness of the inner transport isn't ours, in three ways. During the handshake nothing is ready
  * for the owner, and only what the handshake waits for is wanted. Until `out` is empty, nothing is
@@ -17,6 +29,7 @@
 #include "net/tls.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -34,7 +47,9 @@ enum {
     out_bytes = 256 << 10,     /* flushed when so much has gathered: it stays in the cache */
     out_bytes_max = 320 << 10, /* besides a record: what OpenSSL says by itself */
     out_bytes_kept = 16 << 10, /* by a connection that has nothing to say */
-    drains_max = 8,            /* more than the reads that empty OpenSSL */
+    ahead_offset = 17 << 10,   /* a record, and a little so that the two never touch */
+    ahead_room_least = 2 * ahead_offset,
+    drains_max = 8, /* more than the reads that empty OpenSSL */
 };
 
 static struct tls *tls_of(struct net_transport *transport)
@@ -49,11 +64,24 @@ static bool has_out(const struct tls *tls)
 
 /* ---- what OpenSSL reads from and writes to ---- */
 
+static ssize_t take_ahead(struct tls *tls, char *data, size_t size)
+{
+    if (tls->ahead.size == 0)
+        return tls->ahead_code;
+    struct slice part = slice_take(&tls->ahead, size < tls->ahead.size ? size : tls->ahead.size);
+    memcpy(data, part.data, part.size);
+    return (ssize_t)part.size;
+}
+
 static int bio_read(BIO *bio, char *data, size_t size, size_t *ret_size)
 {
     struct tls *tls = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    ssize_t moved = tls->is_resting ? -EAGAIN : net_read(tls->inner, data, size);
+    ssize_t moved = -EAGAIN;
+    if (tls->is_ahead)
+        moved = take_ahead(tls, data, size);
+    else if (!tls->is_resting)
+        moved = net_read(tls->inner, data, size);
     if (moved > 0) {
         if (tls->first_byte < 0)
             tls->first_byte = (unsigned char)data[0];
@@ -204,27 +232,61 @@ static ssize_t be_open(struct tls *tls)
 
 /* ---- reading ---- */
 
+/* One read of the inner transport into the back of the owner's room; `patience_ns` as in
+ * read_within, 0: without waiting. */
+static void read_ahead(struct tls *tls, uint8_t *data, size_t size, uint64_t patience_ns)
+{
+    uint8_t *room = data + ahead_offset;
+    ssize_t moved = -EAGAIN;
+    tls->is_ahead = size >= ahead_room_least;
+    if (!tls->is_ahead || tls->is_resting)
+        return;
+    size -= ahead_offset;
+    if (patience_ns == 0)
+        moved = net_read(tls->inner, room, size);
+    else
+        moved = tls->inner->ops->read_within(tls->inner, room, size, patience_ns);
+    tls->ahead = slice_of(room, moved > 0 ? (size_t)moved : 0);
+    tls->ahead_code = moved > 0 ? -EAGAIN : moved;
+}
+
+/* Until the room is full or OpenSSL has no more; gives how much. */
+static size_t decrypt(struct tls *tls, uint8_t *data, size_t size)
+{
+    size_t done = 0, part;
+    int result = 1;
+    do {
+        const uint8_t *end = tls->ahead.size > 0 ? tls->ahead.data : data + size;
+        ERR_clear_error();
+        result = SSL_read_ex(tls->ssl, data + done, (size_t)(end - data) - done, &part);
+        done += result == 1 ? part : 0;
+    } while (result == 1 && done < size && (tls->ahead.size > 0 || SSL_has_pending(tls->ssl) == 1));
+    bool is_dry = result != 1 && goes_on(tls, result);
+    tls->has_bytes = !is_dry && !tls->is_over && SSL_has_pending(tls->ssl) == 1;
+    return done;
+}
+
+static ssize_t read_some(struct tls *tls, uint8_t *data, size_t size, uint64_t patience_ns)
+{
+    read_ahead(tls, data, size, patience_ns);
+    size_t done = decrypt(tls, data, size);
+    assert(tls->ahead.size == 0 || tls->is_over);
+    tls->is_ahead = false;
+    tls->ahead = slice_of(NULL, 0);
+    tls->ahead_code = -EAGAIN;
+    flush(tls); /* OpenSSL answers some messages by itself */
+    if (done > 0)
+        return (ssize_t)done;
+    return tls->is_over ? tls->code : -EAGAIN;
+}
+
 static ssize_t tls_read(struct net_transport *transport, void *data, size_t size)
 {
     struct tls *tls = tls_of(transport);
     if (tls->is_over)
         return tls->code;
     ssize_t code = be_open(tls);
-    if (code != 0)
-        return code;
-    size_t done = 0, part;
-    int result = 1;
-    do {
-        ERR_clear_error();
-        result = SSL_read_ex(tls->ssl, (uint8_t *)data + done, size - done, &part);
-        done += result == 1 ? part : 0;
-    } while (result == 1 && done < size && SSL_has_pending(tls->ssl) == 1);
-    bool is_dry = result != 1 && goes_on(tls, result);
-    tls->has_bytes = !is_dry && !tls->is_over && SSL_has_pending(tls->ssl) == 1;
-    flush(tls); /* OpenSSL answers some messages by itself */
-    if (done > 0)
-        return (ssize_t)done;
-    return tls->is_over ? tls->code : -EAGAIN;
+    return code != 0 ? code : read_some(tls, data, size, 0);
 }
 
 /* ---- writing ---- */
@@ -402,6 +464,20 @@ static int tls_wait(struct net_transport *transport, int events, uint64_t timeou
     }
 }
 
+/* One system call where the inner transport needs but one, and only bytes from it are waited for.
+ */
+static ssize_t tls_read_within(struct net_transport *transport, void *data, size_t size,
+                               uint64_t timeout_ns)
+{
+    struct tls *tls = tls_of(transport);
+    bool is_simple = tls->is_open && !tls->is_over && !tls->has_bytes && !has_out(tls) &&
+                     size >= ahead_room_least && tls->inner->ops->read_within != NULL;
+    if (is_simple && timeout_ns > 0)
+        return read_some(tls, data, size, timeout_ns);
+    return tls_wait(transport, NET_READABLE, timeout_ns) != 0 ? tls_read(transport, data, size)
+                                                              : -EAGAIN;
+}
+
 static void tls_free(struct tls *tls)
 {
     if (tls->is_closed != NULL)
@@ -437,8 +513,8 @@ static void tls_close(struct net_transport *transport)
     tls_free(tls);
 }
 
-static const struct net_transport_ops tls_ops = {tls_read, tls_write, tls_want, tls_wait,
-                                                 tls_end,  tls_close, NULL};
+static const struct net_transport_ops tls_ops = {tls_read, tls_write, tls_want,       tls_wait,
+                                                 tls_end,  tls_close, tls_read_within};
 
 /* ---- one connection ---- */
 
@@ -472,6 +548,7 @@ static enum fkv_status tls_new(const struct alloc *alloc, struct net_tls *shared
     tls->inner = inner;
     tls->first_byte = -1;
     tls->inner_code = 1;
+    tls->ahead_code = -EAGAIN;
     buf_init(&tls->out, alloc, out_bytes_max);
     inner->on_ready = on_inner_ready;
     inner->context = tls;

@@ -28,6 +28,9 @@ struct tls {
     const char *host; /* whom the client meant; during net_tls_connect only */
     struct buf out;   /* not yet taken by the inner transport: from out_start on */
     size_t out_start;
+    struct slice ahead; /* read, and not yet taken by OpenSSL: during a read only */
+    ssize_t ahead_code; /* behind it: -EAGAIN, or as inner_code */
+    bool is_ahead;      /* OpenSSL reads from it */
     ssize_t write_code; /* 0, or the -errno by which the inner transport takes nothing more */
     int wanted;
     int first_byte;     /* of the peer's; -1: none yet */

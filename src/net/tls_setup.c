@@ -6,9 +6,6 @@
 #include "base/status.h"
 #include "net/tls_internal.h"
 
-/* One read of the inner transport: what is read in a turn (64 KiB), and what is around it. */
-enum { read_ahead_bytes = 80 << 10 };
-
 enum fkv_status tls_no_memory(struct fkv_error *error)
 {
     return status_set(error, FKV_RESOURCE_EXHAUSTED, "out of memory: OpenSSL could not allocate");
@@ -74,16 +71,13 @@ static int choose_protocol(SSL *ssl, const unsigned char **ret, unsigned char *r
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* Reads that are ahead of records save a system call for each; buffers that are empty are given
- * back, for a server may have many connections that rest. Ciphers: RFC 9113 appendix A leaves
- * these; AES-128 first, as the fastest. */
+/* Buffers that are empty are given back, for a server may have many connections that rest. Ciphers:
+ * RFC 9113 appendix A leaves these; AES-128 first, as the fastest. */
 static bool set_rules(SSL_CTX *context)
 {
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_read_ahead(context, 1);
-    SSL_CTX_set_default_read_buffer_len(context, read_ahead_bytes);
     SSL_CTX_set_default_passwd_cb(context, no_passphrase);
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&

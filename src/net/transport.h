@@ -19,7 +19,8 @@ enum { NET_READABLE = 1, NET_WRITABLE = 2 };
 
 struct net_transport_ops {
     /* As read(2) and writev(2): bytes moved (possibly fewer), 0 at the peer's end of stream (read),
-     * -EAGAIN when it would block, another -errno when the connection is broken. */
+     * -EAGAIN when it would block, another -errno when the connection is broken. A read may change
+     * all of `data`, not only what it gives. */
     ssize_t (*read)(struct net_transport *transport, void *data, size_t size);
     ssize_t (*write)(struct net_transport *transport, const struct iovec *iov, int count);
     /* What the owner waits for (NET_READABLE | NET_WRITABLE); on_ready is called, later, from the
