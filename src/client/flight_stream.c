@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DoGet, DoPut and DoExchange as one kind of stream: what is written is queued and pumped until it
  * is on its way; what comes meanwhile waits in a queue, and when that is long the server is held
- * back. One read from the socket brings 64 KiB at most, and nothing is read while a reader has
- * something to take: a large batch is never received ahead of being asked for. */
+ * back. One read from the socket brings 64 KiB at most, or more of one body, and nothing is read
+ * while a reader has something to take: a large batch is never received ahead of being asked for.
+ */
 #include "client/flight_stream.h"
 
 #include "base/list.h"
@@ -117,7 +118,13 @@ static enum fkv_status on_data_bytes(void *context, struct slice bytes, struct f
     return exchange_incoming_bytes(&stream->incoming, bytes, error);
 }
 
-static const struct flight_data_handler data_handler = {on_data_body, on_data_bytes};
+static uint8_t *data_target(void *context, size_t *size)
+{
+    struct fkv_flight_stream *stream = context;
+    return exchange_incoming_target(&stream->incoming, size);
+}
+
+static const struct flight_data_handler data_handler = {on_data_body, on_data_bytes, data_target};
 
 static enum fkv_status end_data(struct fkv_flight_stream *stream, struct fkv_error *error)
 {
@@ -187,6 +194,13 @@ static enum fkv_status on_bytes(void *context, struct wire_call *wire, struct sl
                : status_no_memory(error, bytes.size);
 }
 
+static uint8_t *target(void *context, struct wire_call *wire, size_t *size)
+{
+    (void)wire;
+    struct fkv_flight_stream *stream = context;
+    return takes_results(stream) ? NULL : flight_data_target(&stream->data, size);
+}
+
 static enum fkv_status on_message_end(void *context, struct wire_call *wire,
                                       struct fkv_error *error)
 {
@@ -252,6 +266,7 @@ static const struct wire_receiver receiver = {
     .on_message = on_message,
     .on_bytes = on_bytes,
     .on_message_end = on_message_end,
+    .target = target,
     .on_closed = on_closed,
 };
 

@@ -106,20 +106,39 @@ static size_t room_ahead(struct exchange_incoming *incoming)
     return incoming->body->size - incoming->filled;
 }
 
+static enum fkv_status make_room(struct exchange_incoming *incoming, size_t size,
+                                 struct fkv_error *error)
+{
+    const struct exchange_memory *memory = &incoming->memory;
+    if (memory->fill == NULL)
+        return FKV_OK;
+    return memory->fill(memory->context, incoming->body, incoming->filled + size, error);
+}
+
+uint8_t *exchange_incoming_target(struct exchange_incoming *incoming, size_t *size)
+{
+    if (incoming->body == NULL)
+        return NULL;
+    size_t room = room_ahead(incoming);
+    if (*size > room)
+        *size = room;
+    if (make_room(incoming, *size, NULL) != FKV_OK)
+        return NULL;
+    return incoming->body->data + incoming->filled;
+}
+
 enum fkv_status exchange_incoming_bytes(struct exchange_incoming *incoming, struct slice bytes,
                                         struct fkv_error *error)
 {
-    const struct exchange_memory *memory = &incoming->memory;
-    enum fkv_status status = FKV_OK;
-    if (memory->fill != NULL)
-        status =
-            memory->fill(memory->context, incoming->body, incoming->filled + bytes.size, error);
+    enum fkv_status status = make_room(incoming, bytes.size, error);
     if (status != FKV_OK)
         return status;
     while (bytes.size > 0) {
         size_t room = room_ahead(incoming);
         struct slice piece = slice_take(&bytes, room);
-        memcpy(incoming->body->data + incoming->filled, piece.data, piece.size);
+        uint8_t *target = incoming->body->data + incoming->filled;
+        if (piece.data != target)
+            memcpy(target, piece.data, piece.size);
         incoming->filled += piece.size;
     }
     return FKV_OK;

@@ -64,6 +64,9 @@ enum fkv_status exchange_incoming_body(struct exchange_incoming *incoming, struc
 enum fkv_status exchange_incoming_bytes(struct exchange_incoming *incoming, struct slice bytes,
                                         struct fkv_error *error);
 
+/* Where the body's next bytes are wanted; see struct wire_receiver. */
+uint8_t *exchange_incoming_target(struct exchange_incoming *incoming, size_t *size);
+
 /* The message is complete. For EXCHANGE_BATCH *ret_array is filled, and the caller's to release. */
 enum fkv_status exchange_incoming_message(struct exchange_incoming *incoming,
                                           const struct flight_data_reader *data,

@@ -246,6 +246,15 @@ enum fkv_status flight_data_feed(struct flight_data_reader *reader, struct slice
     return status;
 }
 
+uint8_t *flight_data_target(struct flight_data_reader *reader, size_t *size)
+{
+    if (reader->state != FLIGHT_DATA_BODY || reader->handler->body_target == NULL)
+        return NULL;
+    if (*size > reader->field_left)
+        *size = (size_t)reader->field_left;
+    return reader->handler->body_target(reader->context, size);
+}
+
 enum fkv_status flight_data_end(struct flight_data_reader *reader, struct fkv_error *error)
 {
     if (reader->left != 0 || reader->state != FLIGHT_DATA_TAG || reader->varint_shift != 0)

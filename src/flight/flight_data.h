@@ -34,6 +34,8 @@ struct flight_data_handler {
      * for a message without a body (size 0), so that every message has it once. */
     enum fkv_status (*on_body)(void *context, uint64_t size, struct fkv_error *error);
     enum fkv_status (*on_body_bytes)(void *context, struct slice bytes, struct fkv_error *error);
+    /* Where the body's next bytes are wanted; see struct wire_receiver. NULL: no matter. */
+    uint8_t *(*body_target)(void *context, size_t *size);
 };
 
 enum flight_data_state {
@@ -78,6 +80,7 @@ void flight_data_reader_done(struct flight_data_reader *reader);
 void flight_data_begin(struct flight_data_reader *reader, uint64_t size);
 enum fkv_status flight_data_feed(struct flight_data_reader *reader, struct slice bytes,
                                  struct fkv_error *error);
+uint8_t *flight_data_target(struct flight_data_reader *reader, size_t *size);
 enum fkv_status flight_data_end(struct flight_data_reader *reader, struct fkv_error *error);
 
 /* What to write ahead of the body. */

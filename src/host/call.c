@@ -197,6 +197,13 @@ static enum fkv_status on_stream_bytes(void *context, struct wire_call *wire, st
     return flight_data_feed(&call->data, bytes, error);
 }
 
+static uint8_t *stream_target(void *context, struct wire_call *wire, size_t *size)
+{
+    (void)wire;
+    struct host_call *call = context;
+    return flight_data_target(&call->data, size);
+}
+
 static enum fkv_status on_stream_message_end(void *context, struct wire_call *wire,
                                              struct fkv_error *error)
 {
@@ -236,7 +243,15 @@ static enum fkv_status on_data_bytes(void *context, struct slice bytes, struct f
     return call->stream->on_body_bytes(call->context, call, bytes, error);
 }
 
-static const struct flight_data_handler data_handler = {on_data_body, on_data_bytes};
+static uint8_t *data_target(void *context, size_t *size)
+{
+    struct host_call *call = context;
+    if (call->stream == NULL || call->stream->body_target == NULL)
+        return NULL;
+    return call->stream->body_target(call->context, size);
+}
+
+static const struct flight_data_handler data_handler = {on_data_body, on_data_bytes, data_target};
 
 /* ---- its end ---- */
 
@@ -280,6 +295,7 @@ static const struct wire_receiver *const receivers[] = {
         .on_message = on_stream_message,
         .on_bytes = on_stream_bytes,
         .on_message_end = on_stream_message_end,
+        .target = stream_target,
         .on_end = on_stream_end,
         .on_closed = on_call_closed,
     },

@@ -64,8 +64,8 @@ struct host_listener {
 
 enum { host_listen_fds_max = host_listeners_max * net_listen_max };
 
-/* One read at most. Reads of 64 KiB and writes of 1 MiB were twice as fast as 256 KiB both ways
- * (docs/design/004-turns.md). */
+/* One read into it at most. Reads of 64 KiB and writes of 1 MiB were twice as fast as 256 KiB both
+ * ways (docs/design/004-turns.md). */
 enum { host_scratch_bytes = 64 << 10 };
 
 struct host {

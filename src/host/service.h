@@ -31,6 +31,8 @@ struct host_stream {
                                      struct fkv_error *error);
     enum fkv_status (*on_message_end)(void *context, struct host_call *call,
                                       struct fkv_error *error);
+    /* Where the body's next bytes are wanted; see struct wire_receiver. */
+    uint8_t *(*body_target)(void *context, size_t *size);
     /* Handshake: a message, whole; valid until this returns. */
     enum fkv_status (*on_message)(void *context, struct host_call *call, struct slice message,
                                   struct fkv_error *error);

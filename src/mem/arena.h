@@ -12,8 +12,9 @@
  * punched to make room. arena_trim gives idle warm memory back to the system.
  *
  * A lying peer must not starve others: an extent is charged piece by piece (arena_commit) at most
- * `arena_charge_ahead` beyond what its owner says has really arrived. Until then the warm pages in
- * it are only lent, and under pressure they are punched as well, after the free ones:
+ * `arena_charge_ahead` beyond what its owner says has really arrived, or is about to be read. Until
+ * then the warm pages in it are only lent, and under pressure they are punched as well, after the
+ * free ones:
  *
  *     an extent      | committed | lent warm | cold |
  *     counted as         used        warm       no

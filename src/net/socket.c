@@ -149,8 +149,8 @@ static bool set_read_timeout(struct stream *stream, uint64_t timeout_ns)
 
 /* An answer on the same host often comes sooner than a sleeping thread can be woken. So who waits
  * for it looks again and again for about as long as waking up takes, and sleeps then. Where there
- * is no core to spare, nothing comes before the reader sleeps: a look in vain makes the next reads
- * go without one, twice as many each time, and one that has paid half as many. */
+ * is no core to spare, nothing comes before the reader sleeps: after a look in vain the next reads
+ * go without one, four times as many each time, and after one that has paid half as many. */
 enum { eager_ns = 100 * 1000, pause_max = 256 };
 
 static ssize_t recv_eagerly(struct stream *stream, void *data, size_t size)

@@ -62,6 +62,12 @@ static enum fkv_status on_body_bytes(void *context, struct host_call *call, stru
     return upload_on_body_bytes(&exchange->upload, bytes, error);
 }
 
+static uint8_t *body_target(void *context, size_t *size)
+{
+    struct exchange *exchange = context;
+    return upload_target(&exchange->upload, size);
+}
+
 static enum fkv_status on_message_end(void *context, struct host_call *call,
                                       struct fkv_error *error)
 {
@@ -122,6 +128,7 @@ static enum wire_pull next(void *context, struct host_call *call, struct wire_ou
 static const struct host_stream exchange_stream = {
     .on_body = on_body,
     .on_body_bytes = on_body_bytes,
+    .body_target = body_target,
     .on_message_end = on_message_end,
     .on_end = on_end,
     .next = next,

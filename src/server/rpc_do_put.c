@@ -36,6 +36,12 @@ static enum fkv_status on_body_bytes(void *context, struct host_call *call, stru
     return upload_on_body_bytes(&put->upload, bytes, error);
 }
 
+static uint8_t *body_target(void *context, size_t *size)
+{
+    struct put *put = context;
+    return upload_target(&put->upload, size);
+}
+
 /* A message that is taken back leaves its index to the next one. */
 static enum fkv_status on_message_end(void *context, struct host_call *call,
                                       struct fkv_error *error)
@@ -94,6 +100,7 @@ static enum wire_pull next_ack(void *context, struct host_call *call, struct wir
 static const struct host_stream put_stream = {
     .on_body = on_body,
     .on_body_bytes = on_body_bytes,
+    .body_target = body_target,
     .on_message_end = on_message_end,
     .on_end = on_end,
     .next = next_ack,

@@ -136,6 +136,15 @@ enum fkv_status upload_on_body(struct upload *upload, const struct flight_data_r
     return upload_name_key(upload, status, error);
 }
 
+/* Without memory for them there is no place; on_body_bytes will say so. */
+uint8_t *upload_target(struct upload *upload, size_t *size)
+{
+    size_t from = store_put_body(upload->store).size;
+    if (store_put_room(upload->store, from + *size, NULL) != FKV_OK)
+        return NULL;
+    return upload->body + from;
+}
+
 /* Digested piece by piece, while the bytes are in the cache. */
 enum fkv_status upload_on_body_bytes(struct upload *upload, struct slice bytes,
                                      struct fkv_error *error)
@@ -144,7 +153,8 @@ enum fkv_status upload_on_body_bytes(struct upload *upload, struct slice bytes,
     enum fkv_status status = store_put_room(upload->store, to, error);
     if (status != FKV_OK)
         return upload_name_key(upload, status, error);
-    memcpy(upload->body + from, bytes.data, bytes.size);
+    if (bytes.data != upload->body + from)
+        memcpy(upload->body + from, bytes.data, bytes.size);
     store_put_filled(upload->store, from, to);
     return FKV_OK;
 }

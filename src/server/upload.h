@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The receiving half of DoPut and DoExchange: FlightData in, verified message by message, its
- * bodies copied once from the read buffer to the table's own memory; stored at the commit, whole or
+ * bodies received in the table's own memory, or copied there once; stored at the commit, whole or
  * not at all. The functions that take a message are for the members of the same name of a
  * host_stream. */
 #ifndef SERVER_UPLOAD_H
@@ -35,6 +35,7 @@ enum fkv_status upload_on_body(struct upload *upload, const struct flight_data_r
                                uint64_t size, struct fkv_error *error);
 enum fkv_status upload_on_body_bytes(struct upload *upload, struct slice bytes,
                                      struct fkv_error *error);
+uint8_t *upload_target(struct upload *upload, size_t *size);
 enum fkv_status upload_on_message_end(struct upload *upload, struct fkv_error *error);
 
 /* At the end: `table` is there, and etag in the call's trailing metadata. */

@@ -38,6 +38,7 @@ static void free_call(void *context, struct host_call *host)
 static const struct host_stream stream = {
     .on_body = service_on_body,
     .on_body_bytes = service_on_body_bytes,
+    .body_target = service_body_target,
     .on_message_end = service_on_message_end,
     .on_message = service_on_message,
     .on_end = service_on_end,

@@ -56,6 +56,7 @@ void service_call_wake(struct fkv_flight_call *call);
 enum fkv_status service_on_body(void *context, struct host_call *host,
                                 const struct flight_data_reader *data, uint64_t size,
                                 struct fkv_error *error);
+uint8_t *service_body_target(void *context, size_t *size);
 enum fkv_status service_on_body_bytes(void *context, struct host_call *host, struct slice bytes,
                                       struct fkv_error *error);
 enum fkv_status service_on_message_end(void *context, struct host_call *host,

@@ -70,6 +70,12 @@ enum fkv_status service_on_body_bytes(void *context, struct host_call *host, str
     return exchange_incoming_bytes(&call->incoming, bytes, error);
 }
 
+uint8_t *service_body_target(void *context, size_t *size)
+{
+    struct fkv_flight_call *call = context;
+    return exchange_incoming_target(&call->incoming, size);
+}
+
 static enum fkv_status hand_on_schema(struct fkv_flight_call *call, struct fkv_error *error)
 {
     struct ArrowSchema schema;

@@ -227,6 +227,16 @@ void wire_call_on_data(struct wire_call *call, struct slice bytes)
         wire_h2_consume_stream(call, bytes.size);
 }
 
+uint8_t *wire_call_target(struct wire_call *call, size_t *size)
+{
+    const struct wire_deframer *d = &call->deframer;
+    if (call->is_deaf || !d->in_message || call->receiver->target == NULL)
+        return NULL;
+    if (*size > d->left)
+        *size = (size_t)d->left;
+    return call->receiver->target(call->context, call, size);
+}
+
 void wire_call_hold(struct wire_call *call, bool held)
 {
     call->is_held = held;

@@ -69,12 +69,29 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* what is left of the block is only unpacked */
 }
 
+static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *head, void *context)
+{
+    (void)h2;
+    struct wire_session *session = context;
+    bool is_plain = head->type == NGHTTP2_DATA && (head->flags & NGHTTP2_FLAG_PADDED) == 0;
+    session->inflow =
+        (struct wire_inflow){.stream = head->stream_id, .left = is_plain ? head->length : 0};
+    return 0;
+}
+
+static void count_inflow(struct wire_inflow *inflow, const uint8_t *data, size_t size)
+{
+    inflow->left -= size < inflow->left ? size : inflow->left;
+    inflow->end = data + size;
+}
+
 static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t stream, const uint8_t *data,
                          size_t size, void *context)
 {
     (void)flags;
     struct wire_session *session = context;
     struct wire_call *call = call_of(h2, stream);
+    count_inflow(&session->inflow, data, size);
     if (call != NULL)
         wire_call_on_data(call, slice_of(data, size));
     wire_h2_consume_connection(session, size);
@@ -248,6 +265,7 @@ static void set_callbacks(nghttp2_session_callbacks *c)
 {
     nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(c, on_header);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(c, on_begin_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data_chunk);
     nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame_recv);
     nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
@@ -341,9 +359,24 @@ static void fail_code(struct wire_session *session, int code)
 
 void wire_h2_feed(struct wire_session *session, struct slice bytes)
 {
+    session->inflow.end = NULL;
     ssize_t taken = nghttp2_session_mem_recv(session->h2, bytes.data, bytes.size);
     if (taken < 0)
         fail_code(session, (int)taken);
+    session->inflow.is_open = session->inflow.end == bytes.data + bytes.size;
+}
+
+/* What is fed from there comes to the receiver in one piece, behind which nghttp2 reads nothing: so
+ * the receiver may free the memory. */
+uint8_t *wire_h2_target(struct wire_session *session, size_t *size)
+{
+    const struct wire_inflow *inflow = &session->inflow;
+    if (!inflow->is_open || inflow->left == 0)
+        return NULL;
+    struct wire_call *call = call_of(session->h2, inflow->stream);
+    if (*size > inflow->left)
+        *size = inflow->left;
+    return call != NULL ? wire_call_target(call, size) : NULL;
 }
 
 static bool push_control(struct wire_session *session, const uint8_t *data, size_t size)

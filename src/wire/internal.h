@@ -22,6 +22,16 @@
 
 struct nghttp2_session;
 
+/* The frame that is being received, if it is DATA without padding: else `left` is 0. When nghttp2
+ * ignores the rest of a frame, it hands nothing more of it on, and `is_open` is false. */
+struct wire_inflow {
+    int32_t stream;
+    size_t left;        /* bytes of the payload that weren't handed on yet */
+    const uint8_t *end; /* of what was handed on last, in the current feed */
+    bool is_open;       /* that was the end of the last feed, too: the next bytes are the next ones
+                           of the payload */
+};
+
 struct wire_session {
     const struct alloc *alloc;
     enum wire_role role;
@@ -36,6 +46,7 @@ struct wire_session {
     struct list spares;    /* closed calls whose memory the next ones take */
     size_t spare_count;
 
+    struct wire_inflow inflow; /* h2.c */
     struct wire_pieces output; /* frames for the socket */
     struct wire_copier copier;
     uint64_t output_target; /* h2.c: no more DATA once the output has so many bytes; 0: none */
@@ -123,6 +134,7 @@ bool wire_call_on_field(struct wire_call *call, struct slice name,
                         struct slice value); /* false: it was the last one */
 void wire_call_on_block_end(struct wire_call *call, bool is_last);
 void wire_call_on_data(struct wire_call *call, struct slice bytes);
+uint8_t *wire_call_target(struct wire_call *call, size_t *size);
 void wire_call_on_end(struct wire_call *call);
 void wire_call_on_reset(struct wire_call *call, uint32_t code);
 
@@ -153,6 +165,7 @@ void wire_h2_free(struct wire_session *session);
 
 /* Fails the session when the peer broke HTTP/2. */
 void wire_h2_feed(struct wire_session *session, struct slice bytes);
+uint8_t *wire_h2_target(struct wire_session *session, size_t *size);
 
 /* Puts frames into the output until it has about `bytes` bytes. */
 void wire_h2_write(struct wire_session *session, uint64_t bytes);

@@ -2,9 +2,10 @@
 /* The pump between one transport and one session: the only place where bytes of the two meet, and
  * the only file of this layer that includes net/.
  *
- * A turn reads once (what the read buffer holds) and writes once (`turn_bytes`), so that a long
- * stream doesn't hold up its neighbours on the same loop. The read buffer is shared by all pumps of
- * a thread: it is sized for the cache, and empty between turns. */
+ * A turn reads once and writes once (`turn_bytes`), so that a long stream doesn't hold up its
+ * neighbours on the same loop. What is read goes into a buffer shared by all pumps of a thread,
+ * sized for the cache, and empty between turns; or to where its receiver wants it, if that has room
+ * for more than the buffer (wire_session_target), in pieces of 256 KiB at most. */
 #ifndef WIRE_PUMP_H
 #define WIRE_PUMP_H
 

@@ -178,6 +178,11 @@ enum fkv_status wire_session_feed(struct wire_session *session, struct slice byt
     return session->has_failed ? failure(session, error) : FKV_OK;
 }
 
+uint8_t *wire_session_target(struct wire_session *session, size_t *size)
+{
+    return session->has_failed ? NULL : wire_h2_target(session, size);
+}
+
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;

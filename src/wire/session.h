@@ -12,8 +12,9 @@
  * when window and output queue have room, and may answer "wait" until wire_call_resume.
  *
  * A message received is never gathered: its bytes are handed on in the pieces in which they came,
- * pointing into the fed buffer. A message sent is a list of slices; those added by reference are
- * written from where they are, and their owner is held until the socket took them.
+ * pointing into the fed buffer, or where its receiver wants them, if they are read to there and fed
+ * from there (wire_session_target). A message sent is a list of slices; those added by reference
+ * are written from where they are, and their owner is held until the socket took them.
  *
  * A session and its calls belong to one thread. Everything a peer can make grow has a bound in
  * struct wire_limits. */
@@ -72,6 +73,10 @@ struct wire_receiver {
                                 struct fkv_error *error);
     enum fkv_status (*on_message_end)(void *context, struct wire_call *call,
                                       struct fkv_error *error);
+    /* Where the message's next *size bytes are wanted, or as many as *size is cut to; NULL: no
+     * matter. They may be written there, and then on_bytes has them in that place; but any of them
+     * may come from elsewhere, or not at all: nothing counts before on_bytes. */
+    uint8_t *(*target)(void *context, struct wire_call *call, size_t *size);
     void (*on_end)(void *context, struct wire_call *call);
     /* Server: OK when trailers were handed to the socket's queue, CANCELLED when the peer reset the
      * stream, UNAVAILABLE when the connection died. Client: the status and message of the server
@@ -199,6 +204,12 @@ void wire_session_free(struct wire_session *session);
  * may be fed. */
 enum fkv_status wire_session_feed(struct wire_session *session, struct slice bytes,
                                   struct fkv_error *error);
+
+/* Where the next *size bytes to be fed, or as many as *size is cut to, are best read to: there the
+ * receiver of the message whose middle they are wants them. NULL: no matter. Valid until the next
+ * call of any function of the session or its calls; bytes may be fed from elsewhere all the same.
+ */
+uint8_t *wire_session_target(struct wire_session *session, size_t *size);
 
 /* Fills `iov` with bytes to write, at most about `bytes_max`; gives how many entries. They stay
  * valid until wire_session_sent, which says how many bytes the socket took. */

@@ -11,6 +11,7 @@ struct run {
     uint8_t habits;
     unsigned open;
     unsigned pulled;
+    uint8_t *target; /* of its exact size, and freed when bytes have come */
 };
 
 static void check(bool is_so)
@@ -34,16 +35,29 @@ static enum wire_pull next_message(void *context, struct wire_call *call, struct
     return WIRE_PULL_MESSAGE;
 }
 
+static uint8_t *target(void *context, struct wire_call *call, size_t *size)
+{
+    (void)call;
+    struct run *run = context;
+    check(*size > 0);
+    free(run->target);
+    run->target = malloc(*size);
+    return run->target;
+}
+
 static enum fkv_status on_bytes(void *context, struct wire_call *call, struct slice bytes,
                                 struct fkv_error *error)
 {
     (void)error;
     struct run *run = context;
     check(bytes.size > 0);
-    wire_call_hold(call, (run->habits & 4) != 0 && bytes.data[0] % 2 == 0);
-    if ((run->habits & 8) != 0 && bytes.data[0] == 'c')
+    uint8_t first = bytes.data[0];
+    free(run->target);
+    run->target = NULL;
+    wire_call_hold(call, (run->habits & 4) != 0 && first % 2 == 0);
+    if ((run->habits & 8) != 0 && first == 'c')
         wire_call_cancel(call);
-    return (run->habits & 16) != 0 && bytes.data[0] == 'f' ? FKV_ABORTED : FKV_OK;
+    return (run->habits & 16) != 0 && first == 'f' ? FKV_ABORTED : FKV_OK;
 }
 
 static void on_end(void *context, struct wire_call *call)
@@ -61,7 +75,7 @@ static void on_closed(void *context, struct wire_call *call, enum fkv_status sta
 }
 
 static const struct wire_receiver receiver = {
-    .on_bytes = on_bytes, .on_end = on_end, .on_closed = on_closed};
+    .on_bytes = on_bytes, .target = target, .on_end = on_end, .on_closed = on_closed};
 
 static void on_call(void *context, struct wire_call *call)
 {
@@ -96,6 +110,19 @@ static void take_output(struct wire_session *session)
     wire_session_sent(session, moved);
 }
 
+/* The next bytes, where they are or where the session wants them. */
+static struct slice take_part(struct wire_session *session, const struct run *run,
+                              struct slice *rest, size_t part)
+{
+    size_t size = part < rest->size ? part : rest->size;
+    uint8_t *place = (run->habits & 64) != 0 ? wire_session_target(session, &size) : NULL;
+    if (place == NULL)
+        return slice_take(rest, part);
+    struct slice bytes = slice_take(rest, size);
+    memcpy(place, bytes.data, bytes.size);
+    return slice_of(place, bytes.size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
@@ -117,11 +144,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum fkv_status status = FKV_OK;
     while (rest.size > 0 && status == FKV_OK) {
         take_output(session);
-        status = wire_session_feed(session, slice_take(&rest, part), NULL);
+        status = wire_session_feed(session, take_part(session, &run, &rest, part), NULL);
         check(run.open <= limits.streams_max);
     }
     take_output(session);
     wire_session_free(session);
+    free(run.target);
     check(run.open == 0 && memory.live == 0);
     return 0;
 }

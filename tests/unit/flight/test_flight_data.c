@@ -9,6 +9,8 @@ struct seen {
     uint64_t body_size;
     unsigned bodies;
     bool header_at_body; /* the header was there when the body began */
+    uint8_t target[1];
+    size_t target_size; /* asked for last */
 };
 
 static enum fkv_status on_body(void *context, uint64_t size, struct fkv_error *error)
@@ -29,7 +31,14 @@ static enum fkv_status on_body_bytes(void *context, struct slice bytes, struct f
     return FKV_OK;
 }
 
-static const struct flight_data_handler handler = {on_body, on_body_bytes};
+static uint8_t *body_target(void *context, size_t *size)
+{
+    struct seen *seen = context;
+    seen->target_size = *size;
+    return seen->target;
+}
+
+static const struct flight_data_handler handler = {on_body, on_body_bytes, body_target};
 static const struct flight_data_limits limits = {100, 100, 100, 100};
 
 static void seen_init(struct seen *seen)
@@ -79,6 +88,30 @@ static void reads_in_pieces_of_any_size(void **state)
         assert_true(seen.header_at_body);
         assert_true(slice_is(buf_slice(&seen.body), "bbbb"));
     }
+    seen_done(&seen);
+}
+
+/* Inside the body, and no further than its end, though the message goes on behind it. */
+static void wants_the_body_at_its_target(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct seen seen;
+    static const uint8_t bytes[] = {0x12, 1, 'h', 0xc2, 0x3e, 4, 'b', 'b', 'b', 'b', 0x48, 0};
+    static const size_t left[] = {0, 0, 0, 0, 0, 0, 4, 3, 2, 1, 0, 0};
+    seen_init(&seen);
+    flight_data_begin(&seen.reader, sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        size_t size = 100;
+        uint8_t *target = flight_data_target(&seen.reader, &size);
+        assert_ptr_equal(target, left[i] > 0 ? seen.target : NULL);
+        if (left[i] > 0) {
+            assert_int_equal(size, left[i]);
+            assert_int_equal(seen.target_size, left[i]);
+        }
+        assert_ok(flight_data_feed(&seen.reader, slice_of(bytes + i, 1), &error));
+    }
+    assert_ok(flight_data_end(&seen.reader, &error));
     seen_done(&seen);
 }
 
@@ -245,6 +278,7 @@ static void mutations_read_the_same_in_any_pieces(void **state)
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(reads_in_pieces_of_any_size),
+              cmocka_unit_test(wants_the_body_at_its_target),
               cmocka_unit_test(takes_refs_where_asked_to),
               cmocka_unit_test(gives_every_message_one_body),
               cmocka_unit_test(the_last_of_a_repeated_field_counts),

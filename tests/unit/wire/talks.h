@@ -10,6 +10,8 @@
 
 #include "harness/test.h"
 
+#include <stdlib.h>
+
 #include "net/pipe.h"
 #include "wire/pump.h"
 
@@ -45,6 +47,7 @@ struct side {
     unsigned received; /* whole messages */
     bool in_message;
     uint64_t size, offset;
+    uint8_t *place; /* malloced, where it wanted the next bytes; freed when any have come */
     bool has_ended;
     unsigned closed; /* how often on_closed came */
     enum fkv_status status;
@@ -67,6 +70,8 @@ struct world {
     struct wire_pump *pumps[2]; /* client, server */
     struct fkv_error reasons[2];
     uint8_t scratch[64 << 10];
+    size_t scratch_bytes; /* of which are used; 0: all */
+    uint64_t bytes_in_place;
     struct talk talks[talks_most];
     unsigned talk_count;
 };
@@ -132,6 +137,23 @@ static inline enum wire_pull talk_next(void *context, struct wire_call *call, st
 
 /* ---- receiving ---- */
 
+/* Once in three times no matter, and else for as many bytes as are asked for, or fewer. */
+static inline uint8_t *talk_target(void *context, struct wire_call *call, size_t *size)
+{
+    struct side *side = context;
+    assert_ptr_equal(side->call, call);
+    assert_true(side->in_message && *size > 0 && *size <= side->size - side->offset);
+    free(side->place);
+    side->place = NULL;
+    uint64_t choice = roll(side->talk->world, 3);
+    if (choice == 0)
+        return NULL;
+    if (choice == 1)
+        *size = roll(side->talk->world, *size) + 1;
+    side->place = malloc(*size);
+    return side->place;
+}
+
 static inline enum fkv_status talk_message(void *context, struct wire_call *call, uint64_t size,
                                            struct fkv_error *error)
 {
@@ -159,6 +181,10 @@ static inline enum fkv_status talk_bytes(void *context, struct wire_call *call, 
         if (bytes.data[i] != pattern(side->offset + i, side->received, side->size))
             fail_msg("wrong byte in message %u", side->received);
     side->offset += bytes.size;
+    if (bytes.data == side->place)
+        side->talk->world->bytes_in_place += bytes.size;
+    free(side->place); /* nothing may read these bytes any more */
+    side->place = NULL;
     if (side->talk->world->is_shaky && roll(side->talk->world, 8) == 0) {
         side->is_held = true;
         wire_call_hold(call, true);
@@ -212,6 +238,8 @@ static inline void talk_closed(void *context, struct wire_call *call, enum fkv_s
 {
     struct side *side = context;
     assert_ptr_equal(side->call, call);
+    free(side->place);
+    side->place = NULL;
     side->closed++;
     side->call = NULL;
     side->status = status;
@@ -221,6 +249,7 @@ static inline void talk_closed(void *context, struct wire_call *call, enum fkv_s
 static const struct wire_receiver talk_client = {
     .on_message = talk_message,
     .on_bytes = talk_bytes,
+    .target = talk_target,
     .on_message_end = talk_client_message_end,
     .on_end = talk_end,
     .on_closed = talk_closed,
@@ -229,6 +258,7 @@ static const struct wire_receiver talk_client = {
 static const struct wire_receiver talk_server = {
     .on_message = talk_message,
     .on_bytes = talk_bytes,
+    .target = talk_target,
     .on_message_end = talk_server_message_end,
     .on_end = talk_end,
     .on_closed = talk_closed,
@@ -279,7 +309,7 @@ static inline bool world_open(struct world *world, const struct wire_limits *lim
     const struct wire_events events = {world_on_call, world};
     const struct wire_pump_options options = {
         .scratch = world->scratch,
-        .scratch_bytes = sizeof world->scratch,
+        .scratch_bytes = world->scratch_bytes > 0 ? world->scratch_bytes : sizeof world->scratch,
         .turn_bytes = &turn_bytes,
         .on_closed = world_on_closed,
         .context = world,

@@ -94,13 +94,16 @@ struct shape {
     struct net_pipe_options pipe;
     struct wire_limits limits;
     size_t size_most;
+    size_t scratch_bytes; /* of the pumps; 0: as usual */
     bool is_shaky;
 };
 
-static void run_shape(const struct shape *shape, uint64_t seed, unsigned talks)
+/* Gives how many bytes were received where they were wanted. */
+static uint64_t run_shape(const struct shape *shape, uint64_t seed, unsigned talks)
 {
     struct world *world = new_world(seed);
     world->is_shaky = shape->is_shaky;
+    world->scratch_bytes = shape->scratch_bytes;
     assert_true(world_open(world, &shape->limits, &shape->pipe));
     while (world_step(world)) /* the client doesn't know streams_max before */
         ;
@@ -116,7 +119,9 @@ static void run_shape(const struct shape *shape, uint64_t seed, unsigned talks)
     struct wire_session_stats stats = wire_session_stats(wire_pump_session(world->pumps[0]));
     assert_int_equal(stats.calls_open, 0);
     assert_int_equal(stats.calls_total, talks);
+    uint64_t bytes_in_place = world->bytes_in_place;
     free_world(world);
+    return bytes_in_place;
 }
 
 static void large_messages(void **state)
@@ -134,6 +139,18 @@ static void waits_and_holds(void **state)
     shape.pipe.read_bytes_max = 5000;
     for (uint64_t seed = 1; seed <= 12; seed++)
         run_shape(&shape, seed, 40);
+}
+
+/* With a read buffer that is smaller than nearly all targets, in pieces of any size. */
+static void received_in_place(void **state)
+{
+    (void)state;
+    struct shape shape = {.limits = wire_limits_default, .size_most = 50 << 10, .is_shaky = true};
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        shape.scratch_bytes = seed % 4 == 0 ? 1 : seed * 16;
+        shape.pipe.read_bytes_max = seed % 3 == 0 ? 0 : seed * 40;
+        assert_true(run_shape(&shape, seed, 40) > 100000);
+    }
 }
 
 /* Windows far smaller than the messages: nothing moves without WINDOW_UPDATE. */
@@ -277,8 +294,8 @@ static void out_of_memory(void **state)
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(large_messages), cmocka_unit_test(waits_and_holds),
-              cmocka_unit_test(small_windows), cmocka_unit_test(byte_by_byte),
-              cmocka_unit_test(more_calls_than_streams), cmocka_unit_test(connection_breaks),
-              cmocka_unit_test(drain), cmocka_unit_test(drain_refuses_what_is_on_the_way),
-              cmocka_unit_test(out_of_memory));
+              cmocka_unit_test(received_in_place), cmocka_unit_test(small_windows),
+              cmocka_unit_test(byte_by_byte), cmocka_unit_test(more_calls_than_streams),
+              cmocka_unit_test(connection_breaks), cmocka_unit_test(drain),
+              cmocka_unit_test(drain_refuses_what_is_on_the_way), cmocka_unit_test(out_of_memory));
 }
