@@ -452,7 +452,8 @@ enum fkv_status raw_get_with(struct fkv_client *client, const char *key,
                                                   .on_bytes = on_raw_bytes,
                                                   .on_message_end = on_raw_message_end,
                                                   .on_closed = on_raw_closed};
-    static const struct flight_data_handler handler = {on_raw_body, on_raw_body_bytes};
+    static const struct flight_data_handler handler = {.on_body = on_raw_body,
+                                                       .on_body_bytes = on_raw_body_bytes};
     static const struct flight_data_limits limits = {1 << 20, 1 << 30, 1 << 30, 0};
     struct raw_answer answer = {.raw.key = slice_text(key), .ret = ret};
     struct raw_call *raw = &answer.raw;

@@ -236,18 +236,18 @@ static void a_field_over_its_limit_is_refused(void **state)
 static void a_field_without_memory_is_named(void **state)
 {
     (void)state;
-    uint8_t message[2 + 100] = {0x12, 100};
+    uint8_t message[3 + 400] = {0x12, 0x90, 0x03};
     struct fkv_error error;
     struct test_alloc t;
-    test_alloc_init(&t, 2); /* a buf begins with 64 bytes */
+    test_alloc_init(&t, 2); /* a buf begins with 256 bytes */
     struct flight_data_reader reader;
     flight_data_reader_init(&reader, &t.alloc, &limits, &handler, NULL);
     flight_data_begin(&reader, sizeof message);
-    assert_ok(flight_data_feed(&reader, slice_of(message, 52), &error));
-    assert_int_equal(flight_data_feed(&reader, slice_of(message + 52, 50), &error),
+    assert_ok(flight_data_feed(&reader, slice_of(message, 203), &error));
+    assert_int_equal(flight_data_feed(&reader, slice_of(message + 203, 200), &error),
                      FKV_RESOURCE_EXHAUSTED);
     assert_string_equal(error.message,
-                        "no memory for FlightData.data_header of 100 B, of which 50 B had come: "
+                        "no memory for FlightData.data_header of 400 B, of which 200 B had come: "
                         "either --memory or the machine's is used up");
     flight_data_reader_done(&reader);
     assert_int_equal(t.live, 0);
