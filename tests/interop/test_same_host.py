@@ -233,6 +233,6 @@ def test_bad_folders_and_groups(tmp_path):
     open_to_all = tmp_path / "open"
     open_to_all.mkdir(mode=0o755)
     refused = serve("--shm", str(open_to_all))
-    assert refused.returncode == 1 and b"may enter" in refused.stderr
+    assert refused.returncode == 1 and b"mode 700" in refused.stderr
     assert serve("--shm", "maybe").returncode == 2
     assert serve("--shm-group", "no-such-group-at-all").returncode == 2
