@@ -43,7 +43,10 @@ def pyarrow_goals(results, size):
                    speed_ratio(results, first, "flightkv, pyarrow's client",
                                "pyarrow server, pyarrow's client"),
                    profiles=stock_profiles("first put", "the pyarrow server"),
-                   tried="007-cold-memory.md")
+                   tried="012-populated-ahead.md")
+    yield at_least(f"{put}into a fresh server with --warm, against the pyarrow server", 1.5,
+                   speed_ratio(results, first, "flightkv --warm, pyarrow's client",
+                               "pyarrow server, pyarrow's client"))
     yield at_least(f"{put}replacing, against the pyarrow server", 3,
                    speed_ratio(results, "pyarrow", f"put: {ours}", f"put: {theirs}"),
                    profiles=stock_profiles("put", "the pyarrow server"),
