@@ -88,8 +88,8 @@ static enum fkv_status module_path(char ret[PATH_MAX], struct fkv_error *error)
                       folder,
                       is_in_source_tree(folder)
                           ? "run \"make deps && make\" in the project"
-                          : "install Arrow C++ or run \"pip install pyarrow\" in the project's "
-                            ".venv and build again");
+                          : "install Arrow C++ or run \".venv/bin/pip install pyarrow\" in the "
+                            "project, and build again");
 }
 
 /* Loads the module; it must find Arrow among what is loaded or on the system's path. */
@@ -200,7 +200,8 @@ enum fkv_status formats_load(struct formats **ret, struct fkv_error *error)
             return status_set(error, FKV_UNIMPLEMENTED,
                               "FLIGHTKV_ARROW_DIR names '%s', where " FKV_ARROW_LIBRARY
                               " and " FKV_PARQUET_LIBRARY " can't be loaded from; without it, "
-                              "those of \"pip install 'pyarrow==" FKV_ARROW_MAJOR ".*'\" are found",
+                              "those of pyarrow " FKV_ARROW_MAJOR " in an active venv or in .venv "
+                              "are found",
                               named);
     }
     if (formats == NULL)

@@ -56,7 +56,7 @@ enum fkv_status net_unix_connect(const struct alloc *alloc, const struct net_uri
     int fd = connect_patiently(uri, net_deadline(timeout_ns));
     if (fd >= 0)
         return net_socket_new(alloc, fd, ret, error);
-    bool is_nobody_there = fd == -ECONNREFUSED || fd == -ENOENT || fd == -ENOTDIR;
+    bool is_nobody_there = fd == -ECONNREFUSED || fd == -ENOENT;
     return status_set_hint(error, FKV_UNAVAILABLE,
                            is_nobody_there ? FKV_HINT_SERVER : FKV_HINT_NONE,
                            "could not connect to grpc+unix://%s: %s", uri->path, strerror(-fd));
