@@ -272,6 +272,7 @@ static enum fkv_status init_like(struct fkv_client *client, const struct fkv_cli
     const struct fkv_client_options login = {.user = other->login.user,
                                              .password = other->login.password};
     client->connect.timeout_ns = other->connect.timeout_ns;
+    client->connect.busy_poll_ns = other->connect.busy_poll_ns;
     client->call_timeout_ns = other->call_timeout_ns;
     set_names(client);
     client_fields_init(&client->fields, client->alloc);

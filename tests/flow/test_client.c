@@ -357,6 +357,48 @@ static void who_says_nothing_is_no_server(void **state)
     flow_done(&flow);
 }
 
+struct onlooker {
+    struct client_connector connector;
+    uint64_t busy_poll_ns; /* of the last connection */
+};
+
+static enum fkv_status connect_seen(void *context, const struct alloc *alloc,
+                                    const struct net_uri *uri,
+                                    const struct net_connect_options *connect,
+                                    struct net_transport **ret, struct fkv_error *why)
+{
+    struct onlooker *onlooker = context;
+    onlooker->busy_poll_ns = connect->busy_poll_ns;
+    return onlooker->connector.connect(onlooker->connector.context, alloc, uri, connect, ret, why);
+}
+
+/* Those of a get over several connections, and those to an endpoint's location. */
+static void a_clients_other_connections_look_as_long_as_its_own(void **state)
+{
+    (void)state;
+    static const uint64_t given_us[] = {0, 50, FKV_BUSY_POLL_NEVER};
+    static const uint64_t expected_ns[] = {0, 50000, UINT64_MAX};
+    for (size_t i = 0; i < sizeof given_us / sizeof given_us[0]; i++) {
+        struct flow flow;
+        flow_init(&flow, alloc_system(), NULL);
+        const struct fkv_client_options options = {.size = sizeof options,
+                                                   .busy_poll_us = given_us[i]};
+        flow.client_options = &options;
+        struct fkv_client *other, *client = flow_client(&flow);
+        struct onlooker onlooker = {client->connector, 1};
+        client->connector =
+            (struct client_connector){.connect = connect_seen, .context = &onlooker};
+        assert_ok(client_open_like(client, NULL, 0, &other, &error));
+        assert_int_equal(onlooker.busy_poll_ns, expected_ns[i]);
+        fkv_client_close(other);
+        onlooker.busy_poll_ns = 1;
+        assert_ok(client_open_at(client, "grpc+tcp://pipe:1", &other, &error));
+        assert_int_equal(onlooker.busy_poll_ns, expected_ns[i]);
+        fkv_client_close(other);
+        flow_done(&flow);
+    }
+}
+
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(who_says_nothing_is_no_server),
@@ -371,5 +413,6 @@ int main(void)
               cmocka_unit_test(a_closed_connection_is_made_again),
               cmocka_unit_test(a_connection_without_numbers_is_made_again),
               cmocka_unit_test(a_call_can_be_cancelled_while_it_connects),
-              cmocka_unit_test(a_call_asks_whether_to_go_on));
+              cmocka_unit_test(a_call_asks_whether_to_go_on),
+              cmocka_unit_test(a_clients_other_connections_look_as_long_as_its_own));
 }
