@@ -17,7 +17,8 @@ static enum fkv_status connect_tls(const struct alloc *alloc, const struct net_u
     enum fkv_status status = net_tcp_connect(alloc, uri, options->timeout_ns, &tcp, error);
     if (status != FKV_OK)
         return status;
-    net_socket_busy_poll(tcp, options->busy_poll_ns);
+    /* With TLS nothing looks before it sleeps, unless asked to (flightkv.h). */
+    net_socket_busy_poll(tcp, options->busy_poll_ns != 0 ? options->busy_poll_ns : UINT64_MAX);
     status =
         net_tls_connect(alloc, options->tls, uri->host, net_time_left(deadline), tcp, ret, error);
     char text[net_uri_max];

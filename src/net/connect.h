@@ -10,7 +10,7 @@
 
 struct net_connect_options {
     uint64_t timeout_ns;
-    uint64_t busy_poll_ns; /* as net_socket_busy_poll takes it */
+    uint64_t busy_poll_ns; /* as net_socket_busy_poll takes it; 0 with TLS: nothing does */
     struct net_tls *tls;   /* for NET_TLS: what a client's connections share; outlives them */
 };
 
