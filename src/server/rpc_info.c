@@ -22,12 +22,14 @@ enum { figures_bytes_max = 512 };
 /* What clients that list tables would else ask for one by one: the rest of flightkv.stat. */
 static bool write_figures(const struct store_table *table, struct buf *ret)
 {
+    /* Not as a double: a locale may put a comma into that. */
+    unsigned long long created_us = table->created_us > 0 ? (uint64_t)table->created_us : 0;
     return buf_printf(ret,
                       "{\"batches\":%llu,\"memory_bytes\":%llu,\"etag\":\"%s\",\"version\":%llu,"
-                      "\"created\":%.6f}",
+                      "\"created\":%llu.%06llu}",
                       (unsigned long long)table->batches, (unsigned long long)table->memory_bytes,
                       table->etag, (unsigned long long)table->version,
-                      (double)table->created_us / 1e6);
+                      created_us / 1000000, created_us % 1000000);
 }
 
 /* A FlightInfo, to which the locations of its endpoints and the table's figures are added; without
