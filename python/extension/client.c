@@ -158,7 +158,7 @@ struct client *client_take(PyObject *capsule)
 }
 
 PyDoc_STRVAR(open_doc, "client_open(uri, connect_timeout_ms, call_timeout_ms, tls_ca, tls_cert, "
-                       "tls_key, tls_insecure, user, password, transport, for) -> client, "
+                       "tls_key, tls_insecure, user, password, transport, whose) -> client, "
                        "whose home is with the client of `whose`, or with itself: None");
 static PyObject *open_client(PyObject *module, PyObject *args)
 {
