@@ -57,6 +57,20 @@ std::string sentence_of(const arrow::Status &status)
     return text;
 }
 
+std::string shortened(const std::string &sentence)
+{
+    constexpr size_t head_bytes = 400, tail_bytes = 200;
+    if (sentence.size() <= head_bytes + tail_bytes)
+        return sentence;
+    auto is_inside = [&](size_t at) { return (sentence[at] & 0xc0) == 0x80; }; /* of a character */
+    size_t end = head_bytes, begin = sentence.size() - tail_bytes;
+    while (end > 0 && is_inside(end))
+        end--;
+    while (begin < sentence.size() && is_inside(begin))
+        begin++;
+    return sentence.substr(0, end) + "..." + sentence.substr(begin);
+}
+
 arrow::Status FdSink::Close()
 {
     closed_ = true;

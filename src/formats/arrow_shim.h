@@ -26,6 +26,10 @@ enum fkv_status status_of(const arrow::Status &status);
 /* Arrow's own sentence on one line, without the final dot. */
 std::string sentence_of(const arrow::Status &status);
 
+/* A sentence with its middle left out where it is long, as one that quotes a value of any length:
+ * std::regex recurses for each character. */
+std::string shortened(const std::string &sentence);
+
 /* Runs `body`, which gives an arrow::Status, and lets no exception out. */
 template <typename Body> arrow::Status guarded(Body body)
 {

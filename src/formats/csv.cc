@@ -83,7 +83,7 @@ class Teller
                                      "CSV conversion error to ([^:]*): ([^]*)");
         static const std::regex invalid("invalid value ('[^]*')");
         std::smatch parts, value;
-        std::string sentence = shim::sentence_of(status);
+        std::string sentence = shim::shortened(shim::sentence_of(status));
         if (status.ok() || !std::regex_match(sentence, parts, form))
             return status.ok() ? status : status.WithMessage(sentence);
         std::vector<std::string> names = names_in(source_->beginning(), parsing_);

@@ -105,7 +105,7 @@ std::string tell(const arrow::Status &status, int64_t rows_before)
                                     "(\\w+) in row (\\d+)");
     static const std::regex wrong("JSON parse error: (.*?)\\.? in row (\\d+)");
     std::smatch parts;
-    std::string sentence = shim::sentence_of(status);
+    std::string sentence = shim::shortened(shim::sentence_of(status));
     auto row_of = [&](const std::string &row) {
         return "row " + std::to_string(rows_before + std::stoll(row) + 1);
     };
