@@ -103,7 +103,8 @@ static bool write_decimal(struct buf *out, const char *text)
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (slice_is(slice_of(text, size), kinds[i].name))
             return parse_decimal(text + size, &digits, &scale) && digits > 0 &&
-                   digits <= kinds[i].digits && labs(scale) <= kinds[i].digits &&
+                   digits <= kinds[i].digits && scale >= -kinds[i].digits &&
+                   scale <= kinds[i].digits &&
                    buf_printf(out, "d:%ld,%ld,%d", digits, scale, kinds[i].bits);
     return false;
 }

@@ -64,6 +64,7 @@ static void what_is_wrong_is_said(void **state)
         {"a=timestamp[us, tz=UTC]x", "isn't a type"},
         {"a=decimal128(39, 2)", "isn't a type"},
         {"a=decimal128(0, 0)", "isn't a type"},
+        {"a=decimal128(5, -9223372036854775808)", "isn't a type"},
         {"a=decimal16(3, 1)", "isn't a type"},
         {"a=int64,a=string", "column 'a' is named twice"},
         {"100%=int64", "is %25 itself"},
