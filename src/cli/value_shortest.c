@@ -42,16 +42,29 @@ static const struct precision of_float = {
 
 /* ---- the slow way ---- */
 
+enum { text_size = 64 };
+
+/* A power of two is read from further above it than below: where the nearest decimal isn't read as
+ * it, the one nearest to the middle of that way may be. */
+static bool try_digits(char text[text_size], double value, int digits,
+                       const struct precision *precision)
+{
+    snprintf(text, text_size, "%.*g", digits, value);
+    int exponent;
+    if (precision->read(text) == value || fabs(frexp(value, &exponent)) != 0.5)
+        return precision->read(text) == value;
+    long double middle = value + ldexpl(value, -precision->bits - 2);
+    snprintf(text, text_size, "%.*Lg", digits, middle);
+    return precision->read(text) == value;
+}
+
 /* "1" reads as a whole number: a floating-point one is "1.0". */
 static void append_tried(struct buf *out, double value, const struct precision *precision)
 {
-    char text[64];
+    char text[text_size];
     int digits = fabs(value) < precision->least_normal ? 1 : precision->least;
-    for (; digits <= precision->most; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (precision->read(text) == value)
-            break;
-    }
+    while (!try_digits(text, value, digits, precision) && digits < precision->most)
+        digits++;
     buf_text(out, text);
     if (strspn(text, "-0123456789") == strlen(text))
         buf_text(out, ".0");
@@ -117,16 +130,23 @@ static bool scale(uint64_t whole, int exponent, int s, struct scaled *ret)
     return true;
 }
 
-/* The decimal nearest to the value among the multiples of `unit`; false when it is nearer to a
- * neighbour. */
+/* Whether a decimal that far from the value is read as it. */
+static bool is_near(const struct scaled *value, uint128 distance, uint128 limit)
+{
+    return distance < limit || (distance == limit && value->takes_bounds);
+}
+
+/* Of the multiples of `unit` that are read as the value, the nearest; false when there is none.
+ * Below a power of two the neighbour is nearer than above, so it may not be the nearest of all. */
 static bool round_to(const struct scaled *value, uint64_t unit, uint64_t *ret)
 {
     uint64_t digits = (uint64_t)(value->units >> value->shift) / unit;
     uint128 step = (uint128)unit << value->shift, rest = value->units - digits * step;
     bool is_up = rest * 2 > step || (rest * 2 == step && digits % 2 == 1);
-    uint128 distance = is_up ? step - rest : rest, limit = is_up ? value->above : value->below;
+    if (!is_up && !is_near(value, rest, value->below))
+        is_up = true;
     *ret = digits + is_up;
-    return distance < limit || (distance == limit && value->takes_bounds);
+    return !is_up || is_near(value, step - rest, value->above);
 }
 
 /* A number of bits as they lie in a double: whole x 2^exponent. */

@@ -2,6 +2,7 @@
 /* Numbers and times at the edges that no file of pyarrow's has. */
 #include "harness/test.h"
 
+#include <fenv.h>
 #include <float.h>
 #include <locale.h>
 #include <math.h>
@@ -70,6 +71,11 @@ static void doubles_read_back(void **state)
     }
 }
 
+static bool reads_back(const char *text, double value, bool is_single)
+{
+    return is_single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value;
+}
+
 /* What is meant by the shortest: the first of these that reads back. */
 static const char *tried(double value, bool is_single)
 {
@@ -78,7 +84,12 @@ static const char *tried(double value, bool is_single)
     int digits = fabs(value) < least_normal ? 1 : is_single ? FLT_DIG : DBL_DIG;
     for (; digits <= 17; digits++) {
         snprintf(text, sizeof text - 2, "%.*g", digits, value);
-        if (is_single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value)
+        if (reads_back(text, value, is_single))
+            break;
+        fesetround(value > 0 ? FE_UPWARD : FE_DOWNWARD);
+        snprintf(text, sizeof text - 2, "%.*g", digits, value);
+        fesetround(FE_TONEAREST);
+        if (reads_back(text, value, is_single))
             break;
     }
     size_t size = strlen(text);
@@ -119,6 +130,29 @@ static void the_shortest_is_written(void **state)
         value_float(&out, single);
         assert_string_equal(written(), tried((double)single, true));
     }
+}
+
+/* As Python's repr and numpy have them: the nearest decimal of as many digits reads as the neighbour
+ * below. */
+static void powers_of_two_are_the_shortest(void **state)
+{
+    (void)state;
+    static const struct {
+        int exponent;
+        const char *text;
+    } rows[] = {{-1017, "7.120236347223045e-307"},
+                {-44, "5.684341886080802e-14"},
+                {-24, "5.960464477539063e-08"},
+                {89, "6.189700196426902e+26"},
+                {976, "6.386688990511104e+293"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        value_double(&out, ldexp(1, rows[i].exponent));
+        assert_string_equal(written(), rows[i].text);
+    }
+    value_float(&out, ldexpf(-1, 87));
+    assert_string_equal(written(), "-1.5474251e+26");
+    value_float(&out, ldexpf(1, -96));
+    assert_string_equal(written(), "1.2621775e-29");
 }
 
 static void decimals_of_any_scale(void **state)
@@ -279,6 +313,7 @@ int main(void)
         cmocka_unit_test(every_half_reads_back),
         cmocka_unit_test(doubles_read_back),
         cmocka_unit_test(the_shortest_is_written),
+        cmocka_unit_test(powers_of_two_are_the_shortest),
         cmocka_unit_test(decimals_of_any_scale),
         cmocka_unit_test(the_widest_decimals),
         cmocka_unit_test(dates_of_every_era),
