@@ -48,6 +48,7 @@ target_link_libraries(flightkv_inside INTERFACE ${static_library} ${packages} m)
 target_include_directories(flightkv_inside INTERFACE ${CMAKE_SOURCE_DIR}/include)
 
 list(JOIN modules " " FKV_REQUIRES_PRIVATE)
+file(RELATIVE_PATH FKV_PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(${CMAKE_SOURCE_DIR}/cmake/flightkv.pc.in ${CMAKE_BINARY_DIR}/flightkv.pc @ONLY)
 
 # find_package(flightkv) gives the target flightkv::flightkv, the shared library.

@@ -107,6 +107,20 @@ def build_example(request, prefix, tmp_path):
     return build
 
 
+@pytest.mark.parametrize("folder", ["lib", "lib64", "lib/x86_64-linux-gnu"])
+def test_pkg_config_finds_the_library_where_the_system_puts_it(tmp_path, folder):
+    build, prefix = tmp_path / "build", tmp_path / "prefix"
+    run("cmake", "-S", str(ROOT), "-B", str(build), "-DFKV_TESTS=OFF",
+        f"-DCMAKE_INSTALL_LIBDIR={folder}")
+    modules = prefix / folder / "pkgconfig"
+    modules.mkdir(parents=True)
+    shutil.copy(build / "flightkv.pc", modules)
+    env = {**os.environ, "PKG_CONFIG_PATH": str(modules)}
+    for variable, expected in (("libdir", folder), ("includedir", "include")):
+        found = run("pkg-config", f"--variable={variable}", "flightkv", env=env).strip()
+        assert Path(found).resolve() == prefix / expected
+
+
 def test_the_examples_by_cmake(prefix, tmp_path):
     run("cmake", "-S", str(ROOT / "examples"), "-B", str(tmp_path),
         f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_C_FLAGS=-Wall -Wextra -Werror")
