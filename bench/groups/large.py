@@ -10,7 +10,8 @@ from pyarrow import flight
 
 from cases import Case, Group
 from clients import Pyarrow, PythonCaller
-from processes import Server
+from machine import MIB
+from processes import Failed, Server
 from ways.harness import memory_of
 
 
@@ -136,11 +137,13 @@ def pyarrow_cases(clients, responder, table):
 @contextlib.contextmanager
 def prepared(sitting):
     """A server that has populated room for the table before anybody asked (--warm)."""
-    warm = sitting.size + sitting.size // 16
+    warm = -(-(sitting.size + sitting.size // 16) // MIB) * MIB  # it is kept in whole pages
     with sitting.flightkv(warm, "--warm", warm) as server, \
             flight.connect(server.address) as client:
         end = time.monotonic() + 60
-        while memory_warm(client) < warm and time.monotonic() < end:
+        while memory_warm(client) < warm:
+            if time.monotonic() > end:
+                raise Failed("flightkv serve: --warm isn't populated after 60 s")
             time.sleep(0.05)
         yield server
 
