@@ -40,9 +40,9 @@ static int ask(const struct cli *cli, FILE *input, const char *prompt, char ret[
         return cli_error(cli, CLI_FAILED, "the terminal doesn't answer: %s", strerror(errno));
     hidden = shown;
     hidden.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(fd, TCSAFLUSH, &hidden); /* drops what was typed before, so not behind the prompt */
     fputs(prompt, cli->err);
     fflush(cli->err);
-    tcsetattr(fd, TCSAFLUSH, &hidden);
     int exit_code = read_line(cli, input, "the terminal", ret);
     tcsetattr(fd, TCSAFLUSH, &shown);
     fputc('\n', cli->err);

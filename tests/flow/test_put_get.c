@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <jansson.h>
-#include <locale.h>
-#include <stdlib.h>
-
 #include "flow/flow.h"
 #include "flow/tables.h"
 
@@ -551,59 +547,6 @@ static void actions_answer_in_json(void **state)
     flow_done(&flow);
 }
 
-/* Of the leak sanitizer, where there is one. */
-void __lsan_disable(void) __attribute__((weak));
-void __lsan_enable(void) __attribute__((weak));
-
-/* Made here, as few machines have one: its decimal point is a comma. The C library loses the list
- * of folders that it makes of LOCPATH. */
-static locale_t locale_with_commas(void)
-{
-    char folder[] = "/tmp/fkv-locale-XXXXXX", command[400];
-    assert_non_null(mkdtemp(folder));
-    snprintf(command, sizeof command,
-             "cd %s && sed 's/^decimal_point.*/decimal_point \",\"/' /usr/share/i18n/locales/POSIX "
-             "> commas && localedef -c -i ./commas -f UTF-8 ./commas.utf8",
-             folder);
-    snprintf(command + strlen(command), sizeof command - strlen(command), " 2>%s/errors", folder);
-    bool is_made = system(command) != -1;
-    setenv("LOCPATH", folder, 1);
-    if (__lsan_disable != NULL)
-        __lsan_disable();
-    locale_t ret = is_made ? newlocale(LC_NUMERIC_MASK, "commas.utf8", (locale_t)0) : (locale_t)0;
-    if (__lsan_enable != NULL)
-        __lsan_enable();
-    unsetenv("LOCPATH");
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    assert_int_equal(system(command), 0);
-    return ret;
-}
-
-/* The server may be part of a program that has set its locale. */
-static void figures_are_json_in_any_locale(void **state)
-{
-    (void)state;
-    struct flow flow;
-    struct fkv_table_info info;
-    locale_t commas = locale_with_commas();
-    if (commas == (locale_t)0)
-        skip();
-    struct fkv_client *client = flow_begin(&flow, NULL);
-    assert_ok(
-        table_put(client, "k", &(struct table_rule){.seed = 1, .batches = 1, .rows = 1}, &error));
-    locale_t before = uselocale(commas);
-    assert_ok(fkv_info(client, "k", 1, &info, &error));
-    uselocale(before);
-    json_t *figures =
-        json_loadb(info.app_metadata, info.app_metadata_size, JSON_REJECT_DUPLICATES, NULL);
-    assert_non_null(figures);
-    assert_true(json_is_real(json_object_get(figures, "created")));
-    json_decref(figures);
-    fkv_table_info_done(&info);
-    flow_done(&flow);
-    freelocale(commas);
-}
-
 int main(void)
 {
     RUN_TESTS(
@@ -622,6 +565,5 @@ int main(void)
         cmocka_unit_test(a_client_is_busy_while_a_get_is_open),
         cmocka_unit_test(a_stream_outlives_its_client),
         cmocka_unit_test(a_lost_connection_is_made_again), cmocka_unit_test(lists_by_pattern),
-        cmocka_unit_test(a_costly_pattern_takes_turns), cmocka_unit_test(actions_answer_in_json),
-        cmocka_unit_test(figures_are_json_in_any_locale));
+        cmocka_unit_test(a_costly_pattern_takes_turns), cmocka_unit_test(actions_answer_in_json));
 }

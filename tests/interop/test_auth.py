@@ -3,6 +3,7 @@
 
 import os
 import pty
+import select
 import subprocess
 
 import pyarrow as pa
@@ -128,6 +129,14 @@ def test_the_program_logs_in(server, tmp_path):
     assert no_password.returncode == 2 and "FLIGHTKV_PASSWORD" in no_password.stderr
 
 
+def read_until(fd, what):
+    shown = b""
+    while what not in shown:
+        assert select.select([fd], [], [], START_TIMEOUT_S)[0], shown
+        shown += os.read(fd, 1024)
+    return shown
+
+
 def test_the_program_asks_for_the_password(server):
     """On its terminal, without showing it, also where standard input is something else."""
     ours, theirs = pty.openpty()
@@ -135,15 +144,12 @@ def test_the_program_asks_for_the_password(server):
         ["setsid", "--ctty", "--wait", "sh", "-c", f"exec {ROOT / PROGRAM} ping -u ann </dev/null"],
         stdin=theirs, stdout=theirs, stderr=theirs,
         env={**os.environ, "FLIGHTKV_SERVER": server.uri})
-    os.close(theirs)
-    shown = b""
-    while not shown.endswith(b"Password of ann: "):
-        shown += os.read(ours, 1024)
+    shown = read_until(ours, b"Password of ann: ")
     os.write(ours, b"secret\n")
-    while b" answered in " not in shown:
-        shown += os.read(ours, 1024)
-    os.close(ours)
+    shown += read_until(ours, b" answered in ")
     assert process.wait(START_TIMEOUT_S) == 0 and b"secret" not in shown
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_many_log_in_at_once(server):

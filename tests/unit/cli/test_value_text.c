@@ -132,8 +132,8 @@ static void the_shortest_is_written(void **state)
     }
 }
 
-/* As Python's repr and numpy have them: the nearest decimal of as many digits reads as the neighbour
- * below. */
+/* As Python's repr and numpy have them: the nearest decimal of as many digits reads as the
+ * neighbour below. */
 static void powers_of_two_are_the_shortest(void **state)
 {
     (void)state;
