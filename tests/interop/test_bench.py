@@ -13,6 +13,7 @@ import pytest
 
 from server_process import PROGRAM, ROOT
 from test_demo import run
+from this_build import preload
 
 sys.path.insert(0, str(ROOT / "bench"))
 
@@ -51,7 +52,7 @@ OWN_CASES = {
 def bench(folder, *options):
     return run(sys.executable, "bench/bench.py", "--docs", folder, "--results", folder, "--build",
                (ROOT / PROGRAM).parent, "--rounds", "1", "--load-seconds", "0.1", "--batches",
-               "20", "--keys", "300", "--calls", "500", *options)
+               "20", "--keys", "300", "--calls", "500", *options, **preload())
 
 
 def results_in(folder):

@@ -13,11 +13,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from server_process import PROGRAM, ROOT
+from server_process import ROOT
+from this_build import BUILD, preload, sanitizer_flags
 
 PAGE = (ROOT / "docs/CLIENTS.md").read_text()
 PROGRAMS = dict(re.findall(r"<!-- file: (\S+) -->\n```\w*\n(.*?)```\n", PAGE, re.S))
-BUILD = (ROOT / PROGRAM).parent
 # Fetched and compiled code is kept from run to run.
 KEPT = ROOT / "build/clients"
 TIME_LIMIT_S = 900
@@ -57,22 +57,9 @@ def page_files(server):
     return write
 
 
-def sanitizers():
-    """Those of the library, which its programs need too."""
-    cache = (BUILD / "CMakeCache.txt").read_text()
-    [name] = re.findall(r"^FKV_SANITIZE:\w+=(.*)$", cache, re.M) or [""]
-    return [f"-fsanitize={name}"] if name else []
-
-
 def package_environment():
-    """For the Python package of the build. Python isn't sanitized itself: what the sanitizers look
-    after must be there from the beginning."""
-    env = {"PYTHONPATH": str(BUILD / "python")}
-    if sanitizers():
-        files = [run("gcc", f"-print-file-name=lib{name}.so", cwd=ROOT).strip()
-                 for name in ("asan", "ubsan", "stdc++", "crypt")]
-        env |= {"LD_PRELOAD": " ".join(files), "ASAN_OPTIONS": "detect_leaks=0"}
-    return env
+    """For the Python package of the build."""
+    return {"PYTHONPATH": str(BUILD / "python"), **preload()}
 
 
 PYTHON = [name for name in PROGRAMS if name.endswith(".py")]
@@ -96,7 +83,7 @@ def test_c(page_files, tmp_path):
     run("cmake", "--install", BUILD, "--prefix", tmp_path, cwd=ROOT)
     flags = run("pkg-config", "--cflags", "--libs", "flightkv", cwd=folder,
                 PKG_CONFIG_PATH=str(tmp_path / "lib/pkgconfig")).split()
-    run("cc", "-Wall", "-Wextra", "-Werror", "example.c", *flags, *sanitizers(),
+    run("cc", "-Wall", "-Wextra", "-Werror", "example.c", *flags, *sanitizer_flags(),
         f"-Wl,-rpath,{tmp_path}/lib", cwd=folder)
     table = pa.table({"city": ["Bern", "Oslo"], "population": [134_000, 717_000]})
     with pa.ipc.new_file(folder / "in.arrow", table.schema) as writer:
