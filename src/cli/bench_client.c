@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/status.h"
 
 enum { key_size = 32 };
@@ -12,13 +13,6 @@ enum { key_size = 32 };
 static uint64_t now_ns(void)
 {
     return clock_now_ns(clock_system());
-}
-
-/* One thread writes: no locked instruction is needed. */
-static void add(_Atomic uint64_t *number, uint64_t more)
-{
-    uint64_t sum = atomic_load_explicit(number, memory_order_relaxed) + more;
-    atomic_store_explicit(number, sum, memory_order_relaxed);
 }
 
 bool bench_client_init(struct bench_client *client, const struct bench_work *work)
@@ -143,7 +137,7 @@ static enum fkv_status count_error(struct bench_client *client, enum fkv_status 
     if (client->errors == 0)
         client->first_error = *error;
     client->errors_by_status[status]++; /* statuses from a peer are in the enum's range */
-    add(&client->errors, 1);
+    counter_add(&client->errors, 1);
     return FKV_OK;
 }
 
@@ -151,8 +145,8 @@ static void count(struct bench_client *client, enum bench_kind kind, uint64_t be
                   uint64_t rows, uint64_t values)
 {
     struct bench_tally *tally = &client->tallies[kind];
-    add(&tally->rows, rows);
-    add(&tally->bytes, values * sizeof(double));
+    counter_add(&tally->rows, (int64_t)rows);
+    counter_add(&tally->bytes, (int64_t)(values * sizeof(double)));
     histogram_record(tally->latency, client->now_ns - begin_ns);
 }
 
@@ -176,7 +170,7 @@ static enum fkv_status operate_get(struct bench_client *client, uint64_t key, ui
     enum fkv_status status = get(client, key, &arrival, error);
     client->now_ns = now_ns();
     if (status == FKV_NOT_FOUND)
-        add(&client->misses, 1);
+        counter_add(&client->misses, 1);
     else if (status != FKV_OK)
         return count_error(client, status, error);
     else if (arrival.first_ns != 0)

@@ -26,7 +26,7 @@ struct bench_work {
  * operations, and misses besides. */
 struct bench_tally {
     struct histogram *latency; /* of every operation */
-    _Atomic uint64_t rows, bytes;
+    atomic_uint_fast64_t rows, bytes;
 };
 
 struct bench_client {
@@ -34,7 +34,7 @@ struct bench_client {
     const struct bench_work *work;
     struct bench_tally tallies[bench_kinds];
     struct histogram *first_batch; /* of gets that found something */
-    _Atomic uint64_t misses, errors;
+    atomic_uint_fast64_t misses, errors;
     uint64_t errors_by_status[bench_statuses];
     struct fkv_error first_error; /* where `errors` isn't 0 */
     uint64_t now_ns;              /* when the last operation ended */

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/counter.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -269,9 +270,9 @@ static void on_call_closed(void *context, struct wire_call *wire, enum fkv_statu
     flight_data_reader_done(&call->data);
     flight_memory_done(&call->memory);
     buf_done(&call->request);
-    host_count(&worker->counters.calls_open, -1);
+    counter_add(&worker->counters.calls_open, -1);
     if (status != FKV_OK || wire_call_status(wire) != FKV_OK)
-        host_count(&worker->counters.calls_failed, 1);
+        counter_add(&worker->counters.calls_failed, 1);
     alloc_free(worker->alloc, call);
 }
 
@@ -306,8 +307,8 @@ static const struct wire_receiver *const receivers[] = {
 static void refuse(struct host_worker *worker, struct wire_call *wire, enum fkv_status status,
                    const char *message)
 {
-    host_count(&worker->counters.calls_total, 1);
-    host_count(&worker->counters.calls_failed, 1);
+    counter_add(&worker->counters.calls_total, 1);
+    counter_add(&worker->counters.calls_failed, 1);
     wire_call_finish(wire, status, message);
 }
 
@@ -357,8 +358,8 @@ void host_call_begin(struct host_worker *worker, struct wire_pump *pump, struct 
                        decoded_bytes_least + request_max * decoded_bytes_per_byte);
     flight_data_reader_init(&call->data, options->message_alloc, &options->flight_data,
                             &data_handler, call);
-    host_count(&worker->counters.calls_open, 1);
-    host_count(&worker->counters.calls_total, 1);
+    counter_add(&worker->counters.calls_open, 1);
+    counter_add(&worker->counters.calls_total, 1);
 
     wire_call_accept(wire, receivers[method->request], call);
     if (!start_timers(call)) {

@@ -31,12 +31,6 @@ struct host_worker_counters {
     struct wire_traffic traffic;
 };
 
-static inline void host_count(atomic_uint_fast64_t *counter, int more)
-{
-    uint64_t count = atomic_load_explicit(counter, memory_order_relaxed) + (uint64_t)more;
-    atomic_store_explicit(counter, count, memory_order_relaxed);
-}
-
 /* Belongs to its thread; `host` is read-only but for its counters. */
 struct host_worker {
     struct host_worker_counters counters;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/counter.h"
 #include "base/status.h"
 #include "wire/internal.h"
 
@@ -51,13 +52,6 @@ static enum fkv_status io_failed(struct wire_pump *pump, ssize_t code, const cha
                       strerror((int)-code));
 }
 
-/* A load and a store, for no other thread writes. */
-static void add(atomic_uint_fast64_t *counter, size_t more)
-{
-    uint64_t bytes = atomic_load_explicit(counter, memory_order_relaxed) + more;
-    atomic_store_explicit(counter, bytes, memory_order_relaxed);
-}
-
 /* Small reads aren't worth a call of their own: what comes behind them is read with them. */
 static struct iovec room_to_read(const struct wire_pump *pump)
 {
@@ -88,7 +82,7 @@ static enum fkv_status read_once(struct wire_pump *pump, uint64_t patience_ns, s
         return io_failed(pump, size, "could not read from", error);
     *ret_moved = (size_t)size;
     if (pump->options.traffic != NULL)
-        add(&pump->options.traffic->received_bytes, (size_t)size);
+        counter_add(&pump->options.traffic->received_bytes, size);
     return wire_session_feed(pump->session, slice_of(room.iov_base, (size_t)size), error);
 }
 
@@ -107,7 +101,7 @@ static enum fkv_status write_once(struct wire_pump *pump, size_t *ret_moved,
         return io_failed(pump, size, "could not write to", error);
     *ret_moved = (size_t)size;
     if (pump->options.traffic != NULL)
-        add(&pump->options.traffic->sent_bytes, (size_t)size);
+        counter_add(&pump->options.traffic->sent_bytes, size);
     wire_session_sent(pump->session, (size_t)size);
     return FKV_OK;
 }
