@@ -23,7 +23,7 @@ STREAMS = sorted(GOLDEN.glob("*/*.stream"))
 NOT_FOR_PYARROW = {"big_endian", "interval"}
 
 
-@pytest.mark.parametrize("array", tables.ARRAYS, ids=lambda array: str(array.type)[:60])
+@pytest.mark.parametrize("array", tables.ARRAYS, ids=tables.NAMES)
 def test_every_type(client, array):
     table = pa.table({"a": array, "n": range(len(array))})
     client["k"] = table

@@ -33,6 +33,9 @@ import tempfile
 import termios
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.flight
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CASES = HERE / "cases"
@@ -73,6 +76,18 @@ class Server:
         command = [program(), "serve", "--listen", "grpc+tcp://localhost:0", "--workers", "2"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.uri = self.process.stdout.readline().split()[-1]
+
+    def put(self, key, batches):
+        with pa.flight.FlightClient(self.uri) as client:
+            descriptor = pa.flight.FlightDescriptor.for_command(key.encode())
+            writer, _ = client.do_put(descriptor, batches[0].schema)
+            for batch in batches:
+                writer.write_batch(batch)
+            writer.close()
+
+    def flightkv(self, *words):
+        return subprocess.run([program(), *words], capture_output=True, timeout=TIMEOUT_S,
+                              env=environment(self.uri), check=False)
 
     def stop(self):
         self.process.terminate()

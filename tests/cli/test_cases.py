@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every case of cases/ as a test; run.py says what a case is."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import run  # noqa: E402
+import run
 
 
 @pytest.mark.parametrize("path", run.all_cases(), ids=lambda path: path.stem)

@@ -3,31 +3,21 @@
 
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import run  # noqa: E402
+import run
 
 DATA = run.HERE / "data"
 KEYS = ["apples", "ap ple", "ping", "$(touch expanded)"]
 
 
 @pytest.fixture(scope="module")
-def server():
-    server = run.Server()
-    variables = run.environment(server.uri)
+def keys(server):
     for key in KEYS:
-        subprocess.run(
-            ["flightkv", "put", key, DATA / "values.arrow"],
-            env=variables,
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
-    yield variables
-    server.stop()
+        server.put(key, [pa.record_batch([[1]], ["n"])])
+    return server
 
 
 def offers(shell, server, folder, lines):
@@ -39,7 +29,7 @@ def offers(shell, server, folder, lines):
     done = subprocess.run(
         [shell, *options, DATA / f"offer.{shell}", *lines],
         cwd=folder,
-        env={**server, "HOME": str(folder)},
+        env={**run.environment(server.uri), "HOME": str(folder)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -70,8 +60,8 @@ FISH = {
 }
 
 
-def test_fish_offers_what_fits(server, tmp_path):
-    printed = offers("fish", server, tmp_path, FISH)
+def test_fish_offers_what_fits(keys, tmp_path):
+    printed = offers("fish", keys, tmp_path, FISH)
     found = {}
     for line in printed.splitlines():
         if line.startswith("> "):
@@ -96,11 +86,11 @@ ZSH = {
 }
 
 
-def test_zsh_completes_what_fits(server, tmp_path):
-    printed = offers("zsh", server, tmp_path, ZSH)
+def test_zsh_completes_what_fits(keys, tmp_path):
+    printed = offers("zsh", keys, tmp_path, ZSH)
     assert printed.splitlines() == [f"<{line}>" for line in ZSH.values()]
 
 
-def test_zsh_completes_from_the_installed_file(server, tmp_path):
-    printed = offers("zsh", server, tmp_path, ["--installed", *ZSH])
+def test_zsh_completes_from_the_installed_file(keys, tmp_path):
+    printed = offers("zsh", keys, tmp_path, ["--installed", *ZSH])
     assert printed.splitlines() == [f"<{line}>" for line in ZSH.values()]

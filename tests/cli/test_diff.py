@@ -2,42 +2,15 @@
 """`flightkv diff` over every type: the first row that differs, however the table is laid out."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.flight
 import pytest
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "interop")]
-import run  # noqa: E402
-import tables  # noqa: E402
-
-ARRAYS = tables.ARRAYS
-NAMES = [f"{i}-{array.type}" for i, array in enumerate(ARRAYS)]
-
-
-@pytest.fixture(scope="module")
-def server():
-    server = run.Server()
-    yield server
-    server.stop()
-
-
-def put(server, key, batches):
-    with pa.flight.FlightClient(server.uri) as client:
-        descriptor = pa.flight.FlightDescriptor.for_command(key.encode())
-        writer, _ = client.do_put(descriptor, batches[0].schema)
-        for batch in batches:
-            writer.write_batch(batch)
-        writer.close()
+import tables
 
 
 def diff(server):
-    done = subprocess.run([run.program(), "diff", "a", "b", "--json"], capture_output=True,
-                          env=run.environment(server.uri), check=False)
+    done = server.flightkv("diff", "a", "b", "--json")
     assert done.stdout, done.stderr.decode()
     outcome = json.loads(done.stdout)
     assert done.returncode == (0 if outcome["equal"] else 1)
@@ -63,18 +36,18 @@ def first_difference(left, right):
     return next(rows, None)
 
 
-@pytest.mark.parametrize("array", ARRAYS, ids=NAMES)
+@pytest.mark.parametrize("array", tables.ARRAYS, ids=tables.NAMES)
 def test_every_type(server, array):
     batch = batch_of(array)
-    put(server, "a", [batch])
-    put(server, "b", [batch.slice(0, 3), batch.slice(3, 0), batch.slice(3)])
+    server.put("a", [batch])
+    server.put("b", [batch.slice(0, 3), batch.slice(3, 0), batch.slice(3)])
     assert diff(server) == {"equal": True, "rows": len(array)}
     for order in ([0, 1, 2, 3, 5, 4, 6], [6, 1, 2, 3, 4, 5, 0], [0, 1, 2, 3, 4, 5, 0]):
         try:
             other = array.take(pa.array(order))
         except pa.ArrowNotImplementedError:
             other = pa.concat_arrays([array.slice(i, 1) for i in order])
-        put(server, "b", [batch_of(other).slice(0, 2), batch_of(other).slice(2)])
+        server.put("b", [batch_of(other).slice(0, 2), batch_of(other).slice(2)])
         outcome, row = diff(server), first_difference(array, other)
         if row is None:
             assert outcome == {"equal": True, "rows": len(array)}
@@ -92,7 +65,7 @@ def test_every_type(server, array):
 def test_where_in_a_nested_value(server, left, right, column, texts):
     kind = pa.struct({"l": pa.list_(pa.list_(pa.int8()))})
     for key, value in (("a", left), ("b", right)):
-        put(server, key, [pa.record_batch([pa.array([None, value], kind)], ["d"])])
+        server.put(key, [pa.record_batch([pa.array([None, value], kind)], ["d"])])
     outcome = diff(server)
     assert (outcome["column"], outcome["left"], outcome["right"]) == (column, *texts)
 
@@ -100,30 +73,29 @@ def test_where_in_a_nested_value(server, left, right, column, texts):
 def test_a_map_names_key_or_value(server):
     kind = pa.map_("string", "int8")
     for key, value in (("a", [("x", 1), ("y", 2)]), ("b", [("x", 1), ("y", 3)])):
-        put(server, key, [pa.record_batch([pa.array([value], kind)], ["m"])])
+        server.put(key, [pa.record_batch([pa.array([value], kind)], ["m"])])
     assert diff(server)["column"] == "m[1].value"
 
 
 def test_long_texts_that_differ_at_their_end(server):
     for key in ("a", "b"):
-        put(server, key, [pa.record_batch([pa.array(["x" * 1000 + key])], ["t"])])
-    done = subprocess.run([run.program(), "diff", "a", "b"], capture_output=True, text=True,
-                          env=run.environment(server.uri), check=False)
+        server.put(key, [pa.record_batch([pa.array(["x" * 1000 + key])], ["t"])])
+    done = server.flightkv("diff", "a", "b")
     assert done.returncode == 1
-    assert done.stdout.endswith("they differ behind what is shown\n")
+    assert done.stdout.endswith(b"they differ behind what is shown\n")
 
 
 def test_nan_and_zeros(server):
     nans = [float("nan"), 0.0]
-    put(server, "a", [pa.record_batch([pa.array(nans)], ["x"])])
-    put(server, "b", [pa.record_batch([pa.array([-nans[0], 0.0])], ["x"])])
+    server.put("a", [pa.record_batch([pa.array(nans)], ["x"])])
+    server.put("b", [pa.record_batch([pa.array([-nans[0], 0.0])], ["x"])])
     assert diff(server)["equal"]
-    put(server, "b", [pa.record_batch([pa.array([nans[0], -0.0])], ["x"])])
+    server.put("b", [pa.record_batch([pa.array([nans[0], -0.0])], ["x"])])
     assert diff(server)["row"] == 1
 
 
 def test_no_rows(server):
     empty = pa.record_batch([pa.array([], "int8")], ["x"])
-    put(server, "a", [empty])
-    put(server, "b", [empty, empty])
+    server.put("a", [empty])
+    server.put("b", [empty, empty])
     assert diff(server) == {"equal": True, "rows": 0}

@@ -6,44 +6,23 @@ import decimal
 import io
 import json
 import math
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.flight
 import pyarrow.json
 import pytest
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "interop")]
-import run  # noqa: E402
-import tables  # noqa: E402
-
-ARRAYS = tables.ARRAYS
-NAMES = [f"{i}-{array.type}" for i, array in enumerate(ARRAYS)]
+import run
+import tables
 
 
-@pytest.fixture(scope="module")
-def server():
-    server = run.Server()
-    yield server
-    server.stop()
-
-
-def put(server, table, **options):
-    with pa.flight.FlightClient(server.uri) as client:
-        descriptor = pa.flight.FlightDescriptor.for_command(b"t")
-        writer, _ = client.do_put(descriptor, table.schema)
-        writer.write_table(table, **options)
-        writer.close()
+def put(server, table, max_chunksize=None):
+    server.put("t", table.to_batches(max_chunksize))
 
 
 def get(server, *options):
-    done = subprocess.run([run.program(), "get", "t", *options], capture_output=True,
-                          env=run.environment(server.uri), check=False)
+    done = server.flightkv("get", "t", *options)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
 
@@ -114,7 +93,7 @@ def same(kind, said, meant):
     return said == meant
 
 
-@pytest.mark.parametrize("array", ARRAYS, ids=NAMES)
+@pytest.mark.parametrize("array", tables.ARRAYS, ids=tables.NAMES)
 def test_json_of_every_type(server, array):
     put(server, one_column(array), max_chunksize=3)
     lines = get(server, "--format", "ndjson").decode().splitlines()
@@ -125,7 +104,7 @@ def test_json_of_every_type(server, array):
         assert same(array.type, row["value"], plain(scalar)), (row, scalar)
 
 
-@pytest.mark.parametrize("array", ARRAYS, ids=NAMES)
+@pytest.mark.parametrize("array", tables.ARRAYS, ids=tables.NAMES)
 def test_csv_of_every_type(server, array):
     """Numbers and times are read back as their type; what CSV has no type for, as its text."""
     put(server, one_column(array), max_chunksize=3)
@@ -227,8 +206,7 @@ def test_text_of_several_blocks_comes_back(server, tmp_path, ending):
     path = tmp_path / f"t.{ending}"
     get(server, "-o", path)
     assert path.stat().st_size > 2 * (8 << 20)
-    subprocess.run([run.program(), "put", "t", path], check=True, capture_output=True,
-                   env=run.environment(server.uri))
+    assert server.flightkv("put", "t", path).returncode == 0
     assert pa.ipc.open_stream(get(server)).read_all() == table
 
 
@@ -245,7 +223,6 @@ def test_a_value_that_no_text_can_hold(server):
     late = pa.Array.from_buffers(pa.time32("s"), 1, [None, pa.py_buffer(np.array([86400], "i4"))])
     put(server, pa.table({"late": pa.chunked_array([late])}))
     for name in "csv", "json", "ndjson":
-        done = subprocess.run([run.program(), "get", "t", "--format", name], capture_output=True,
-                              env=run.environment(server.uri), check=False)
+        done = server.flightkv("get", "t", "--format", name)
         assert done.returncode == 1
         assert b"row 0, column 'late'" in done.stderr

@@ -4,13 +4,10 @@
 import re
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import run  # noqa: E402
+import run
 
 
 def flightkv(*words):

@@ -149,3 +149,4 @@ def extensions():
 
 FAMILIES = (numbers, times, texts, nested, unions, dictionaries, run_ends, extensions)
 ARRAYS = list(itertools.chain.from_iterable(family() for family in FAMILIES))
+NAMES = [f"{i}-{str(array.type)[:60]}" for i, array in enumerate(ARRAYS)]

@@ -20,7 +20,7 @@ def one_column(array):
     return pa.record_batch([array], names=["column"])
 
 
-@pytest.mark.parametrize("array", tables.ARRAYS, ids=lambda array: str(array.type)[:60])
+@pytest.mark.parametrize("array", tables.ARRAYS, ids=tables.NAMES)
 def test_every_type(client, array):
     """Whole, empty and as slices that begin at odd places."""
     whole = one_column(array)

@@ -61,6 +61,14 @@ static inline void add_headers(struct buf *to, int flags, uint32_t stream,
     buf_done(&block);
 }
 
+/* Fields of a call as it should be, and those given, each with a comma behind it. */
+#define REQUEST(...)                                                                              \
+    (const char *const[])                                                                         \
+    {                                                                                             \
+        ":method", "POST", ":scheme", "http", ":path", "/s/m", ":authority", "x", "content-type", \
+            "application/grpc", __VA_ARGS__ NULL                                                  \
+    }
+
 /* ---- what a session answers ---- */
 
 struct answer {
@@ -179,6 +187,53 @@ static inline void expect_answer(struct answer *answer, struct wire_session *ses
     const char *text = take_answer(answer, session);
     if (strstr(text, part) == NULL)
         fail_msg("expected '%s' in\n%s", part, text);
+}
+
+/* ---- the session under test ---- */
+
+/* What every fixture has: frames for the session are gathered in `in`. */
+struct tested {
+    struct test_alloc memory;
+    struct wire_session *session;
+    struct answer answer;
+    struct buf in;
+};
+
+/* `authority` is a client's, else NULL; a server's peer has said its first words. */
+static inline void tested_begin(struct tested *t, const struct wire_limits *limits,
+                                const struct wire_events *events, const char *authority)
+{
+    struct fkv_error error;
+    *t = (struct tested){0};
+    test_alloc_init(&t->memory, 0);
+    buf_init(&t->in, alloc_system(), 64 << 20);
+    answer_init(&t->answer);
+    assert_ok(wire_session_new(&t->memory.alloc, authority != NULL ? WIRE_CLIENT : WIRE_SERVER,
+                               limits, events, authority, &t->session, &error));
+    if (authority == NULL)
+        add_preface(&t->in);
+}
+
+static inline void tested_end(struct tested *t)
+{
+    wire_session_free(t->session);
+    assert_int_equal(t->memory.live, 0);
+    answer_done(&t->answer);
+    buf_done(&t->in);
+}
+
+/* Feeds all that was gathered. */
+static inline enum fkv_status tested_feed(struct tested *t, struct fkv_error *error)
+{
+    enum fkv_status status = wire_session_feed(t->session, buf_slice(&t->in), error);
+    buf_clear(&t->in);
+    return status;
+}
+
+static inline void tested_feed_well(struct tested *t)
+{
+    struct fkv_error error;
+    assert_ok(tested_feed(t, &error));
 }
 
 #endif

@@ -3,10 +3,7 @@
 #include "unit/wire/frames.h"
 
 struct fixture {
-    struct test_alloc memory;
-    struct wire_session *session;
-    struct answer answer;
-    struct buf in;
+    struct tested t;
     struct wire_call *call;
     unsigned headers, messages, ends, closes;
     enum fkv_status status;
@@ -65,12 +62,7 @@ static enum wire_pull wait_for_ever(void *context, struct wire_call *call, struc
 static void begin(struct fixture *f, bool has_source)
 {
     *f = (struct fixture){0};
-    test_alloc_init(&f->memory, 0);
-    buf_init(&f->in, alloc_system(), 1 << 20);
-    answer_init(&f->answer);
-    struct fkv_error error;
-    assert_ok(wire_session_new(&f->memory.alloc, WIRE_CLIENT, &wire_limits_default, NULL, "there:1",
-                               &f->session, &error));
+    tested_begin(&f->t, &wire_limits_default, NULL, "there:1");
     const struct wire_pair pairs[] = {{slice_text("user-agent"), slice_text("me")},
                                       {slice_text("k-bin"), slice_of("\xff", 1)}};
     const struct wire_request request = {
@@ -81,31 +73,22 @@ static void begin(struct fixture *f, bool has_source)
         .context = f,
         .source = {has_source ? wait_for_ever : NULL, NULL},
     };
-    assert_ok(wire_call_open(f->session, &request, &f->call, &error));
+    struct fkv_error error;
+    assert_ok(wire_call_open(f->t.session, &request, &f->call, &error));
     char expected[300];
     snprintf(expected, sizeof expected,
              "HEADERS%s 1 :method=POST :scheme=http :path=/s/m :authority=there:1 te=trailers "
              "content-type=application/grpc grpc-timeout=1500000u user-agent=me k-bin=/w\n",
              has_source ? "" : "+");
-    expect_answer(&f->answer, f->session, expected);
-    add_frame(&f->in, SETTINGS, 0, 0, "", 0);
-    add_frame(&f->in, SETTINGS, ACK, 0, "", 0);
+    expect_answer(&f->t.answer, f->t.session, expected);
+    add_frame(&f->t.in, SETTINGS, 0, 0, "", 0);
+    add_frame(&f->t.in, SETTINGS, ACK, 0, "", 0);
 }
 
 static void end(struct fixture *f)
 {
-    wire_session_free(f->session);
+    tested_end(&f->t);
     assert_int_equal(f->closes, 1);
-    assert_int_equal(f->memory.live, 0);
-    answer_done(&f->answer);
-    buf_done(&f->in);
-}
-
-static void feed_well(struct fixture *f)
-{
-    struct fkv_error error;
-    assert_ok(wire_session_feed(f->session, buf_slice(&f->in), &error));
-    buf_clear(&f->in);
 }
 
 static const char *const good_headers[] = {
@@ -118,11 +101,11 @@ static void takes_an_answer(void **state)
     struct fixture f;
     begin(&f, false);
     static const char *const interim[] = {":status", "103", "h", "0", NULL};
-    add_headers(&f.in, 0, 1, interim);
-    add_headers(&f.in, 0, 1, good_headers);
-    add_frame(&f.in, DATA, 0, 1, "\0\0\0\0\1x\0\0\0\0\0", 11);
-    add_headers(&f.in, END_STREAM, 1, good_trailers);
-    feed_well(&f);
+    add_headers(&f.t.in, 0, 1, interim);
+    add_headers(&f.t.in, 0, 1, good_headers);
+    add_frame(&f.t.in, DATA, 0, 1, "\0\0\0\0\1x\0\0\0\0\0", 11);
+    add_headers(&f.t.in, END_STREAM, 1, good_trailers);
+    tested_feed_well(&f.t);
     assert_int_equal(f.headers, 1);
     assert_int_equal(f.messages, 2);
     assert_int_equal(f.ends, 1);
@@ -149,13 +132,13 @@ static void takes_an_early_answer(void **state)
                                                 "t",
                                                 "3",
                                                 NULL};
-    add_headers(&f.in, END_STREAM, 1, trailers_only);
-    feed_well(&f);
+    add_headers(&f.t.in, END_STREAM, 1, trailers_only);
+    tested_feed_well(&f.t);
     assert_int_equal(f.status, FKV_FAILED_PRECONDITION);
     assert_string_equal(f.message, "a\xc3\xa9%");
     assert_string_equal(f.trailer, "3");
     assert_int_equal(f.headers, 0);
-    expect_answer(&f.answer, f.session, "RST_STREAM 1 0\n");
+    expect_answer(&f.t.answer, f.t.session, "RST_STREAM 1 0\n");
     end(&f);
 }
 
@@ -189,12 +172,12 @@ static void bad_answers_have_a_status(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct fixture f;
         begin(&f, false);
-        add_headers(&f.in, 0, 1, rows[i].headers);
+        add_headers(&f.t.in, 0, 1, rows[i].headers);
         if (rows[i].data != NULL)
-            add_frame(&f.in, DATA, 0, 1, rows[i].data, rows[i].data_size);
+            add_frame(&f.t.in, DATA, 0, 1, rows[i].data, rows[i].data_size);
         if (rows[i].trailers != NULL)
-            add_headers(&f.in, END_STREAM, 1, rows[i].trailers);
-        feed_well(&f);
+            add_headers(&f.t.in, END_STREAM, 1, rows[i].trailers);
+        tested_feed_well(&f.t);
         assert_int_equal(f.closes, 1);
         assert_int_equal(f.status, rows[i].status);
         assert_non_null(strstr(f.message, rows[i].message));
@@ -218,8 +201,8 @@ static void resets_have_a_status(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct fixture f;
         begin(&f, true);
-        add_number_frame(&f.in, RST_STREAM, 1, rows[i].code);
-        feed_well(&f);
+        add_number_frame(&f.t.in, RST_STREAM, 1, rows[i].code);
+        tested_feed_well(&f.t);
         assert_int_equal(f.status, rows[i].status);
         assert_non_null(strstr(f.message, "reset the stream"));
         end(&f);
@@ -231,17 +214,17 @@ static void goaway_ends_what_was_not_taken(void **state)
     (void)state;
     struct fixture f;
     begin(&f, true);
-    add_frame(&f.in, GOAWAY, 0, 0, "\0\0\0\0\0\0\0\0", 8);
-    feed_well(&f);
+    add_frame(&f.t.in, GOAWAY, 0, 0, "\0\0\0\0\0\0\0\0", 8);
+    tested_feed_well(&f.t);
     assert_int_equal(f.status, FKV_UNAVAILABLE);
     struct wire_call *another = NULL;
     struct fkv_error error;
     const struct wire_request request = {
         .path = "/", .timeout_ns = UINT64_MAX, .receiver = &receiver, .context = &f};
-    assert_int_equal(wire_call_open(f.session, &request, &another, &error), FKV_UNAVAILABLE);
+    assert_int_equal(wire_call_open(f.t.session, &request, &another, &error), FKV_UNAVAILABLE);
     assert_null(another);
-    take_answer(&f.answer, f.session);
-    assert_int_equal(wire_session_state(f.session), WIRE_OVER);
+    take_answer(&f.t.answer, f.t.session);
+    assert_int_equal(wire_session_state(f.t.session), WIRE_OVER);
     end(&f);
 }
 
@@ -250,16 +233,16 @@ static void goaway_lets_taken_calls_end(void **state)
     (void)state;
     struct fixture f;
     begin(&f, false);
-    add_frame(&f.in, GOAWAY, 0, 0, "\0\0\0\1\0\0\0\0", 8);
-    feed_well(&f);
+    add_frame(&f.t.in, GOAWAY, 0, 0, "\0\0\0\1\0\0\0\0", 8);
+    tested_feed_well(&f.t);
     assert_int_equal(f.closes, 0);
-    assert_int_not_equal(wire_session_state(f.session), WIRE_OVER);
-    add_headers(&f.in, 0, 1, good_headers);
-    add_headers(&f.in, END_STREAM, 1, good_trailers);
-    feed_well(&f);
+    assert_int_not_equal(wire_session_state(f.t.session), WIRE_OVER);
+    add_headers(&f.t.in, 0, 1, good_headers);
+    add_headers(&f.t.in, END_STREAM, 1, good_trailers);
+    tested_feed_well(&f.t);
     assert_int_equal(f.status, FKV_OK);
-    take_answer(&f.answer, f.session);
-    assert_int_equal(wire_session_state(f.session), WIRE_OVER);
+    take_answer(&f.t.answer, f.t.session);
+    assert_int_equal(wire_session_state(f.t.session), WIRE_OVER);
     end(&f);
 }
 
@@ -268,9 +251,9 @@ static void closing_tells_open_calls(void **state)
     (void)state;
     struct fixture f;
     begin(&f, true);
-    feed_well(&f);
-    wire_session_free(f.session);
-    f.session = NULL;
+    tested_feed_well(&f.t);
+    wire_session_free(f.t.session);
+    f.t.session = NULL;
     assert_int_equal(f.status, FKV_UNAVAILABLE);
     end(&f);
 }
@@ -283,9 +266,9 @@ static void cancelling_resets(void **state)
     wire_call_cancel(f.call);
     assert_int_equal(f.closes, 1);
     assert_int_equal(f.status, FKV_CANCELLED);
-    expect_answer(&f.answer, f.session, "RST_STREAM 1 8\n");
-    add_headers(&f.in, END_STREAM, 1, good_headers); /* was on its way */
-    feed_well(&f);
+    expect_answer(&f.t.answer, f.t.session, "RST_STREAM 1 8\n");
+    add_headers(&f.t.in, END_STREAM, 1, good_headers); /* was on its way */
+    tested_feed_well(&f.t);
     end(&f);
 }
 
@@ -295,21 +278,21 @@ static void holding_keeps_the_credit(void **state)
     (void)state;
     struct fixture f;
     begin(&f, false);
-    add_headers(&f.in, 0, 1, good_headers);
-    feed_well(&f);
+    add_headers(&f.t.in, 0, 1, good_headers);
+    tested_feed_well(&f.t);
     wire_call_hold(f.call, true);
     static uint8_t bytes[16384];
-    add_frame(&f.in, DATA, 0, 1, "\0\x01\0\0\0", 5);
+    add_frame(&f.t.in, DATA, 0, 1, "\0\x01\0\0\0", 5);
     for (int i = 0; i < 600; i++) {
-        add_frame(&f.in, DATA, 0, 1, bytes, sizeof bytes);
-        feed_well(&f);
+        add_frame(&f.t.in, DATA, 0, 1, bytes, sizeof bytes);
+        tested_feed_well(&f.t);
     }
-    take_answer(&f.answer, f.session);
-    assert_int_not_equal(wire_session_state(f.session), WIRE_HAS_OUTPUT);
+    take_answer(&f.t.answer, f.t.session);
+    assert_int_not_equal(wire_session_state(f.t.session), WIRE_HAS_OUTPUT);
     wire_call_hold(f.call, false);
-    assert_int_equal(wire_session_state(f.session), WIRE_HAS_OUTPUT);
-    take_answer(&f.answer, f.session);
-    assert_int_equal(f.answer.bytes.size, 9 + 4); /* one WINDOW_UPDATE for all */
+    assert_int_equal(wire_session_state(f.t.session), WIRE_HAS_OUTPUT);
+    take_answer(&f.t.answer, f.t.session);
+    assert_int_equal(f.t.answer.bytes.size, 9 + 4); /* one WINDOW_UPDATE for all */
     end(&f);
 }
 

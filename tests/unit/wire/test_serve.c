@@ -3,10 +3,7 @@
 #include "unit/wire/frames.h"
 
 struct fixture {
-    struct test_alloc memory;
-    struct wire_session *session;
-    struct answer answer;
-    struct buf in;
+    struct tested t;
     struct wire_call *call; /* the last one */
     unsigned calls, messages, ends, closes;
     enum fkv_status status;
@@ -79,7 +76,7 @@ static void on_call(void *context, struct wire_call *call)
     f->timeout_ns = wire_call_timeout_ns(call);
     wire_call_accept(call, &receiver, f);
     if (f->drains_at_once)
-        wire_session_drain(f->session);
+        wire_session_drain(f->t.session);
     if (f->finishes_at_once)
         wire_call_finish(call, FKV_UNIMPLEMENTED, "no");
 }
@@ -87,42 +84,20 @@ static void on_call(void *context, struct wire_call *call)
 static void begin(struct fixture *f, const struct wire_limits *limits)
 {
     *f = (struct fixture){0};
-    test_alloc_init(&f->memory, 0);
-    buf_init(&f->in, alloc_system(), 64 << 20);
-    answer_init(&f->answer);
     const struct wire_events events = {on_call, f};
-    struct fkv_error error;
-    assert_ok(wire_session_new(&f->memory.alloc, WIRE_SERVER, limits, &events, NULL, &f->session,
-                               &error));
-    add_preface(&f->in);
+    tested_begin(&f->t, limits, &events, NULL);
 }
 
 static void end(struct fixture *f)
 {
-    wire_session_free(f->session);
-    assert_int_equal(f->memory.live, 0);
-    answer_done(&f->answer);
-    buf_done(&f->in);
-}
-
-static enum fkv_status feed(struct fixture *f, struct fkv_error *error)
-{
-    enum fkv_status status = wire_session_feed(f->session, buf_slice(&f->in), error);
-    buf_clear(&f->in);
-    return status;
-}
-
-static void feed_well(struct fixture *f)
-{
-    struct fkv_error error;
-    assert_ok(feed(f, &error));
+    tested_end(&f->t);
 }
 
 /* Feeds all that was added, well, and gives the answer as text. */
 static const char *answer_to_all(struct fixture *f)
 {
-    feed_well(f);
-    return take_answer(&f->answer, f->session);
+    tested_feed_well(&f->t);
+    return take_answer(&f->t.answer, f->t.session);
 }
 
 static void begin_with_short_lists(struct fixture *f)
@@ -142,13 +117,6 @@ static void assert_ended(const char *text, unsigned stream, int grpc_status)
     assert_non_null(strstr(text, expected));
 }
 
-#define REQUEST(...)                                                                              \
-    (const char *const[])                                                                         \
-    {                                                                                             \
-        ":method", "POST", ":scheme", "http", ":path", "/s/m", ":authority", "x", "content-type", \
-            "application/grpc", __VA_ARGS__ NULL                                                  \
-    }
-
 static void closes_on_other_protocols(void **state)
 {
     (void)state;
@@ -163,11 +131,11 @@ static void closes_on_other_protocols(void **state)
             enum fkv_status status = FKV_OK;
             struct slice rest = slice_text(openings[i]);
             while (rest.size > 0)
-                status = wire_session_feed(f.session, slice_take(&rest, step), &error);
+                status = wire_session_feed(f.t.session, slice_take(&rest, step), &error);
             assert_int_equal(status, FKV_UNAVAILABLE);
             assert_non_null(strstr(error.message, "doesn't speak HTTP/2"));
-            take_answer(&f.answer, f.session);
-            assert_int_equal(wire_session_state(f.session), WIRE_OVER);
+            take_answer(&f.t.answer, f.t.session);
+            assert_int_equal(wire_session_state(f.t.session), WIRE_OVER);
             end(&f);
         }
     }
@@ -180,12 +148,12 @@ static void answers_requests_that_are_no_grpc(void **state)
     begin(&f, &wire_limits_default);
     static const char *const get[] = {":method", "GET",        ":scheme", "http", ":path",
                                       "/",       ":authority", "x",       NULL};
-    add_headers(&f.in, END_STREAM, 1, get);
+    add_headers(&f.t.in, END_STREAM, 1, get);
     static const char *const html[] = {
         ":method", "POST",       ":scheme", "http",         ":path",
         "/",       ":authority", "x",       "content-type", "application/grpcweb",
         NULL};
-    add_headers(&f.in, 0, 3, html);
+    add_headers(&f.t.in, 0, 3, html);
     const char *text = answer_to_all(&f);
     assert_non_null(strstr(text, "HEADERS+ 1 :status=405\n"));
     assert_non_null(strstr(text, "HEADERS+ 3 :status=415\nRST_STREAM 3 0\n"));
@@ -206,7 +174,7 @@ static void answers_what_grpc_forbids(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct fixture f;
         begin(&f, &wire_limits_default);
-        add_headers(&f.in, END_STREAM, 1, REQUEST(rows[i].name, rows[i].value, ));
+        add_headers(&f.t.in, END_STREAM, 1, REQUEST(rows[i].name, rows[i].value, ));
         const char *text = answer_to_all(&f);
         assert_non_null(strstr(text, "HEADERS+ 1 :status=200 content-type=application/grpc"));
         assert_non_null(strstr(text, rows[i].answer));
@@ -221,13 +189,13 @@ static void takes_unusual_requests(void **state)
     (void)state;
     struct fixture f;
     begin(&f, &wire_limits_default);
-    add_headers(&f.in, END_STREAM, 1,
+    add_headers(&f.t.in, END_STREAM, 1,
                 REQUEST("grpc-encoding", "identity", "grpc-timeout", "100m", "blanks", "  x  ", ));
-    feed_well(&f);
+    tested_feed_well(&f.t);
     assert_int_equal(f.calls, 1);
     assert_int_equal(f.timeout_ns, 100000000);
     assert_true(slice_is(wire_metadata_get(wire_call_metadata(f.call), "blanks"), "x"));
-    expect_answer(&f.answer, f.session,
+    expect_answer(&f.t.answer, f.t.session,
                   "HEADERS+ 1 :status=200 content-type=application/grpc grpc-status=0\n");
     assert_int_equal(f.status, FKV_OK);
     end(&f);
@@ -251,9 +219,9 @@ static void bad_messages_end_the_call(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct fixture f;
         begin(&f, &limits);
-        add_headers(&f.in, 0, 1, REQUEST());
-        add_frame(&f.in, DATA, rows[i].flags, 1, rows[i].bytes, rows[i].size);
-        add_frame(&f.in, PING, 0, 0, "12345678", 8); /* the connection lives on */
+        add_headers(&f.t.in, 0, 1, REQUEST());
+        add_frame(&f.t.in, DATA, rows[i].flags, 1, rows[i].bytes, rows[i].size);
+        add_frame(&f.t.in, PING, 0, 0, "12345678", 8); /* the connection lives on */
         const char *text = answer_to_all(&f);
         assert_non_null(strstr(text, rows[i].answer));
         assert_non_null(strstr(text, "PING+ 0 12345678"));
@@ -271,10 +239,10 @@ static void long_header_list_ends_only_the_call(void **state)
     struct fixture f;
     begin_with_short_lists(&f);
     static const char value[] = "a value of some length, to fill the list of the header fields up";
-    add_headers(&f.in, END_STREAM, 1,
+    add_headers(&f.t.in, END_STREAM, 1,
                 REQUEST("a", value, "b", value, "c", value, "d", value, "e", value, "f", value, "g",
                         value, "h", value, "i", value, "j", value, ));
-    add_headers(&f.in, END_STREAM, 3, REQUEST());
+    add_headers(&f.t.in, END_STREAM, 3, REQUEST());
     const char *text = answer_to_all(&f);
     assert_ended(text, 1, 8);
     assert_ended(text, 3, 0);
@@ -289,8 +257,8 @@ static void joined_values_count_one_by_one(void **state)
     (void)state;
     struct fixture f;
     begin_with_short_lists(&f);
-    add_headers(&f.in, END_STREAM, 1, REQUEST("x-bin", "AAAA,AAAA,AAAA", ));
-    add_headers(&f.in, END_STREAM, 3,
+    add_headers(&f.t.in, END_STREAM, 1, REQUEST("x-bin", "AAAA,AAAA,AAAA", ));
+    add_headers(&f.t.in, END_STREAM, 3,
                 REQUEST("x-bin", ",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,", ));
     const char *text = answer_to_all(&f);
     assert_ended(text, 1, 0);
@@ -328,9 +296,9 @@ static void hopeless_header_list_is_reset(void **state)
     (void)state;
     struct fixture f;
     begin_with_short_lists(&f);
-    add_bomb(&f.in, 1, false);
-    add_bomb(&f.in, 3, true);
-    add_headers(&f.in, END_STREAM, 5, REQUEST());
+    add_bomb(&f.t.in, 1, false);
+    add_bomb(&f.t.in, 3, true);
+    add_headers(&f.t.in, END_STREAM, 5, REQUEST());
     const char *text = answer_to_all(&f);
     assert_non_null(strstr(text, "RST_STREAM 1 11\n"));
     assert_non_null(strstr(text, "RST_STREAM 3 11\n"));
@@ -347,11 +315,11 @@ static void reset_calls_do_not_pile_up(void **state)
     size_t live[2];
     for (uint32_t round = 0, stream = 1; round < 2; round++) {
         for (unsigned i = 0; i < (round == 0 ? 1 : 500); i++, stream += 2) {
-            add_headers(&f.in, 0, stream, REQUEST("name", "value", ));
-            add_number_frame(&f.in, RST_STREAM, stream, 8);
+            add_headers(&f.t.in, 0, stream, REQUEST("name", "value", ));
+            add_number_frame(&f.t.in, RST_STREAM, stream, 8);
         }
-        feed_well(&f);
-        live[round] = f.memory.live;
+        tested_feed_well(&f.t);
+        live[round] = f.t.memory.live;
     }
     assert_int_equal(f.closes, 501);
     assert_true(live[1] < live[0] + 10);
@@ -364,13 +332,13 @@ static void early_end_resets_without_error(void **state)
     struct fixture f;
     begin(&f, &wire_limits_default);
     f.finishes_at_once = true;
-    add_headers(&f.in, 0, 1, REQUEST());
+    add_headers(&f.t.in, 0, 1, REQUEST());
     const char *text = answer_to_all(&f);
     assert_non_null(strstr(text, "grpc-status=12"));
     assert_non_null(strstr(text, "\nRST_STREAM 1 0\n"));
-    assert_int_equal(f.status, FKV_OK);               /* the answer was sent */
-    add_frame(&f.in, DATA, END_STREAM, 1, "late", 4); /* was on its way */
-    feed_well(&f);
+    assert_int_equal(f.status, FKV_OK);                 /* the answer was sent */
+    add_frame(&f.t.in, DATA, END_STREAM, 1, "late", 4); /* was on its way */
+    tested_feed_well(&f.t);
     end(&f);
 }
 
@@ -380,10 +348,10 @@ static void end_before_reset_counts(void **state)
     (void)state;
     struct fixture f;
     begin(&f, &wire_limits_default);
-    add_headers(&f.in, 0, 1, REQUEST());
-    add_frame(&f.in, DATA, END_STREAM, 1, "\0\0\0\0\1x", 6);
-    add_number_frame(&f.in, RST_STREAM, 1, 8);
-    feed_well(&f);
+    add_headers(&f.t.in, 0, 1, REQUEST());
+    add_frame(&f.t.in, DATA, END_STREAM, 1, "\0\0\0\0\1x", 6);
+    add_number_frame(&f.t.in, RST_STREAM, 1, 8);
+    tested_feed_well(&f.t);
     assert_int_equal(f.messages, 1);
     assert_int_equal(f.closes, 1);
     assert_true(f.had_ended_when_closed);
@@ -399,16 +367,16 @@ static void refuses_streams_over_the_limit(void **state)
     limits.streams_max = 2;
     begin(&f, &limits);
     for (uint32_t stream = 1; stream <= 5; stream += 2)
-        add_headers(&f.in, 0, stream, REQUEST());
-    feed_well(&f);
-    expect_answer(&f.answer, f.session, "RST_STREAM 5 7\n");
+        add_headers(&f.t.in, 0, stream, REQUEST());
+    tested_feed_well(&f.t);
+    expect_answer(&f.t.answer, f.t.session, "RST_STREAM 5 7\n");
     assert_int_equal(f.calls, 2);
     /* A client that has acknowledged the limit and goes over it breaks the protocol. */
-    add_frame(&f.in, SETTINGS, ACK, 0, "", 0);
-    add_headers(&f.in, 0, 7, REQUEST());
+    add_frame(&f.t.in, SETTINGS, ACK, 0, "", 0);
+    add_headers(&f.t.in, 0, 7, REQUEST());
     struct fkv_error error;
-    assert_int_equal(feed(&f, &error), FKV_UNAVAILABLE);
-    expect_answer(&f.answer, f.session, "GOAWAY 0 1\n");
+    assert_int_equal(tested_feed(&f.t, &error), FKV_UNAVAILABLE);
+    expect_answer(&f.t.answer, f.t.session, "GOAWAY 0 1\n");
     end(&f);
 }
 
@@ -418,16 +386,16 @@ static void violation_ends_the_session(void **state)
     struct fixture f;
     struct fkv_error error;
     begin(&f, &wire_limits_default);
-    add_frame(&f.in, DATA, 0, 0, "x", 1);
-    assert_int_equal(feed(&f, &error), FKV_UNAVAILABLE);
+    add_frame(&f.t.in, DATA, 0, 0, "x", 1);
+    assert_int_equal(tested_feed(&f.t, &error), FKV_UNAVAILABLE);
     assert_non_null(strstr(error.message, "PROTOCOL_ERROR"));
-    add_frame(&f.in, PING, 0, 0, "12345678", 8);
-    assert_int_equal(feed(&f, &error), FKV_UNAVAILABLE);
-    const char *text = take_answer(&f.answer, f.session);
+    add_frame(&f.t.in, PING, 0, 0, "12345678", 8);
+    assert_int_equal(tested_feed(&f.t, &error), FKV_UNAVAILABLE);
+    const char *text = take_answer(&f.t.answer, f.t.session);
     assert_non_null(strstr(text, "GOAWAY 0 1\n"));
     assert_null(strstr(text, "PING"));
-    assert_int_equal(wire_session_state(f.session), WIRE_OVER);
-    assert_int_not_equal(wire_session_state(f.session), WIRE_HAS_OUTPUT);
+    assert_int_equal(wire_session_state(f.t.session), WIRE_OVER);
+    assert_int_not_equal(wire_session_state(f.t.session), WIRE_HAS_OUTPUT);
     end(&f);
 }
 
@@ -443,11 +411,11 @@ static void bounds_a_flood_of_pings(void **state)
     enum fkv_status status = FKV_OK;
     for (int i = 0; i < 500 && status == FKV_OK; i++) {
         for (int k = 0; k < 100; k++)
-            add_frame(&f.in, PING, 0, 0, "12345678", 8);
-        status = feed(&f, &error);
+            add_frame(&f.t.in, PING, 0, 0, "12345678", 8);
+        status = tested_feed(&f.t, &error);
     }
     assert_int_equal(status, FKV_UNAVAILABLE);
-    assert_true(take_answer(&f.answer, f.session) != NULL && f.answer.bytes.size < 60000);
+    assert_true(take_answer(&f.t.answer, f.t.session) != NULL && f.t.answer.bytes.size < 60000);
     end(&f);
 }
 
@@ -461,9 +429,9 @@ static void bounds_a_flood_of_resets(void **state)
     enum fkv_status status = FKV_OK;
     uint32_t stream = 1;
     for (; stream < 100000 && status == FKV_OK; stream += 2) {
-        add_headers(&f.in, END_STREAM, stream, REQUEST());
-        add_number_frame(&f.in, RST_STREAM, stream, 8);
-        status = feed(&f, &error);
+        add_headers(&f.t.in, END_STREAM, stream, REQUEST());
+        add_number_frame(&f.t.in, RST_STREAM, stream, 8);
+        status = tested_feed(&f.t, &error);
     }
     assert_int_equal(status, FKV_UNAVAILABLE);
     assert_true(stream > 2 * 5000); /* but a busy client may drop thousands of calls */
@@ -479,30 +447,30 @@ static void error_passes_a_closed_window(void **state)
     begin(&f, &wire_limits_default);
     f.to_send = 3;
     f.waits_then = true;
-    add_frame(&f.in, SETTINGS, 0, 0, "\0\4\0\0\0\x14", 6); /* INITIAL_WINDOW_SIZE 20 */
-    add_headers(&f.in, END_STREAM, 1, REQUEST());
-    feed_well(&f);
-    take_answer(&f.answer, f.session);
-    assert_int_equal(f.answer.data_bytes, 20);
+    add_frame(&f.t.in, SETTINGS, 0, 0, "\0\4\0\0\0\x14", 6); /* INITIAL_WINDOW_SIZE 20 */
+    add_headers(&f.t.in, END_STREAM, 1, REQUEST());
+    tested_feed_well(&f.t);
+    take_answer(&f.t.answer, f.t.session);
+    assert_int_equal(f.t.answer.data_bytes, 20);
     wire_call_finish(f.call, FKV_ABORTED, "enough");
-    const char *text = take_answer(&f.answer, f.session);
+    const char *text = take_answer(&f.t.answer, f.t.session);
     assert_null(strstr(text, "HEADERS")); /* queued messages go first */
-    add_number_frame(&f.in, WINDOW, 1, 30);
-    feed_well(&f);
-    text = take_answer(&f.answer, f.session);
+    add_number_frame(&f.t.in, WINDOW, 1, 30);
+    tested_feed_well(&f.t);
+    text = take_answer(&f.t.answer, f.t.session);
     assert_non_null(strstr(text, "grpc-status=10"));
-    assert_int_equal(f.answer.data_bytes, 30);
+    assert_int_equal(f.t.answer.data_bytes, 30);
     end(&f);
 
     begin(&f, &wire_limits_default);
     f.to_send = 1;
     f.waits_then = true;
-    add_frame(&f.in, SETTINGS, 0, 0, "\0\4\0\0\0\x0f", 6);
-    add_headers(&f.in, END_STREAM, 1, REQUEST());
-    feed_well(&f);
-    take_answer(&f.answer, f.session);
+    add_frame(&f.t.in, SETTINGS, 0, 0, "\0\4\0\0\0\x0f", 6);
+    add_headers(&f.t.in, END_STREAM, 1, REQUEST());
+    tested_feed_well(&f.t);
+    take_answer(&f.t.answer, f.t.session);
     wire_call_finish(f.call, FKV_ABORTED, "enough");
-    expect_answer(&f.answer, f.session, "HEADERS+ 1 grpc-status=10");
+    expect_answer(&f.t.answer, f.t.session, "HEADERS+ 1 grpc-status=10");
     assert_int_equal(f.closes, 1);
     end(&f);
 }
@@ -514,12 +482,12 @@ static void short_messages_share_frames(void **state)
     struct fixture f;
     begin(&f, &wire_limits_default);
     f.to_send = 4000;
-    add_headers(&f.in, END_STREAM, 1, REQUEST());
-    feed_well(&f);
-    take_answer(&f.answer, f.session);
-    assert_int_equal(f.answer.data_bytes, 4000 * 15);
-    assert_int_equal(f.answer.data_frames, 4); /* of at most 16,384 bytes, the peer's limit */
-    assert_int_equal(f.answer.longest_data, 16384);
+    add_headers(&f.t.in, END_STREAM, 1, REQUEST());
+    tested_feed_well(&f.t);
+    take_answer(&f.t.answer, f.t.session);
+    assert_int_equal(f.t.answer.data_bytes, 4000 * 15);
+    assert_int_equal(f.t.answer.data_frames, 4); /* of at most 16,384 bytes, the peer's limit */
+    assert_int_equal(f.t.answer.longest_data, 16384);
     end(&f);
 }
 
@@ -529,11 +497,11 @@ static void calls_take_turns(void **state)
     struct fixture f;
     begin(&f, &wire_limits_default);
     f.to_send = 8000; /* for both together: more than the connection's window */
-    add_headers(&f.in, END_STREAM, 1, REQUEST());
-    add_headers(&f.in, END_STREAM, 3, REQUEST());
-    feed_well(&f);
-    expect_answer(&f.answer, f.session, "DATA 1\nDATA 3\nDATA 1\nDATA 3\n");
-    assert_int_equal(f.answer.data_bytes, 65535);
+    add_headers(&f.t.in, END_STREAM, 1, REQUEST());
+    add_headers(&f.t.in, END_STREAM, 3, REQUEST());
+    tested_feed_well(&f.t);
+    expect_answer(&f.t.answer, f.t.session, "DATA 1\nDATA 3\nDATA 1\nDATA 3\n");
+    assert_int_equal(f.t.answer.data_bytes, 65535);
     end(&f);
 }
 
@@ -543,21 +511,22 @@ static void answers_pings_while_calls_wait(void **state)
     struct fixture f;
     begin(&f, &wire_limits_default);
     f.waits_then = true;
-    add_headers(&f.in, END_STREAM, 1, REQUEST());
-    feed_well(&f);
-    take_answer(&f.answer, f.session);
-    add_frame(&f.in, PING, 0, 0, "abcdefgh", 8);
-    feed_well(&f);
-    assert_int_equal(wire_session_state(f.session), WIRE_HAS_OUTPUT);
-    expect_answer(&f.answer, f.session, "PING+ 0 abcdefgh\n");
-    assert_int_not_equal(wire_session_state(f.session), WIRE_HAS_OUTPUT);
+    add_headers(&f.t.in, END_STREAM, 1, REQUEST());
+    tested_feed_well(&f.t);
+    take_answer(&f.t.answer, f.t.session);
+    add_frame(&f.t.in, PING, 0, 0, "abcdefgh", 8);
+    tested_feed_well(&f.t);
+    assert_int_equal(wire_session_state(f.t.session), WIRE_HAS_OUTPUT);
+    expect_answer(&f.t.answer, f.t.session, "PING+ 0 abcdefgh\n");
+    assert_int_not_equal(wire_session_state(f.t.session), WIRE_HAS_OUTPUT);
     wire_call_flush_headers(f.call);
-    expect_answer(&f.answer, f.session, "HEADERS 1 :status=200 content-type=application/grpc\n");
+    expect_answer(&f.t.answer, f.t.session,
+                  "HEADERS 1 :status=200 content-type=application/grpc\n");
     wire_call_resume(f.call);
-    assert_string_equal(take_answer(&f.answer, f.session), "");
+    assert_string_equal(take_answer(&f.t.answer, f.t.session), "");
     f.waits_then = false;
     wire_call_resume(f.call);
-    expect_answer(&f.answer, f.session, "HEADERS+ 1 grpc-status=0\n");
+    expect_answer(&f.t.answer, f.t.session, "HEADERS+ 1 grpc-status=0\n");
     end(&f);
 }
 
@@ -567,17 +536,17 @@ static void sends_headers_and_trailers_of_the_call(void **state)
     struct fixture f;
     begin(&f, &wire_limits_default);
     f.waits_then = true;
-    add_headers(&f.in, END_STREAM, 1, REQUEST());
-    add_headers(&f.in, END_STREAM, 3, REQUEST());
-    feed_well(&f);
+    add_headers(&f.t.in, END_STREAM, 1, REQUEST());
+    add_headers(&f.t.in, END_STREAM, 3, REQUEST());
+    tested_feed_well(&f.t);
     wire_call_header(f.call, "H-bin", slice_of("\0\1", 2));
     wire_call_trailer(f.call, "t", slice_text("v"));
     wire_call_flush_headers(f.call);
-    expect_answer(&f.answer, f.session,
+    expect_answer(&f.t.answer, f.t.session,
                   "HEADERS 3 :status=200 content-type=application/grpc h-bin=AAE\n");
     wire_call_trailer(f.call, "bad", slice_text("a\nb"));
     assert_true(wire_call_is_finished(f.call));
-    expect_answer(&f.answer, f.session, "HEADERS+ 3 t=v grpc-status=13");
+    expect_answer(&f.t.answer, f.t.session, "HEADERS+ 3 t=v grpc-status=13");
     end(&f);
 }
 
@@ -587,15 +556,15 @@ static void sends_many_trailers(void **state)
     struct fixture f;
     begin(&f, &wire_limits_default);
     f.waits_then = true;
-    add_headers(&f.in, END_STREAM, 1, REQUEST());
-    feed_well(&f);
+    add_headers(&f.t.in, END_STREAM, 1, REQUEST());
+    tested_feed_well(&f.t);
     for (int i = 0; i < 50; i++) {
         char name[10];
         snprintf(name, sizeof name, "t%d", i);
         wire_call_trailer(f.call, name, slice_text("v"));
     }
     wire_call_finish(f.call, FKV_OK, NULL);
-    expect_answer(&f.answer, f.session, " t48=v t49=v grpc-status=0\n");
+    expect_answer(&f.t.answer, f.t.session, " t48=v t49=v grpc-status=0\n");
     end(&f);
 }
 
@@ -606,24 +575,25 @@ static void calls_inherit_nothing(void **state)
     struct fixture f;
     begin(&f, &wire_limits_default);
     f.waits_then = true;
-    add_headers(&f.in, END_STREAM, 1, REQUEST("grpc-timeout", "5S", "a", "b", ));
-    feed_well(&f);
+    add_headers(&f.t.in, END_STREAM, 1, REQUEST("grpc-timeout", "5S", "a", "b", ));
+    tested_feed_well(&f.t);
     const struct wire_call *first = f.call;
     wire_call_header(f.call, "h", slice_text("v"));
     wire_call_flush_headers(f.call);
     wire_call_trailer(f.call, "t", slice_text("v"));
     wire_call_finish(f.call, FKV_DATA_LOSS, "gone");
-    expect_answer(&f.answer, f.session, "t=v grpc-status=15 grpc-message=gone");
-    feed_well(&f); /* frees it */
+    expect_answer(&f.t.answer, f.t.session, "t=v grpc-status=15 grpc-message=gone");
+    tested_feed_well(&f.t); /* frees it */
     f.waits_then = false;
     f.to_send = 1;
-    add_headers(&f.in, END_STREAM, 3, REQUEST());
-    feed_well(&f);
+    add_headers(&f.t.in, END_STREAM, 3, REQUEST());
+    tested_feed_well(&f.t);
     assert_ptr_equal(f.call, first);
     assert_int_equal(wire_call_metadata(f.call).count, 0);
     assert_int_equal(f.timeout_ns, UINT64_MAX);
     assert_int_equal(wire_call_progress(f.call).framed_bytes, 0);
-    expect_answer(&f.answer, f.session, "HEADERS 3 :status=200 content-type=application/grpc\n");
+    expect_answer(&f.t.answer, f.t.session,
+                  "HEADERS 3 :status=200 content-type=application/grpc\n");
     assert_int_equal(f.status, FKV_OK);
     end(&f);
 }
@@ -634,14 +604,14 @@ static void careless_services_get_an_error(void **state)
     struct fixture f;
     begin(&f, &wire_limits_default);
     f.ignores_calls = true;
-    add_headers(&f.in, END_STREAM, 1, REQUEST());
-    feed_well(&f);
-    expect_answer(&f.answer, f.session, "grpc-status=12");
+    add_headers(&f.t.in, END_STREAM, 1, REQUEST());
+    tested_feed_well(&f.t);
+    expect_answer(&f.t.answer, f.t.session, "grpc-status=12");
     f.ignores_calls = false;
     f.gives_nothing = true;
-    add_headers(&f.in, END_STREAM, 3, REQUEST());
-    feed_well(&f);
-    expect_answer(&f.answer, f.session, "grpc-status=13");
+    add_headers(&f.t.in, END_STREAM, 3, REQUEST());
+    tested_feed_well(&f.t);
+    expect_answer(&f.t.answer, f.t.session, "grpc-status=13");
     end(&f);
 }
 
@@ -653,14 +623,14 @@ static void drains_from_inside_a_call(void **state)
     begin(&f, &wire_limits_default);
     f.drains_at_once = true;
     for (uint32_t stream = 1; stream <= 5; stream += 2)
-        add_headers(&f.in, END_STREAM, stream, REQUEST());
+        add_headers(&f.t.in, END_STREAM, stream, REQUEST());
     const char *text = answer_to_all(&f);
     assert_non_null(strstr(text, "GOAWAY 0 0\n"));
     assert_non_null(strstr(text, "RST_STREAM 3 7\n"));
     assert_non_null(strstr(text, "RST_STREAM 5 7\n"));
     assert_ended(text, 1, 0);
     assert_int_equal(f.calls, 1);
-    assert_int_equal(wire_session_state(f.session), WIRE_AWAITS_CLOSE); /* it may have to read */
+    assert_int_equal(wire_session_state(f.t.session), WIRE_AWAITS_CLOSE); /* it may have to read */
     end(&f);
 }
 

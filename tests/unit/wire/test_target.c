@@ -7,10 +7,7 @@
 
 /* Of one call, which wants all bytes of its messages at `places`. */
 struct fixture {
-    struct test_alloc memory;
-    struct wire_session *session;
-    struct answer answer;
-    struct buf in;
+    struct tested t;
     struct wire_call *call; /* NULL once closed */
     uint8_t *place;         /* malloced, of `place_size` bytes; freed when they have come */
     size_t place_size;
@@ -81,7 +78,7 @@ static void on_call(void *context, struct wire_call *call)
 static void feed(struct fixture *f, struct slice bytes)
 {
     struct fkv_error error;
-    assert_ok(wire_session_feed(f->session, bytes, &error));
+    assert_ok(wire_session_feed(f->t.session, bytes, &error));
 }
 
 /* The call is there; `field` is one more of its headers, or NULL. Of what the session answers, no
@@ -92,29 +89,16 @@ static void begin(struct fixture *f, const char *field, const char *value)
     struct wire_limits limits = wire_limits_default;
     limits.output_bytes_max = 1;
     *f = (struct fixture){0};
-    test_alloc_init(&f->memory, 0);
-    buf_init(&f->in, alloc_system(), 1 << 20);
-    answer_init(&f->answer);
     const struct wire_events events = {on_call, f};
-    struct fkv_error error;
-    assert_ok(wire_session_new(&f->memory.alloc, WIRE_SERVER, &limits, &events, NULL, &f->session,
-                               &error));
-    const char *const headers[] = {
-        ":method", "POST",         ":scheme",          "http", ":path", "/s/m", ":authority",
-        "x",       "content-type", "application/grpc", field,  value,   NULL};
-    add_preface(&f->in);
-    add_headers(&f->in, 0, 1, headers);
-    feed(f, buf_slice(&f->in));
+    tested_begin(&f->t, &limits, &events, NULL);
+    add_headers(&f->t.in, 0, 1, REQUEST(field, value, ));
+    tested_feed_well(&f->t);
     assert_non_null(f->call);
-    buf_clear(&f->in);
 }
 
 static void end(struct fixture *f)
 {
-    wire_session_free(f->session);
-    assert_int_equal(f->memory.live, 0);
-    answer_done(&f->answer);
-    buf_done(&f->in);
+    tested_end(&f->t);
     free(f->place);
 }
 
@@ -124,8 +108,8 @@ static void make_frame(struct fixture *f, int flags, size_t message_size)
     uint8_t payload[frame_bytes] = {0};
     payload[3] = (uint8_t)(message_size >> 8);
     payload[4] = (uint8_t)message_size;
-    buf_clear(&f->in);
-    add_frame(&f->in, DATA, flags, 1, payload, sizeof payload);
+    buf_clear(&f->t.in);
+    add_frame(&f->t.in, DATA, flags, 1, payload, sizeof payload);
 }
 
 enum { head_bytes = 9 };
@@ -133,7 +117,7 @@ enum { head_bytes = 9 };
 /* Feeds the frame up to its payload's byte `at`, and gives the rest. */
 static struct slice feed_until(struct fixture *f, size_t at)
 {
-    struct slice rest = buf_slice(&f->in);
+    struct slice rest = buf_slice(&f->t.in);
     feed(f, slice_take(&rest, head_bytes + at));
     return rest;
 }
@@ -141,7 +125,7 @@ static struct slice feed_until(struct fixture *f, size_t at)
 static void expect_target(struct fixture *f, size_t asked, size_t size)
 {
     size_t cut = asked;
-    uint8_t *place = wire_session_target(f->session, &cut);
+    uint8_t *place = wire_session_target(f->t.session, &cut);
     assert_non_null(place);
     assert_ptr_equal(place, f->place);
     assert_int_equal(cut, size);
@@ -150,7 +134,7 @@ static void expect_target(struct fixture *f, size_t asked, size_t size)
 static void expect_none(struct fixture *f)
 {
     size_t size = 100000;
-    assert_null(wire_session_target(f->session, &size));
+    assert_null(wire_session_target(f->t.session, &size));
 }
 
 /* Reads the next bytes into the target, as the pump does. */
@@ -231,8 +215,8 @@ static void none_where_there_is_padding(void **state)
     struct fixture f;
     begin(&f, NULL, NULL);
     make_frame(&f, 0, 60000);
-    f.in.data[4] = 8; /* PADDED */
-    f.in.data[head_bytes] = 100;
+    f.t.in.data[4] = 8; /* PADDED */
+    f.t.in.data[head_bytes] = 100;
     feed_until(&f, 200);
     assert_int_equal(f.bytes, 200 - 1 - prefix_bytes);
     expect_none(&f);
@@ -257,7 +241,7 @@ static void none_once_nobody_listens(void **state)
             wire_call_finish(f.call, FKV_ABORTED, "enough");
         feed_target(&f, &rest, 300);
         expect_none(&f);
-        take_answer(&f.answer, f.session);
+        take_answer(&f.t.answer, f.t.session);
         expect_none(&f);
         feed(&f, slice_take(&rest, 300));
         expect_none(&f);
@@ -284,10 +268,10 @@ static void none_in_what_is_ignored(void **state)
     expect_none(&f);
     feed(&f, rest);
     expect_none(&f);
-    buf_clear(&f.in);
-    add_frame(&f.in, PING, 0, 0, "12345678", 8);
-    feed(&f, buf_slice(&f.in));
-    expect_answer(&f.answer, f.session, "RST_STREAM 1 1");
+    buf_clear(&f.t.in);
+    add_frame(&f.t.in, PING, 0, 0, "12345678", 8);
+    feed(&f, buf_slice(&f.t.in));
+    expect_answer(&f.t.answer, f.t.session, "RST_STREAM 1 1");
     end(&f);
 }
 
@@ -298,7 +282,7 @@ static void none_when_the_session_has_failed(void **state)
     begin(&f, NULL, NULL);
     make_frame(&f, 0, 60000);
     feed_until(&f, 100);
-    wire_session_fail(f.session, FKV_UNAVAILABLE, "broken");
+    wire_session_fail(f.t.session, FKV_UNAVAILABLE, "broken");
     expect_none(&f);
     end(&f);
 }
