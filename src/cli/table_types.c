@@ -122,8 +122,7 @@ static enum fkv_status unknown_type(const char *type, struct fkv_error *error)
     const char *names[plain_count];
     for (size_t i = 0; i < plain_count; i++)
         names[i] = plain_types[i].name;
-    const char *nearest =
-        strlen(type) < type_bytes_max ? text_nearest(type, names, plain_count) : NULL;
+    const char *nearest = text_nearest(type, names, plain_count);
     if (nearest != NULL)
         return status_set(error, FKV_INVALID_ARGUMENT, "'%s' isn't a type; did you mean '%s'?",
                           type, nearest);
@@ -185,34 +184,57 @@ static enum fkv_status add(struct table_types *types, struct buf *name, struct b
     return FKV_OK;
 }
 
+/* A name's text, in which %XX stands for a byte; none is a NUL, where C would see the end. */
+static enum fkv_status parse_name(struct buf *name, struct slice text, struct fkv_error *error)
+{
+    if (text.size > name_bytes_max)
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "'%.40s...': a column's name of %zu bytes; expected at most %d",
+                          (const char *)text.data, text.size, name_bytes_max);
+    if (!text_unescape(name, text))
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "'%.*s': a %% begins a byte such as %%2C, and is %%25 itself",
+                          (int)text.size, (const char *)text.data);
+    if (name->size > 0 && memchr(name->data, '\0', name->size) != NULL)
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "'%.*s': a column's name can't have %%00 in it", (int)text.size,
+                          (const char *)text.data);
+    return FKV_OK;
+}
+
+static enum fkv_status parse_type(struct buf *format, struct slice text, struct fkv_error *error)
+{
+    char type[type_bytes_max + 1];
+    if (text.size > type_bytes_max)
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "'%.40s...' isn't a type: it is longer than any, %d bytes",
+                          (const char *)text.data, type_bytes_max);
+    memcpy(type, text.data, text.size);
+    type[text.size] = '\0';
+    return write_format(format, type) ? FKV_OK : unknown_type(type, error);
+}
+
 static enum fkv_status parse_item(struct table_types *types, struct slice item,
                                   struct fkv_error *error)
 {
-    struct buf name, type, format;
+    struct buf name, format;
     const uint8_t *equals = item.size > 0 ? memchr(item.data, '=', item.size) : NULL;
     if (equals == NULL || equals == item.data)
         return status_set(error, FKV_INVALID_ARGUMENT,
                           "'%.*s' isn't COLUMN=TYPE, as in id=int64,day=date32[day]",
                           (int)item.size, (const char *)item.data);
-    buf_init(&name, alloc_system(), name_bytes_max);
-    buf_init(&type, alloc_system(), type_bytes_max);
-    buf_init(&format, alloc_system(), type_bytes_max);
+    buf_init(&name, alloc_system(), name_bytes_max + 1); /* the NUL behind it */
+    buf_init(&format, alloc_system(), type_bytes_max + 1);
     size_t name_size = (size_t)(equals - item.data);
-    struct slice type_text = trim(slice_part(item, name_size + 1, item.size - name_size - 1));
-    buf_append(&type, type_text.data, type_text.size);
-    enum fkv_status status = FKV_OK;
-    if (!text_unescape(&name, trim(slice_part(item, 0, name_size))))
-        status = status_set(error, FKV_INVALID_ARGUMENT,
-                            "'%.*s': a %% begins a byte such as %%2C, and is %%25 itself",
-                            (int)name_size, (const char *)item.data);
-    else if (!write_format(&format, buf_c_text(&type)))
-        status = unknown_type(buf_c_text(&type), error);
+    enum fkv_status status = parse_name(&name, trim(slice_part(item, 0, name_size)), error);
+    if (status == FKV_OK)
+        status = parse_type(
+            &format, trim(slice_part(item, name_size + 1, item.size - name_size - 1)), error);
     if (status == FKV_OK)
         status = check_new(types, buf_c_text(&name), error);
     if (status == FKV_OK)
         status = add(types, &name, &format, error);
     buf_done(&name);
-    buf_done(&type);
     buf_done(&format);
     return status;
 }

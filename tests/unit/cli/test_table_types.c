@@ -68,6 +68,8 @@ static void what_is_wrong_is_said(void **state)
         {"a=decimal16(3, 1)", "isn't a type"},
         {"a=int64,a=string", "column 'a' is named twice"},
         {"100%=int64", "is %25 itself"},
+        {"a%00x=int8", "'a%00x': a column's name can't have %00 in it"},
+        {"%00=int8", "can't have %00 in it"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct table_types types = {.count = 7};
@@ -78,8 +80,33 @@ static void what_is_wrong_is_said(void **state)
     }
 }
 
+static void long_ones_are_cut_in_what_is_said(void **state)
+{
+    (void)state;
+    enum { most = 4096 };
+    static const char *const said[] = {"a column's name of 4097 bytes; expected at most 4096",
+                                       "isn't a type: it is longer than any, 128 bytes"};
+    char text[2 * most];
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+        struct table_types types = {.count = 7};
+        memset(text, 'x', sizeof text);
+        snprintf(text + (i == 0 ? most + 1 : 1), 200, "=%0*d", i == 0 ? 1 : 129, 0);
+        assert_int_equal(table_types_parse(text, &types, &error), FKV_INVALID_ARGUMENT);
+        assert_non_null(strstr(error.message, said[i]));
+        assert_true(strlen(error.message) < 120);
+        assert_int_equal(types.count, 7);
+    }
+    struct table_types types;
+    memset(text, 'x', sizeof text);
+    snprintf(text + most, 10, "=int8");
+    assert_ok(table_types_parse(text, &types, &error));
+    assert_int_equal(strlen(types.items[0].name), most);
+    table_types_done(&types);
+}
+
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(names_and_types), cmocka_unit_test(several),
-              cmocka_unit_test(what_is_wrong_is_said));
+              cmocka_unit_test(what_is_wrong_is_said),
+              cmocka_unit_test(long_ones_are_cut_in_what_is_said));
 }
