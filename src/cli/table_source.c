@@ -37,12 +37,34 @@ static enum fkv_status open_input(const char *path, int *ret_fd, struct stat *re
     return FKV_OK;
 }
 
-static bool begins_with(int fd, const struct stat *about, const char *magic)
+/* What a source begins with, which stays to be read; of a regular file or of a pipe. */
+struct beginning {
+    char bytes[24];
+    size_t size; /* 0: empty, or it can't be looked into */
+};
+
+static struct beginning look(int fd, const struct stat *about)
 {
-    char bytes[8];
+    struct beginning ret;
+    ssize_t size = -1;
+    int copy[2];
+    if (S_ISREG(about->st_mode)) {
+        size = pread(fd, ret.bytes, sizeof ret.bytes, 0);
+    } else if (S_ISFIFO(about->st_mode) && pipe2(copy, O_CLOEXEC) == 0) {
+        size = tee(fd, copy[1], sizeof ret.bytes, 0);
+        if (size > 0)
+            size = read(copy[0], ret.bytes, (size_t)size);
+        close(copy[0]);
+        close(copy[1]);
+    }
+    ret.size = size > 0 ? (size_t)size : 0;
+    return ret;
+}
+
+static bool begins_with(const struct beginning *beginning, const char *magic)
+{
     size_t size = strlen(magic);
-    return S_ISREG(about->st_mode) && pread(fd, bytes, size, 0) == (ssize_t)size &&
-           memcmp(bytes, magic, size) == 0;
+    return beginning->size >= size && memcmp(beginning->bytes, magic, size) == 0;
 }
 
 static enum fkv_status open_parquet(const char *path, struct table_source *source,
@@ -56,44 +78,49 @@ static enum fkv_status open_parquet(const char *path, struct table_source *sourc
 }
 
 /* "PARE" when its footer is encrypted. */
-static bool looks_like_parquet(int fd, const struct stat *about)
+static bool looks_like_parquet(const struct beginning *beginning)
 {
-    return begins_with(fd, about, "PAR1") || begins_with(fd, about, "PARE");
+    return begins_with(beginning, "PAR1") || begins_with(beginning, "PARE");
 }
 
 /* "ARROW1" for a file, a continuation marker for a stream. Streams from before Arrow 0.15 have
  * neither, so this explains a failure and decides nothing. */
-static bool looks_like_ipc(int fd, const struct stat *about)
+static bool looks_like_ipc(const struct beginning *beginning)
 {
-    return begins_with(fd, about, "ARROW1") || begins_with(fd, about, "\xff\xff\xff\xff");
+    return begins_with(beginning, "ARROW1") || begins_with(beginning, "\xff\xff\xff\xff");
 }
 
-/* The beginning of a file that is no table, up to the end of its line, and whether it is text. */
-enum { beginning_max = 24 };
-
-static bool read_beginning(int fd, char ret[beginning_max + 1])
+/* The beginning up to the end of its line, to be shown, and whether it is text. */
+static bool show_beginning(const struct beginning *beginning, char ret[sizeof beginning->bytes + 1])
 {
     bool is_text = true;
-    ssize_t size = pread(fd, ret, beginning_max, 0), i;
-    for (i = 0; i < size && ret[i] != '\r' && ret[i] != '\n'; i++) {
-        bool is_plain = ret[i] >= 0x20 && ret[i] < 0x7f;
-        is_text = is_text && (is_plain || ret[i] == '\t');
-        ret[i] = is_plain ? ret[i] : '.';
+    size_t i;
+    for (i = 0; i < beginning->size; i++) {
+        char c = beginning->bytes[i];
+        if (c == '\r' || c == '\n')
+            break;
+        bool is_plain = c >= 0x20 && c < 0x7f;
+        is_text = is_text && (is_plain || c == '\t');
+        ret[i] = is_plain ? c : '.';
     }
     ret[i] = '\0';
     return is_text && i > 0;
 }
 
-static enum fkv_status refuse_content(int fd, const struct stat *about, struct fkv_error *error)
+/* What is to be said of a source that IPC can't be read from. */
+static enum fkv_status refuse_content(const struct beginning *beginning, struct fkv_error *error)
 {
-    char beginning[beginning_max + 1];
-    if (about->st_size == 0)
+    char shown[sizeof beginning->bytes + 1];
+    if (beginning->size == 0)
         return status_set(error, FKV_INVALID_ARGUMENT,
                           "it is empty; expected Arrow IPC or Parquet");
-    bool is_text = read_beginning(fd, beginning);
+    if (looks_like_parquet(beginning))
+        return status_set(error, FKV_INVALID_ARGUMENT,
+                          "this is Parquet, which can't be read from a pipe; give the file's name");
+    bool is_text = show_beginning(beginning, shown);
     return status_set(error, FKV_INVALID_ARGUMENT,
-                      "neither Arrow IPC nor Parquet by its content (it begins \"%s\")%s",
-                      beginning, is_text ? "; where it is text, say --format csv or json" : "");
+                      "neither Arrow IPC nor Parquet by its content (it begins \"%s\")%s", shown,
+                      is_text ? "; where it is text, say --format csv or json" : "");
 }
 
 enum fkv_status table_source_blame(const char *path, enum fkv_status status,
@@ -106,11 +133,13 @@ enum fkv_status table_source_blame(const char *path, enum fkv_status status,
 
 /* Takes `fd` over. */
 static enum fkv_status open_ipc(int fd, const char *path, const struct stat *about,
-                                struct table_source *source, struct fkv_error *error)
+                                const struct beginning *beginning, struct table_source *source,
+                                struct fkv_error *error)
 {
     struct fkv_error refusal = {.status = FKV_OK};
-    if (S_ISREG(about->st_mode) && !looks_like_ipc(fd, about))
-        refuse_content(fd, about, &refusal);
+    bool is_seen = S_ISREG(about->st_mode) || beginning->size > 0;
+    if (is_seen && !looks_like_ipc(beginning))
+        refuse_content(beginning, &refusal);
     source->file_bytes = S_ISREG(about->st_mode) ? about->st_size : 0;
     enum fkv_status status = fkv_ipc_read(fd, &source->stream, error);
     if (status == FKV_OK)
@@ -154,15 +183,15 @@ static bool is_text_format(enum table_format format)
 
 /* Without `format`, a regular file is what its bytes are; the name decides between texts and for
  * what can't be looked into. */
-static enum table_format format_of(int fd, const char *path, enum table_format format,
-                                   const struct stat *about)
+static enum table_format format_of(const char *path, enum table_format format,
+                                   const struct stat *about, const struct beginning *beginning)
 {
     enum table_format named = is_tsv(path) ? TABLE_CSV : table_format_of(path);
     if (format != TABLE_UNKNOWN)
         return format;
-    if (S_ISREG(about->st_mode) && looks_like_parquet(fd, about))
+    if (S_ISREG(about->st_mode) && looks_like_parquet(beginning))
         return TABLE_PARQUET;
-    if (S_ISREG(about->st_mode) && (looks_like_ipc(fd, about) || !is_text_format(named)))
+    if (S_ISREG(about->st_mode) && (looks_like_ipc(beginning) || !is_text_format(named)))
         return TABLE_IPC_STREAM;
     return named != TABLE_UNKNOWN ? named : TABLE_IPC_STREAM;
 }
@@ -176,7 +205,8 @@ enum fkv_status table_source_open(const char *path, const struct table_source_op
     enum fkv_status status = open_input(path, &fd, &about, error);
     if (status != FKV_OK)
         return status;
-    enum table_format format = format_of(fd, path, options->format, &about);
+    const struct beginning beginning = look(fd, &about);
+    enum table_format format = format_of(path, options->format, &about, &beginning);
     if (options->text.type_count > 0 && !is_text_format(format)) {
         close(fd);
         status = status_set(error, FKV_INVALID_ARGUMENT,
@@ -189,7 +219,7 @@ enum fkv_status table_source_open(const char *path, const struct table_source_op
     } else if (is_text_format(format)) {
         status = open_text(fd, path, format, options, &about, &source, error);
     } else {
-        status = open_ipc(fd, path, &about, &source, error);
+        status = open_ipc(fd, path, &about, &beginning, &source, error);
     }
     if (status == FKV_OK)
         *ret = source;
