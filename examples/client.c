@@ -26,7 +26,8 @@ static enum fkv_status put_file(struct fkv_client *client, const char *key, cons
     if (status == FKV_OK)
         status = fkv_put(client, key, strlen(key), &table, NULL, &sent, error);
     if (status == FKV_OK)
-        printf("put %" PRIu64 " rows in %" PRIu64 " batches\n", sent.rows, sent.batches);
+        printf("put %" PRIu64 " rows in %" PRIu64 " %s\n", sent.rows, sent.batches,
+               sent.batches == 1 ? "batch" : "batches");
     return status;
 }
 

@@ -164,6 +164,10 @@ def test_the_examples(build_example, tmp_path):
         assert said == "put 10000 rows in 10 batches\ngot 10000 rows\n"
         with fl.connect(uri) as client:
             assert client.do_get(fl.Ticket("example")).read_all().equals(table)
+        with pa.ipc.new_file(tmp_path / "one.arrow", table.schema) as writer:
+            writer.write_table(table)
+        said = run(*command, uri, "example", str(tmp_path / "one.arrow"), env=env)
+        assert said.startswith("put 10000 rows in 1 batch\n")
         bad = subprocess.run([*command, uri, "example", "no such file"], env=env, text=True,
                              capture_output=True)
         assert bad.returncode == 1 and "no such file" in bad.stderr
