@@ -53,7 +53,7 @@ def make_table(rows=100_000):
 
 def main():
     table = parquet.read_table(sys.argv[1]) if len(sys.argv) > 1 else make_table()
-    print(f"Size of the table: {table.nbytes / 2**20:.1f}MB, {table.num_rows:,} rows")
+    print(f"Size of the table: {table.nbytes / 2**20:.1f} MiB, {table.num_rows:,} rows")
     cache = CacheClient(SERVER)
     time_call("Caching the table", lambda: cache.cache_table("my_table", table))
     for name, info in cache.list_tables().items():

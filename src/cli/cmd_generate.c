@@ -99,7 +99,8 @@ const struct command cmd_generate = {
     .summary = "Make a file of random numbers to try things with",
     .details =
         "Every column is float64, its values standard normal. The file is written piecewise, so\n"
-        "that its size isn't bounded by memory, and replaces one that is there.\n",
+        "that its size isn't bounded by memory, and replaces one that is there. A \"Memory size\"\n"
+        "of 2.0GB is --size 2GiB: it counts in powers of 1,024.\n",
     .examples = "  flightkv generate --size 2GiB --columns 64 -o numbers.parquet\n"
                 "  flightkv generate --size 1MiB --columns 4 --seed 7 -o small.arrow\n"
                 "  flightkv generate --size 1GiB | flightkv put numbers -\n",
