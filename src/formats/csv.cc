@@ -76,33 +76,54 @@ class Teller
     {
     }
 
-    /* Arrow's "In CSV column #0: Row #3: CSV conversion error to int64: invalid value 'x'". */
+    /* Arrow's "In CSV column #0: Row #3: CSV conversion error to int64: invalid value 'x'", or some
+     * other words behind the row, as "Rescaling Decimal value would cause data loss"; and "CSV
+     * parse error: Row #3: Expected 2 columns, got 1: x". */
     arrow::Status tell(const arrow::Status &status) const
     {
-        static const std::regex form("In CSV column #(\\d+): (?:Row #(\\d+): )?"
-                                     "CSV conversion error to ([^:]*): ([^]*)");
-        static const std::regex invalid("invalid value ('[^]*')");
-        std::smatch parts, value;
+        static const std::regex of_column("In CSV column #(\\d+): (?:Row #(\\d+): )?([^]*)");
+        static const std::regex of_row("CSV parse error: Row #(\\d+): ([^]*)");
+        std::smatch parts;
+        if (status.ok())
+            return status;
         std::string sentence = shim::shortened(shim::sentence_of(status));
-        if (status.ok() || !std::regex_match(sentence, parts, form))
-            return status.ok() ? status : status.WithMessage(sentence);
-        std::vector<std::string> names = names_in(source_->beginning(), parsing_);
-        size_t column = std::stoul(parts[1]);
-        std::string name = column < names.size() ? names[column] : "";
-        std::string text = parts[2].matched ? "row " + parts[2].str() + ", " : "";
-        text += name.empty() ? "column " + std::to_string(column + 1) : "column '" + name + "'";
-        std::string rest = parts[4];
-        rest = rest.substr(0, rest.find(". If ")); /* what to do in Arrow's own interface */
-        text += std::regex_match(rest, value, invalid)
-                    ? ": " + value[1].str() + " isn't of type " + parts[3].str()
-                    : " isn't of type " + parts[3].str() + ": " + rest;
-        if (converting_.column_types.count(name) == 0)
-            text += ", inferred from the first 8 MiB; name another, as in --types '" +
-                    (name.empty() ? "COLUMN" : name) + "=string'";
-        return status.WithMessage(text);
+        if (std::regex_match(sentence, parts, of_row))
+            return status.WithMessage("row ", parts[1].str(), ": ", parts[2].str());
+        if (!std::regex_match(sentence, parts, of_column))
+            return status.WithMessage(sentence);
+        std::string row = parts[2].matched ? "row " + parts[2].str() + ", " : "";
+        return status.WithMessage(row, tell_column(std::stoul(parts[1]), parts[3]));
     }
 
   private:
+    std::string tell_column(size_t column, std::string trouble) const
+    {
+        static const std::regex conversion("CSV conversion error to ([^:]*): ([^]*)");
+        static const std::regex invalid("invalid value ('[^]*')");
+        std::smatch parts, value;
+        std::vector<std::string> names = names_in(source_->beginning(), parsing_);
+        std::string name = column < names.size() ? names[column] : "";
+        std::string text =
+            name.empty() ? "column " + std::to_string(column + 1) : "column '" + name + "'";
+        auto type = converting_.column_types.find(name);
+        bool is_inferred = type == converting_.column_types.end();
+        std::string type_text = is_inferred ? "" : type->second->ToString();
+        trouble = trouble.substr(0, trouble.find(". If ")); /* what to do in Arrow's interface */
+        if (std::regex_match(trouble, parts, conversion)) {
+            type_text = parts[1];
+            trouble = std::string(parts[2]);
+        }
+        if (std::regex_match(trouble, value, invalid))
+            text += ": " + value[1].str() + " isn't of type " + type_text;
+        else
+            text +=
+                type_text.empty() ? ": " + trouble : " isn't of type " + type_text + ": " + trouble;
+        if (is_inferred)
+            text += ", inferred from the first 8 MiB; name another, as in --types '" +
+                    (name.empty() ? "COLUMN" : name) + "=string'";
+        return text;
+    }
+
     std::shared_ptr<KeepsBeginning> source_;
     arrow::csv::ParseOptions parsing_;
     arrow::csv::ConvertOptions converting_;
