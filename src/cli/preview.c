@@ -337,14 +337,27 @@ static bool print_schema(const struct preview *preview, FILE *out)
     return is_done;
 }
 
+/* "4,096 rows, 2 columns, 1 batch": as much of it as a line has room for. */
 static void print_totals(const struct preview *preview, FILE *out)
 {
-    char rows[text_figure_size], columns[text_figure_size], batches[text_figure_size];
-    uint64_t column_count = (uint64_t)preview->schema.n_children;
-    fprintf(out, "%s %s, %s %s, %s %s\n", text_count(rows, preview->totals.rows),
-            preview->totals.rows == 1 ? "row" : "rows", text_count(columns, column_count),
-            column_count == 1 ? "column" : "columns", text_count(batches, preview->totals.batches),
-            preview->totals.batches == 1 ? "batch" : "batches");
+    const struct {
+        uint64_t count;
+        const char *one, *many;
+    } totals[] = {{preview->totals.rows, "row", "rows"},
+                  {(uint64_t)preview->schema.n_children, "column", "columns"},
+                  {preview->totals.batches, "batch", "batches"}};
+    size_t used = 0, width = preview->options.width;
+    for (size_t i = 0; i < sizeof totals / sizeof totals[0]; i++) {
+        char figure[text_figure_size], text[text_figure_size + 16];
+        int size = snprintf(text, sizeof text, "%s%s %s", i > 0 ? ", " : "",
+                            text_count(figure, totals[i].count),
+                            totals[i].count == 1 ? totals[i].one : totals[i].many);
+        used += (size_t)size;
+        if (i > 0 && width > 0 && used > width)
+            break;
+        fputs(text, out);
+    }
+    fputc('\n', out);
 }
 
 bool preview_print(const struct preview *preview, FILE *out)

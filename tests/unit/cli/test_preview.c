@@ -212,9 +212,34 @@ static void survives_broken_bytes(void **state)
     free(bytes);
 }
 
+static void totals_take_one_line(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t width;
+        const char *expected;
+    } cases[] = {
+        {0, "\n\n4,096 rows, 2 columns, 4 batches\n"},
+        {32, "\n\n4,096 rows, 2 columns, 4 batches\n"},
+        {31, "\n\n4,096 rows, 2 columns\n"},
+        {21, "\n\n4,096 rows, 2 columns\n"},
+        {20, "\n\n4,096 rows\n"},
+        {5, "\n\n4,096 rows\n"},
+    };
+    struct numbers_options numbers = {.rows = 4096, .columns = 2, .batch_rows = 1024};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *text = show_numbers(&numbers, &(struct preview_options){.width = cases[i].width});
+        size_t size = strlen(text), end = strlen(cases[i].expected);
+        assert_true(size > end);
+        assert_string_equal(text + size - end, cases[i].expected);
+        free(text);
+    }
+}
+
 int main(void)
 {
     setlocale(LC_CTYPE, "C.UTF-8");
     RUN_TESTS(cmocka_unit_test(first_and_last_rows), cmocka_unit_test(fills_the_height),
-              cmocka_unit_test(stops_when_told), cmocka_unit_test(survives_broken_bytes));
+              cmocka_unit_test(stops_when_told), cmocka_unit_test(survives_broken_bytes),
+              cmocka_unit_test(totals_take_one_line));
 }
