@@ -36,6 +36,14 @@ enum fkv_status fkv_flight_handshake(struct fkv_client *client, struct fkv_bytes
     return status;
 }
 
+/* Of a handshake that had user and password: that they were to be given is no help. */
+static enum fkv_status drop_user_hint(enum fkv_status status, struct fkv_error *error)
+{
+    if (status == FKV_UNAUTHENTICATED && error != NULL)
+        error->hint = FKV_HINT_NONE;
+    return status;
+}
+
 /* ---- user and password in the payload ---- */
 
 enum fkv_status fkv_flight_authenticate(struct fkv_client *client, const char *user,
@@ -55,7 +63,7 @@ enum fkv_status fkv_flight_authenticate(struct fkv_client *client, const char *u
         status = fkv_flight_client_header(client, "auth-token-bin", *token, error);
     fkv_flight_free(token);
     buf_done(&payload);
-    return status;
+    return drop_user_hint(status, error);
 }
 
 /* ---- user and password in the headers ---- */
@@ -131,5 +139,5 @@ enum fkv_status client_authenticate(struct fkv_client *client, const char *user,
                                           exchange_bytes(buf_slice(&bearer.authorization)), error);
     buf_done(&basic);
     buf_done(&bearer.authorization);
-    return status;
+    return drop_user_hint(status, error);
 }

@@ -464,6 +464,23 @@ static void refused_calls_change_nothing(void **state)
     flow_done(&flow);
 }
 
+static void a_wrong_password_gets_no_hint_to_give_one(void **state)
+{
+    (void)state;
+    struct flow flow;
+    start(&flow, 0);
+    struct fkv_client *client = flow_client(&flow);
+    assert_int_equal(fkv_flight_authenticate_basic(client, "ann", "wrong", &error),
+                     FKV_UNAUTHENTICATED);
+    assert_string_equal(error.message, "the user's name or the password is wrong");
+    assert_int_equal(error.hint, FKV_HINT_NONE);
+    assert_int_equal(fkv_flight_authenticate(client, "ann", "wrong", &error), FKV_UNAUTHENTICATED);
+    assert_int_equal(error.hint, FKV_HINT_NONE);
+    assert_int_equal(get(client, "k"), FKV_UNAUTHENTICATED);
+    assert_int_equal(error.hint, FKV_HINT_USER);
+    flow_done(&flow);
+}
+
 static void a_client_renews_its_token_in_time(void **state)
 {
     (void)state;
@@ -521,6 +538,7 @@ int main(void)
         cmocka_unit_test(a_client_logs_in),
         cmocka_unit_test(a_client_is_refused_when_it_is_opened),
         cmocka_unit_test(refused_calls_change_nothing),
+        cmocka_unit_test(a_wrong_password_gets_no_hint_to_give_one),
         cmocka_unit_test(a_client_renews_its_token_in_time),
         cmocka_unit_test(a_client_renews_a_token_that_is_refused),
         cmocka_unit_test(a_client_logs_in_on_a_new_connection),
