@@ -37,7 +37,37 @@ static bool print_options(FILE *out, const struct command *command)
 static bool is_path(const struct option *option)
 {
     return option->argument != NULL &&
-           (strcmp(option->argument, "FILE") == 0 || strcmp(option->argument, "DIR") == 0);
+           (strcmp(option->argument, "FILE") == 0 || strcmp(option->argument, "DIR") == 0 ||
+            strstr(option->argument, "|FOLDER") != NULL);
+}
+
+/* "auto shm unix tcp" */
+static void print_words(FILE *out, const struct option *option)
+{
+    struct slice word;
+    for (size_t i = 0; (word = option_word(option, i)).size > 0; i++)
+        fprintf(out, "%s%.*s", i > 0 ? " " : "", (int)word.size, (const char *)word.data);
+}
+
+/* A line of bash's case for each option whose values are known. */
+static bool print_word_cases(FILE *out, const struct command *command)
+{
+    struct option_list list;
+    if (!command_options(command, &list))
+        return false;
+    for (size_t i = 0; i < list.count; i++) {
+        const struct option *option = &list.items[i];
+        if (option_word(option, 0).size == 0)
+            continue;
+        fprintf(out, "        '%s --%s'", command->name, option->name);
+        if (option->letter != '\0')
+            fprintf(out, "|'%s -%c'", command->name, option->letter);
+        fputs(") words=\"", out);
+        print_words(out, option);
+        fputs("\" ;;\n", out);
+    }
+    option_list_done(&list);
+    return true;
 }
 
 /* "--output|-o|": the options of all commands that are followed by a path. */
@@ -47,7 +77,7 @@ static void print_path_options(FILE *out)
     for (size_t i = 0; (command = command_at(i)) != NULL; i++) {
         const struct option *option = command->options;
         for (; option != NULL && option->name != NULL; option++) {
-            if (is_path(option))
+            if (is_path(option) && option_word(option, 0).size == 0)
                 fprintf(out, "--%s|", option->name);
             if (is_path(option) && option->letter != '\0')
                 fprintf(out, "-%c|", option->letter);
@@ -55,24 +85,37 @@ static void print_path_options(FILE *out)
     }
 }
 
-/* Where nothing is offered, names of files are. zsh runs the script by its own bashcompinit. */
+/* Where nothing is offered, names of files are. zsh runs the script by its own bashcompinit. bash
+ * makes three words of "--format=csv". */
 static bool print_bash(FILE *out)
 {
     const struct command *command;
     fputs("_flightkv() {\n"
           "    local word=\"${COMP_WORDS[COMP_CWORD]}\" command=\"${COMP_WORDS[1]}\" words=\"\"\n"
+          "    local before=\"${COMP_WORDS[COMP_CWORD - 1]}\"\n"
           "    local commands=\"",
           out);
     print_names(out, COMPLETE_NOTHING, true, " ");
     fputs("\"\n"
           "    COMPREPLY=()\n"
-          "    case \"${COMP_WORDS[COMP_CWORD - 1]}\" in\n"
+          "    [ \"$before\" != = ] || before=\"${COMP_WORDS[COMP_CWORD - 2]}\"\n"
+          "    [ \"$word\" != = ] || word=\"\"\n"
+          "    case \"$before\" in\n"
           "        ",
           out);
     print_path_options(out);
     fputs("'>') return ;;\n"
           "    esac\n"
-          "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+          "    case \"$command $before\" in\n",
+          out);
+    for (size_t i = 0; (command = command_at(i)) != NULL; i++) {
+        if (!print_word_cases(out, command))
+            return false;
+    }
+    fputs("    esac\n"
+          "    if [ -n \"$words\" ]; then\n"
+          "        :\n"
+          "    elif [ \"$COMP_CWORD\" -eq 1 ]; then\n"
           "        words=\"$commands\"\n"
           "    elif [ \"${word#-}\" != \"$word\" ]; then\n"
           "        case \"$command\" in\n",
@@ -141,6 +184,11 @@ static bool print_fish_options(FILE *out, const struct command *command)
                 option->name);
         if (option->letter != '\0')
             fprintf(out, " -s %c", option->letter);
+        if (option_word(option, 0).size > 0) {
+            fputs(" -a '", out);
+            print_words(out, option);
+            fputc('\'', out);
+        }
         fputs(is_path(option) ? " -r -F -d " : option->argument != NULL ? " -x -d " : " -d ", out);
         print_quoted(out, option->help);
         fputc('\n', out);

@@ -318,9 +318,9 @@ static const struct option options[] = {
      .default_value = "a process of its own",
      .help = "Measure the server at URI"},
     {.name = "transport",
-     .argument = "WAY",
+     .argument = "tcp|unix|shm",
      .default_value = "the connection",
-     .help = "Get the table by \"tcp\", or \"unix\" from such a server, or map it by \"shm\": then "
+     .help = "Get the table by the connection of a tcp or unix URI, or map it by shm: then "
              "a get is timed until the table could be read"},
     {0},
 };

@@ -157,9 +157,9 @@ static int run(struct cli *cli, const struct parsed *parsed)
 static const struct option options[] = {
     {.name = "long", .letter = 'l', .help = "Show batches and age, too: one more call a key"},
     {.name = "sort",
-     .argument = "BY",
+     .argument = "key|rows|columns|batches|size|age",
      .default_value = "key",
-     .help = "Sort by key, rows, columns, batches, size (the largest first) or age (the youngest)"},
+     .help = "Sort by this; by size the largest is first, by age the youngest"},
     {.name = "reverse", .letter = 'r', .help = "Sort the other way round"},
     {.name = "keys",
      .help = "Print the keys alone, with %XX also for what a shell or xargs reads specially"},

@@ -20,11 +20,11 @@ static const struct option server_options[] = {
      .default_value = "none; 10s to connect",
      .help = "Give every call at most TIME (\"500ms\", \"30s\", \"5m\")"},
     {.name = "transport",
-     .argument = "WAY",
+     .argument = "auto|shm|unix|tcp",
      .default_value = "auto",
-     .help =
-         "Get tables by \"shm\" (shared memory, on the server's host only), \"unix\" or \"tcp\" "
-         "(the connection of such a URI), or \"auto\": shm where that can be"},
+     .help = "Get tables by shm (shared memory, on the server's host only), by the connection of a "
+             "unix "
+             "or tcp URI, or by auto: shm where that can be"},
     {.name = "verbose", .letter = 'v', .help = "Say at the end how tables came"},
     {.name = "user",
      .letter = 'u',

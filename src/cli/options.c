@@ -4,9 +4,23 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/slice.h"
 #include "base/status.h"
 #include "base/text.h"
+
+struct slice option_word(const struct option *option, size_t index)
+{
+    const char *rest = option->argument != NULL ? option->argument : "";
+    if (strchr(rest, '|') == NULL)
+        rest = "";
+    while (*rest != '\0') {
+        size_t size = strcspn(rest, "|");
+        bool is_word = strcspn(rest, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") >= size;
+        if (is_word && index-- == 0)
+            return slice_of(rest, size);
+        rest += size + (rest[size] == '|');
+    }
+    return slice_of("", 0);
+}
 
 bool option_list_add(struct option_list *list, const struct option *option)
 {

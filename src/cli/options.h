@@ -7,16 +7,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/slice.h"
 #include "flightkv/status.h"
 
 struct option {
     const char *name;          /* "server" */
     char letter;               /* 'o'; 0 = none */
-    const char *argument;      /* "URI"; NULL for a switch */
+    const char *argument;      /* "URI", "on|off|FOLDER"; NULL for a switch */
     const char *default_value; /* as text for people; may be NULL */
     const char *help;          /* without a final dot */
     const char *group;         /* heading in the help; NULL: "Options" */
 };
+
+/* The word number `index` of a list of them: what is in lower case in "on|off|FOLDER", a value as
+ * it stands. Empty behind the last one, and of other arguments. */
+struct slice option_word(const struct option *option, size_t index);
 
 struct option_list {
     struct option *items;

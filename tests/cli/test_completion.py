@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What zsh and fish themselves make of their scripts; the one for bash is a case of cases/."""
 
+import re
 import shutil
 import subprocess
 
@@ -48,6 +49,12 @@ FISH = {
     "flightkv get %24": ["%24%28touch%20expanded%29"],
     "flightkv get apples --sho": ["--show"],
     "flightkv get apples -o apr": ["apricot.arrow"],
+    "flightkv get apples --format n": ["ndjson"],
+    "flightkv get apples --format=n": ["--format=ndjson"],
+    "flightkv put apples -f ": ["arrow", "csv", "json", "ndjson", "parquet"],
+    "flightkv serve --log-level ": ["debug", "error", "info", "warn"],
+    "flightkv serve --shm o": ["off", "on"],
+    "flightkv serve --shm ap": ["apricot.arrow"],
     "flightkv get apples -o appl": [],
     "flightkv put ap": ["ap%20ple", "apples"],
     "flightkv put apples ap": ["apricot.arrow"],
@@ -71,6 +78,28 @@ def test_fish_offers_what_fits(keys, tmp_path):
     assert {line: sorted(words) for line, words in found.items()} == FISH
 
 
+ARGUMENTS = {
+    "get": ["k", "-o", "k.parquet"], "put": ["k", "k.arrow"], "ls": [],
+    "generate": ["--size", "1KiB", "--columns", "1", "-o", "k.parquet"],
+}
+
+
+@pytest.mark.parametrize("command", ARGUMENTS)
+def test_the_values_that_are_offered_are_taken(command, tmp_path):
+    """The words of the help's "--sort key|rows": a wrong one is told before a server is missed."""
+    variables = run.environment("grpc+tcp://localhost:1")
+    (tmp_path / "k.arrow").touch()
+    shown = subprocess.check_output([run.program(), "help", command], text=True, env=variables)
+    options = re.findall(r"--([a-z-]+) ([a-z]+\|[a-z|\d]+)$", shown, re.M)
+    assert options
+    for name, words in options:
+        for word in [*words.split("|"), "other"]:
+            done = subprocess.run(
+                [run.program(), command, *ARGUMENTS[command], f"--{name}", word], text=True,
+                capture_output=True, timeout=run.TIMEOUT_S, cwd=tmp_path, env=variables)
+            assert (f"'{word}'" in done.stderr) == (word == "other"), done.stderr
+
+
 ZSH = {
     "flightkv pi": "flightkv ping ",
     "flightkv get app": "flightkv get apples ",
@@ -78,6 +107,9 @@ ZSH = {
     "flightkv get %24": "flightkv get %24%28touch%20expanded%29 ",
     "flightkv get apples --sho": "flightkv get apples --show ",
     "flightkv get apples -o apr": "flightkv get apples -o apricot.arrow ",
+    "flightkv get apples --format nd": "flightkv get apples --format ndjson ",
+    "flightkv put apples -f pa": "flightkv put apples -f parquet ",
+    "flightkv serve --shm of": "flightkv serve --shm off ",
     "flightkv put appl": "flightkv put apples ",
     "flightkv put apples apr": "flightkv put apples apricot.arrow ",
     "flightkv rm apples pi": "flightkv rm apples ping ",

@@ -10,6 +10,29 @@ static const struct option options[] = {
     {.name = "quiet", .letter = 'q'},
 };
 
+static void words_of_an_argument(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *argument, *words[4];
+    } rows[] = {{NULL, {NULL}},
+                {"URI", {NULL}},
+                {"csv", {NULL}},
+                {"a|b", {"a", "b"}},
+                {"on|off|FOLDER", {"on", "off"}},
+                {"N|max", {"max"}},
+                {"zipf|zipf:THETA|x-1", {"zipf", "x-1"}},
+                {"FILE|DIR", {NULL}}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct option option = {.argument = rows[i].argument};
+        size_t count = 0;
+        for (; rows[i].words[count] != NULL; count++)
+            assert_true(slice_is(option_word(&option, count), rows[i].words[count]));
+        assert_int_equal(option_word(&option, count).size, 0);
+        assert_int_equal(option_word(&option, count + 1).size, 0);
+    }
+}
+
 static enum fkv_status parse(char *const *words, int count, struct parsed *ret,
                              struct fkv_error *error)
 {
@@ -124,7 +147,8 @@ static void says_what_is_wrong(void **state)
 
 int main(void)
 {
-    RUN_TESTS(cmocka_unit_test(takes_every_form), cmocka_unit_test(mixes_options_and_arguments),
+    RUN_TESTS(cmocka_unit_test(words_of_an_argument), cmocka_unit_test(takes_every_form),
+              cmocka_unit_test(mixes_options_and_arguments),
               cmocka_unit_test(the_last_value_counts), cmocka_unit_test(says_what_is_wrong),
               cmocka_unit_test(lists_grow), cmocka_unit_test(defaults_come_before_what_was_said));
 }

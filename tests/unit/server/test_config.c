@@ -19,6 +19,29 @@ static void every_option_has_its_texts(void **state)
     assert_true(count > 10);
 }
 
+/* "on|off|FOLDER": the words in lower case are values, which completion offers. */
+static void shown_words_are_taken(void **state)
+{
+    (void)state;
+    size_t words = 0;
+    const struct fkv_server_option *option;
+    for (size_t i = 0; (option = fkv_server_option(i)) != NULL; i++) {
+        char text[100] = "", *rest = text;
+        if (option->argument != NULL && strchr(option->argument, '|') != NULL)
+            snprintf(text, sizeof text, "%s", option->argument);
+        for (char *word; (word = strsep(&rest, "|")) != NULL;) {
+            struct fkv_server_config config;
+            struct fkv_error error;
+            server_config_init(&config);
+            if (*word < 'a')
+                continue;
+            assert_ok(fkv_server_config_set(&config, option->name, word, &error));
+            words++;
+        }
+    }
+    assert_int_equal(words, 6);
+}
+
 /* The default that people are told is the one that is in force. */
 static void shown_defaults_are_in_force(void **state)
 {
@@ -95,7 +118,7 @@ static void memory_has_a_default(void **state)
 
 int main(void)
 {
-    RUN_TESTS(cmocka_unit_test(every_option_has_its_texts),
+    RUN_TESTS(cmocka_unit_test(every_option_has_its_texts), cmocka_unit_test(shown_words_are_taken),
               cmocka_unit_test(shown_defaults_are_in_force), cmocka_unit_test(bad_values_are_named),
               cmocka_unit_test(a_range_is_told), cmocka_unit_test(memory_has_a_default));
 }
