@@ -69,6 +69,7 @@ class Server:
         """
         texts = {}
         for name, argument, default, text, _ in _flightkv.server_options():
+            words = f": {argument}" if argument and "|" in argument else ""
             shown = f" (default: {default})" if argument and default else ""
-            texts[name.replace("-", "_")] = f"{text}{shown}"
+            texts[name.replace("-", "_")] = f"{text}{words}{shown}"
         return texts
