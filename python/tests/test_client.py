@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 import flightkv
+from comma_locale import comma_locale
 
 TABLE = pa.table({"a": range(100), "b.c": ["x"] * 100, "s": [{"x": 1, "y": 2}] * 100,
                   "p%,q": [0.5] * 100})
@@ -453,3 +454,17 @@ def test_the_package_names_its_version():
     done = subprocess.run([sys.executable, "-m", "flightkv", "--version"], capture_output=True,
                           text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     assert done.returncode == 1 and "isn't in" in done.stderr or "flightkv" in done.stdout
+
+
+def test_a_decimal_comma_changes_no_figures(tmp_path):
+    """Of the library in a program whose locale has one."""
+    code = ("import locale, flightkv\n"
+            "locale.setlocale(locale.LC_ALL, '')\n"
+            "assert locale.localeconv()['decimal_point'] == ','\n"
+            "with flightkv.Server(memory='1.5MiB', token_lifetime='1.5h') as server:\n"
+            "    with server.connect(timeout=1.5) as client:\n"
+            "        assert client.stats()['memory_limit_bytes'] == 3 << 19\n")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path),
+                               **comma_locale(tmp_path)})
+    assert done.returncode == 0, done.stderr

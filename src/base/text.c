@@ -2,7 +2,6 @@
 #include "base/text.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -71,20 +70,24 @@ const char *text_count(char ret[text_figure_size], uint64_t count)
     return ret;
 }
 
-/* A non-negative decimal number at *text; moves *text behind it and behind blanks. */
+/* A non-negative decimal number at *text; moves *text behind it and behind blanks. strtod would ask
+ * for a comma where the program's locale has one. */
 static bool parse_number(const char **text, double *ret_value)
 {
-    if (!isdigit((unsigned char)**text))
+    const char *p = *text;
+    double digits = 0, scale = 1;
+    if (!isdigit((unsigned char)*p))
         return false;
-    char *end;
-    errno = 0;
-    double value = strtod(*text, &end);
-    if (errno != 0 || !isfinite(value))
+    for (; isdigit((unsigned char)*p); p++)
+        digits = digits * 10 + (*p - '0');
+    if (*p == '.') {
+        for (p++; isdigit((unsigned char)*p); p++, scale *= 10)
+            digits = digits * 10 + (*p - '0');
+    }
+    if (!isfinite(digits) || !isfinite(scale))
         return false;
-    while (*end == ' ')
-        end++;
-    *text = end;
-    *ret_value = value;
+    *text = p + strspn(p, " ");
+    *ret_value = digits / scale;
     return true;
 }
 

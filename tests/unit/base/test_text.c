@@ -32,11 +32,20 @@ static void sizes_from_people(void **state)
     assert_true(text_parse_size("10MB", &bytes));
     assert_int_equal(bytes, 10000000);
     bytes = 7;
-    static const char *const bad[] = {"", "-1", "GiB", "1X", "1e40", "nan", "0x", "1 2"};
+    static const char *const bad[] = {"",     "-1",  "GiB", "1X",   "1e40", "nan",  "0x",
+                                      "0x10", "1 2", "1,5", "1..5", ".5",   "1.5.0"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(text_parse_size(bad[i], &bytes));
     assert_int_equal(bytes, 7);
+    char digits[1000];
+    snprintf(digits, sizeof digits, "%0*d.%0*dk", 400, 2, 500, 0); /* 10^500 is no double */
+    assert_false(text_parse_size(digits, &bytes));
+    snprintf(digits, sizeof digits, "%0*d.%0*dk", 400, 2, 200, 0);
+    assert_true(text_parse_size(digits, &bytes));
+    assert_int_equal(bytes, 2048);
     uint64_t ns;
+    assert_true(text_parse_duration("0.1s", &ns));
+    assert_int_equal(ns, 100000000);
     assert_true(text_parse_duration("500ms", &ns));
     assert_int_equal(ns, 500000000);
     assert_true(text_parse_duration("2", &ns));
