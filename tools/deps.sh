@@ -4,6 +4,8 @@
 # Does nothing, in well under a second, when all is there.
 #
 #     NO_INSTALL=1 tools/deps.sh     only prints what it would run
+#
+# What the installers say goes into build/deps.log.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -59,10 +61,21 @@ only_print() {
     [ -n "${NO_INSTALL:-}" ]
 }
 
-# Prints a command, then runs it.
+log=build/deps.log
+
+say() {
+    only_print || printf '%s\n' "$*"
+}
+
+# Runs a command; what it says goes into the log.
 run() {
-    printf '+ %s\n' "$*"
-    only_print || "$@"
+    if only_print; then
+        printf '+ %s\n' "$*"
+        return
+    fi
+    mkdir -p "$(dirname "$log")"
+    printf '+ %s\n' "$*" >>"$log"
+    "$@" >>"$log" 2>&1 || fail "$(tail -n 10 "$log")" "This failed: $*" "All it said is in $log"
 }
 
 list_for_other_systems() {
@@ -82,7 +95,9 @@ install_packages() { # package...
             "    apt-get update && apt-get install --yes --no-install-recommends $*"
         as_root=(sudo)
     fi
+    say "Updating the lists of packages"
     run "${as_root[@]}" apt-get update --quiet=2
+    say "Installing with apt-get, which takes about a minute: $*"
     run "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install --yes --quiet=2 --no-install-recommends "$@"
 }
@@ -90,6 +105,7 @@ install_packages() { # package...
 make_venv() {
     only_print || python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
         fail "$(python3 --version) is too old for requirements.txt: 3.11 or newer is needed"
+    say "Making .venv, with 0.9 GB of Python packages, which takes about a minute"
     run python3 -m venv --clear .venv
     run touch .venv/requirements.txt # the mark that it is ours
     run .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
@@ -114,6 +130,7 @@ adopt_venv() {
         "Run '.venv/bin/python -m pip install -r requirements.txt', or remove .venv to have it made"
 }
 
+rm -f "$log"
 case $(uname -s) in
 Linux) ;;
 *) fail "flightkv is for Linux: use a Linux virtual machine, or WSL2 on Windows" ;;
