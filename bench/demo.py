@@ -235,8 +235,8 @@ def cost_of(way, loops, calls, size):
 
 
 def limits_of(bench, way, loops, calls, size):
-    """The harness' arguments that keep a turn within its share of the time that is left. Small tables
-    have the fixed part nearly for themselves: a disk's or scheduler's hiccup is no slow machine."""
+    """The harness' arguments that keep a turn within its share of the time that is left. Small
+    tables have the fixed part nearly for themselves: a hiccup of the disk is no slow machine."""
     if bench.arguments.full:
         return []
     progress = bench.progress

@@ -149,7 +149,8 @@ static const struct option options[] = {
      OPTION_DURATION, MEMBER(session_idle_ns), S(3600), NS_PER_S, S(864000)},
     {{"drain-timeout", "TIME", "10s", "On stopping, give calls in flight TIME to end", "Timeouts"},
      OPTION_DURATION, MEMBER(drain_timeout_ns), S(10), 0, S(86400)},
-    {{"log-level", "debug|info|warn|error", "info", "Log messages of this level and above", "Logging"},
+    {{"log-level", "debug|info|warn|error", "info", "Log messages of this level and above",
+      "Logging"},
      OPTION_LEVEL, MEMBER(log_level), LOG_INFO, LOG_DEBUG, LOG_ERROR},
 };
 /* clang-format on */
