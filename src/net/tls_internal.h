@@ -28,10 +28,12 @@ struct tls {
     const char *host; /* whom the client meant; during net_tls_connect only */
     struct buf out;   /* not yet taken by the inner transport: from out_start on */
     size_t out_start;
-    struct slice ahead; /* read, and not yet taken by OpenSSL: during a read only */
+    struct slice ahead; /* read, and not yet taken by OpenSSL: outside of a read all of `rest` */
     ssize_t ahead_code; /* behind it: -EAGAIN, or as inner_code */
-    bool is_ahead;      /* OpenSSL reads from it */
-    ssize_t write_code; /* 0, or the -errno by which the inner transport takes nothing more */
+    bool is_ahead;      /* OpenSSL reads from it only */
+    struct buf rest;    /* its end is `ahead`; empty: there is none, or it is in the owner's room */
+    unsigned takes_left; /* how often OpenSSL may read until it is called anew */
+    ssize_t write_code;  /* 0, or the -errno by which the inner transport takes nothing more */
     int wanted;
     int first_byte;     /* of the peer's; -1: none yet */
     ssize_t inner_code; /* of the inner transport's end: 0 or -errno; 1: it goes on */

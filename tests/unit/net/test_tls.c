@@ -211,6 +211,60 @@ static void calls_again_for_bytes_that_it_holds(void **state)
     end(&link);
 }
 
+/* Records of a byte each: a turn takes so many, the next ones take the others, though nothing comes
+ * any more; and what comes then stays in order. */
+static void takes_many_small_records_by_turns(void **state)
+{
+    (void)state;
+    enum { small = 3000, turn = 256 };
+    static const size_t rooms[] = {100000, 34816};
+    static struct link link;
+    static uint8_t bytes[small + 50000];
+    struct setup setup = usual;
+    setup.pipe.buffer_bytes = 1 << 20;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = byte_at(i);
+    for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
+        assert_int_equal(begin(&link, &setup, 0), FKV_OK);
+        settle(&link);
+        link.reads_at_once = rooms[i];
+        for (size_t k = 0; k < small; k++)
+            assert_int_equal(net_write(link.client, &(struct iovec){bytes + k, 1}, 1), 1);
+        for (size_t k = 1; k <= small / turn; k++) {
+            assert_true(net_pipe_step(link.server_end));
+            assert_true(link.received_bytes <= k * turn);
+        }
+        write_all(&link, bytes + small, sizeof bytes - small);
+        settle(&link);
+        assert_int_equal(link.received_bytes, sizeof bytes);
+        assert_memory_equal(link.received, bytes, sizeof bytes);
+        assert_int_equal(link.read_end, 1);
+        end(&link);
+    }
+}
+
+/* The reason why nothing can be written any more lies behind many small records. */
+static void looks_for_the_reason_behind_what_it_holds(void **state)
+{
+    (void)state;
+    static struct link link;
+    struct setup setup = usual;
+    assert_int_equal(begin(&link, &setup, 0), FKV_OK);
+    settle(&link);
+    link.reads_at_once = 65536;
+    for (int k = 0; k < 400; k++)
+        assert_int_equal(net_write(link.client, &(struct iovec){"x", 1}, 1), 1);
+    assert_true(net_pipe_step(link.server_end));
+    net_close(link.client);
+    link.client = NULL;
+    assert_int_equal(net_write(link.server, &(struct iovec){"y", 1}, 1), 1);
+    assert_int_equal(net_write(link.server, &(struct iovec){"y", 1}, 1), -EPIPE);
+    settle(&link);
+    assert_int_equal(link.received_bytes, 400);
+    assert_int_equal(link.read_end, 0);
+    end(&link);
+}
+
 static void tells_an_end_from_a_truncation(void **state)
 {
     (void)state;
@@ -459,6 +513,16 @@ static void names_files_that_cannot_be_used(void **state)
     net_tls_free(NULL);
 }
 
+/* What one turn leaves for the next needs memory. */
+static void takes_or_fails(struct link *link)
+{
+    link->reads_at_once = 65536;
+    for (int k = 0; k < 400; k++)
+        net_write(link->client, &(struct iovec){"x", 1}, 1);
+    settle(link);
+    assert_true(link->read_end == 1 || link->read_end == -ENOMEM || link->read_end == -EPROTO);
+}
+
 /* Each of our allocations fails once, in any step. */
 static void out_of_memory(void **state)
 {
@@ -470,6 +534,7 @@ static void out_of_memory(void **state)
         if (status == FKV_OK) {
             ssize_t moved = net_write(link.client, &(struct iovec){link.received, 100000}, 1);
             assert_true(moved == 100000 || moved == -ENOMEM || link.memory.requests >= n);
+            takes_or_fails(&link);
         }
         bool was_last = link.memory.requests < n;
         end(&link);
@@ -484,6 +549,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(carries_bytes_in_short_pieces),
         cmocka_unit_test(calls_again_for_bytes_that_it_holds),
+        cmocka_unit_test(takes_many_small_records_by_turns),
+        cmocka_unit_test(looks_for_the_reason_behind_what_it_holds),
         cmocka_unit_test(tells_an_end_from_a_truncation),
         cmocka_unit_test(ends_its_writing_alone),
         cmocka_unit_test(refuses_what_is_no_handshake),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A peer that asks for another handshake in the middle of a connection, as TLS 1.2 still has it, is
- * refused by either side. The peer is OpenSSL itself, over a pipe. */
+/* What only other peers do; the peer is OpenSSL itself, over a pipe. One that asks for another
+ * handshake in the middle of a connection, as TLS 1.2 still has it, is refused by either side. One
+ * that takes new keys all the time, as TLS 1.3 has it, doesn't hold others up. */
 #include <errno.h>
 
 #include "base/clock.h"
@@ -24,6 +25,8 @@ struct peer {
     struct net_transport *ours;
     char received[16];
     size_t received_bytes;
+    size_t room; /* of our reads */
+    size_t our_bytes;
 };
 
 static int choose_h2(SSL *ssl, const unsigned char **ret, unsigned char *ret_size,
@@ -37,11 +40,11 @@ static int choose_h2(SSL *ssl, const unsigned char **ret, unsigned char *ret_siz
     return SSL_TLSEXT_ERR_OK;
 }
 
-static void use_openssl(struct peer *peer, bool is_server)
+static void use_openssl(struct peer *peer, bool is_server, int version)
 {
     char pem[100], key[100];
     peer->context = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
-    assert_int_equal(SSL_CTX_set_max_proto_version(peer->context, TLS1_2_VERSION), 1);
+    assert_int_equal(SSL_CTX_set_max_proto_version(peer->context, version), 1);
     if (is_server) {
         certificate_file("server", "pem", pem);
         certificate_file("server", "key", key);
@@ -104,8 +107,13 @@ static bool step_peer(void *context)
 static void on_ready(void *context, int events)
 {
     struct peer *peer = context;
-    char bytes[16];
-    if ((events & NET_READABLE) != 0 && net_read(peer->ours, bytes, sizeof bytes) <= 0)
+    static char bytes[64 << 10];
+    if ((events & NET_READABLE) == 0)
+        return;
+    ssize_t size = net_read(peer->ours, bytes, peer->room);
+    if (size > 0)
+        peer->our_bytes += (size_t)size;
+    else if (size != -EAGAIN)
         net_want(peer->ours, 0);
 }
 
@@ -116,13 +124,13 @@ static void open_pipe(struct peer *peer)
     net_pipe_hold(peer->other_end);
 }
 
-static void serve(struct peer *peer)
+static void serve(struct peer *peer, int version)
 {
     char pem[100], key[100];
     certificate_file("server", "pem", pem);
     certificate_file("server", "key", key);
     const struct net_tls_server_options options = {pem, key, NULL};
-    use_openssl(peer, false);
+    use_openssl(peer, false, version);
     open_pipe(peer);
     assert_ok(net_tls_new_server(alloc_system(), &options, &peer->tls, &error));
     assert_ok(net_tls_accept(alloc_system(), peer->tls, peer->other_end, &peer->ours, &error));
@@ -136,7 +144,7 @@ static void connect_to(struct peer *peer)
     char ca[100];
     certificate_file("ca", "pem", ca);
     const struct net_tls_client_options options = {.ca_file = ca};
-    use_openssl(peer, true);
+    use_openssl(peer, true, TLS1_2_VERSION);
     open_pipe(peer);
     assert_ok(net_tls_new_client(alloc_system(), &options, &peer->tls, &error));
     assert_ok(net_tls_connect(alloc_system(), peer->tls, "server.test", UINT64_MAX, peer->other_end,
@@ -188,17 +196,42 @@ static void expect_refusal(struct peer *peer)
 static void the_server_refuses_a_second_handshake(void **state)
 {
     (void)state;
-    struct peer peer = {0};
-    serve(&peer);
+    struct peer peer = {.room = 16};
+    serve(&peer, TLS1_2_VERSION);
     expect_refusal(&peer);
 }
 
 static void the_client_refuses_a_second_handshake(void **state)
 {
     (void)state;
-    struct peer peer = {0};
+    struct peer peer = {.room = 16};
     connect_to(&peer);
     expect_refusal(&peer);
+}
+
+static void many_new_keys_take_many_turns(void **state)
+{
+    (void)state;
+    enum { keys = 1000, turn = 256 };
+    static const size_t rooms[] = {16, 64 << 10};
+    for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
+        struct peer peer = {.room = rooms[i]};
+        serve(&peer, TLS1_3_VERSION);
+        assert_int_equal(settle(&peer), 0);
+        for (size_t k = 0; k < keys; k++) {
+            assert_int_equal(SSL_key_update(peer.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+            assert_int_equal(SSL_do_handshake(peer.ssl), 1);
+        }
+        assert_int_equal(SSL_write(peer.ssl, "end", 3), 3);
+        carry(&peer);
+        for (size_t k = 0; k < keys / turn; k++) {
+            assert_true(net_pipe_step(peer.other_end));
+            assert_int_equal(peer.our_bytes, 0);
+        }
+        assert_int_equal(settle(&peer), 0);
+        assert_int_equal(peer.our_bytes, 3);
+        close_peer(&peer);
+    }
 }
 
 int main(void)
@@ -206,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_server_refuses_a_second_handshake),
         cmocka_unit_test(the_client_refuses_a_second_handshake),
+        cmocka_unit_test(many_new_keys_take_many_turns),
     };
     return cmocka_run_group_tests(tests, certificates_make, certificates_remove);
 }
