@@ -26,6 +26,7 @@ struct end {
     int wanted;
     bool has_ended; /* its writing */
     bool is_closed;
+    bool was_told; /* that the link is broken */
 };
 
 struct link {
@@ -75,8 +76,11 @@ static size_t ring_read(struct ring *ring, uint8_t *data, size_t size)
 static ssize_t pipe_read(struct net_transport *transport, void *data, size_t size)
 {
     struct end *end = end_of(transport);
-    if (end->link->is_broken)
-        return -ECONNRESET;
+    if (end->link->is_broken) {
+        bool was_told = end->was_told;
+        end->was_told = true;
+        return was_told ? 0 : -ECONNRESET;
+    }
     if (end->link->options.read_bytes_max != 0)
         size = least(size, end->link->options.read_bytes_max);
     size_t moved = ring_read(&end->incoming, data, size);

@@ -30,7 +30,8 @@ bool net_pipe_step(struct net_transport *end);
 void net_pipe_hold(struct net_transport *end);
 void net_pipe_release(struct net_transport *end);
 
-/* The connection breaks: both ends then read and write -ECONNRESET. */
+/* The connection breaks: both ends then write -ECONNRESET, and read it once; then, as from a
+ * socket, the end of the stream. */
 void net_pipe_break(struct net_transport *end);
 
 #endif

@@ -68,6 +68,12 @@ static bool has_out(const struct tls *tls)
     return tls->out.size > tls->out_start;
 }
 
+/* Bytes, or why there are no more: a socket says that once. */
+static bool has_ahead(const struct tls *tls)
+{
+    return tls->ahead.size > 0 || tls->ahead_code != -EAGAIN;
+}
+
 /* ---- what OpenSSL reads from and writes to ---- */
 
 static ssize_t take(struct tls *tls, char *data, size_t size)
@@ -75,10 +81,10 @@ static ssize_t take(struct tls *tls, char *data, size_t size)
     if (tls->takes_left == 0)
         return -EAGAIN;
     tls->takes_left--;
-    if (tls->ahead.size == 0 && !tls->is_ahead)
-        return tls->is_resting ? -EAGAIN : net_read(tls->inner, data, size);
-    if (tls->ahead.size == 0)
+    if (tls->ahead.size == 0 && (tls->ahead_code != -EAGAIN || tls->is_ahead || tls->is_resting))
         return tls->ahead_code;
+    if (tls->ahead.size == 0)
+        return net_read(tls->inner, data, size);
     struct slice part = slice_take(&tls->ahead, size < tls->ahead.size ? size : tls->ahead.size);
     memcpy(data, part.data, part.size);
     if (tls->ahead.size == 0)
@@ -249,7 +255,7 @@ static void read_ahead(struct tls *tls, uint8_t *data, size_t size, uint64_t pat
     uint8_t *room = data + ahead_offset;
     ssize_t moved = -EAGAIN;
     tls->is_ahead = size >= ahead_room_least;
-    if (!tls->is_ahead || tls->is_resting || tls->ahead.size > 0)
+    if (!tls->is_ahead || tls->is_resting || has_ahead(tls))
         return;
     size = size < ahead_offset + ahead_bytes_max ? size - ahead_offset : ahead_bytes_max;
     if (patience_ns == 0)
@@ -275,7 +281,7 @@ static size_t decrypt(struct tls *tls, uint8_t *data, size_t size)
     } while (result == 1 && done < size && (tls->ahead.size > 0 || SSL_has_pending(tls->ssl) == 1));
     bool is_dry = result != 1 && goes_on(tls, result);
     bool has_pending = !is_dry && SSL_has_pending(tls->ssl) == 1;
-    tls->has_bytes = !tls->is_over && (has_pending || tls->ahead.size > 0);
+    tls->has_bytes = !tls->is_over && (has_pending || has_ahead(tls));
     return done;
 }
 
@@ -283,7 +289,6 @@ static size_t decrypt(struct tls *tls, uint8_t *data, size_t size)
 static void leave_room(struct tls *tls)
 {
     tls->is_ahead = false;
-    tls->ahead_code = -EAGAIN;
     if (tls->is_over || tls->ahead.size == 0) {
         tls->ahead = slice_of(NULL, 0);
         buf_done(&tls->rest);

@@ -29,7 +29,7 @@ struct tls {
     struct buf out;   /* not yet taken by the inner transport: from out_start on */
     size_t out_start;
     struct slice ahead; /* read, and not yet taken by OpenSSL: outside of a read all of `rest` */
-    ssize_t ahead_code; /* behind it: -EAGAIN, or as inner_code */
+    ssize_t ahead_code; /* behind it: -EAGAIN, or why nothing comes any more: 0 or -errno */
     bool is_ahead;      /* OpenSSL reads from it only */
     struct buf rest;    /* its end is `ahead`; empty: there is none, or it is in the owner's room */
     unsigned takes_left; /* how often OpenSSL may read until it is called anew */

@@ -294,6 +294,25 @@ static void tells_an_end_from_a_truncation(void **state)
     end(&link);
 }
 
+/* A socket says so once: to the read that is made ahead of bytes which OpenSSL still holds. */
+static void keeps_the_reason_until_all_is_read(void **state)
+{
+    (void)state;
+    static struct link link;
+    static const uint8_t bytes[10000];
+    assert_int_equal(begin(&link, &usual, 0), FKV_OK);
+    settle(&link);
+    write_all(&link, bytes, sizeof bytes);
+    assert_int_equal(net_read(link.server, link.received, 3000), 3000);
+    net_pipe_break(link.server_end);
+    assert_int_equal(net_read(link.server, link.received, 40000), 7000);
+    link.reads_at_once = 40000;
+    settle(&link);
+    assert_int_equal(link.read_end, -ECONNRESET);
+    assert_non_null(strstr(link.server->trouble->message, "reset by peer"));
+    end(&link);
+}
+
 /* What the client says last doesn't fit into the pipe at once; all of it comes, then the end. */
 static void ends_its_writing_alone(void **state)
 {
@@ -552,6 +571,7 @@ int main(void)
         cmocka_unit_test(takes_many_small_records_by_turns),
         cmocka_unit_test(looks_for_the_reason_behind_what_it_holds),
         cmocka_unit_test(tells_an_end_from_a_truncation),
+        cmocka_unit_test(keeps_the_reason_until_all_is_read),
         cmocka_unit_test(ends_its_writing_alone),
         cmocka_unit_test(refuses_what_is_no_handshake),
         cmocka_unit_test(says_why_a_certificate_is_refused),
