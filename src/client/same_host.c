@@ -13,6 +13,9 @@
  * it is asked again later, and less patiently, at the first get behind a pause that doubles. */
 enum { welcome_ms = 1000, welcome_again_ms = 100, pause_first_s = 2, pause_most_s = 300 };
 
+/* How long a wait lasts before fkv_client_cancel is looked at again. */
+enum { cancel_poll_ms = 50 };
+
 static int connect_system(void *context, const char *path)
 {
     (void)context;
@@ -113,22 +116,32 @@ static enum fkv_status check_server(const struct client_same_host *shm, int fd,
 }
 
 /* Half of the time is the table's. */
-static int patience_ms(const struct fkv_client *client, uint64_t deadline_ns)
+static uint64_t patience_ms(const struct fkv_client *client, uint64_t deadline_ns)
 {
     uint64_t most = client->same_host.pause_ns == 0 ? welcome_ms : welcome_again_ms;
     uint64_t half = client_time_left(client, deadline_ns) / 2 / NS_PER_MS;
-    return (int)(half < most ? half : most);
+    return half < most ? half : most;
 }
 
-static int await_welcome(const struct fkv_client *client, int fd, const uint8_t *nonce,
+/* Cancelled meanwhile, and be it at the end: -ECANCELED, for the get's own call wouldn't know. */
+static int await_welcome(struct fkv_client *client, int fd, const uint8_t *nonce,
                          uint64_t deadline_ns, struct shm_welcome *ret, int *ret_file)
 {
     const struct client_control *control = &client->same_host.control;
     int result = shm_send_hello(fd, nonce);
     if (result != 0)
         return result;
-    control->wait(control->context, fd, patience_ms(client, deadline_ns));
-    result = shm_receive_welcome(fd, ret, ret_file);
+    uint64_t left_ms = patience_ms(client, deadline_ns);
+    uint64_t until = clock_now_ns(client->clock) + left_ms * NS_PER_MS;
+    do {
+        int part_ms = (int)(left_ms < cancel_poll_ms ? left_ms : cancel_poll_ms);
+        control->wait(control->context, fd, part_ms);
+        result = shm_receive_welcome(fd, ret, ret_file);
+        uint64_t now = clock_now_ns(client->clock);
+        if (client_is_cancelled(client, now))
+            return -ECANCELED;
+        left_ms = now < until ? (until - now + NS_PER_MS - 1) / NS_PER_MS : 0;
+    } while (result == -EAGAIN && left_ms > 0);
     return result == 1 ? 0 : result == 0 ? -EACCES : result;
 }
 
@@ -145,11 +158,15 @@ static enum fkv_status let_in(struct fkv_client *client, const struct offer *off
     int result = 0;
     if (status == FKV_OK)
         result = await_welcome(client, fd, offer->nonce, deadline_ns, &welcome, &file);
-    if (result != 0)
+    if (result == -ECANCELED)
+        status = status_set(error, FKV_CANCELLED, "the call was cancelled");
+    else if (result != 0)
         status = status_set(error, FKV_UNAVAILABLE, "not let in by %s: %s", offer->path,
                             result == -EAGAIN ? "no answer in time" : strerror(-result));
     if (status == FKV_OK)
         return shm_map_new(client->alloc, fd, file, &welcome, ret, error);
+    if (file >= 0)
+        close(file);
     close(fd);
     return status;
 }

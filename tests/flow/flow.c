@@ -2,6 +2,7 @@
 #include "flow/flow.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -90,11 +91,12 @@ static int connect_control(void *context, const char *path)
 
 static void wait_control(void *context, int fd, int timeout_ms)
 {
-    (void)fd;
-    (void)timeout_ms;
     const struct flow_link *link = context;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
     if (!link->flow->is_frozen)
         shm_service_step(link->flow->server->cache.shm);
+    if (poll(&p, 1, 0) == 0)
+        link->flow->now_ns += (uint64_t)timeout_ms * NS_PER_MS;
 }
 
 enum fkv_status flow_try_init(struct flow *flow, const struct alloc *alloc,

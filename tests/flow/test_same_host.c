@@ -424,6 +424,8 @@ struct silent {
     int server_ends[4];
     int count;
     int late_ms;
+    int waits;
+    struct fkv_client *cancelled; /* during the second wait; NULL: none */
 };
 
 static int connect_silent(void *context, const char *path)
@@ -439,7 +441,9 @@ static int connect_silent(void *context, const char *path)
 static void wait_in_vain(void *context, int fd, int timeout_ms)
 {
     (void)fd;
-    const struct silent *silent = context;
+    struct silent *silent = context;
+    if (++silent->waits == 2 && silent->cancelled != NULL)
+        fkv_client_cancel(silent->cancelled);
     silent->flow->now_ns += (uint64_t)(timeout_ms + silent->late_ms) * NS_PER_MS;
 }
 
@@ -461,7 +465,7 @@ static void a_silent_control_socket_leaves_time_for_the_table(void **state)
     (void)state;
     const struct fkv_get_options options = {.size = sizeof options, .timeout_ms = 500};
     struct flow flow;
-    struct silent silent = {&flow, {0}, 0, 0};
+    struct silent silent = {.flow = &flow};
     struct fkv_client *client = begin_with_table(&flow, NULL);
     struct ArrowArrayStream stream;
     const char *why;
@@ -481,7 +485,7 @@ static void mapping_and_getting_have_one_deadline(void **state)
     (void)state;
     const struct fkv_get_options options = {.size = sizeof options, .timeout_ms = 500};
     struct flow flow;
-    struct silent silent = {&flow, {0}, 0, 300};
+    struct silent silent = {.flow = &flow, .late_ms = 500};
     struct fkv_client *client = begin_with_table(&flow, NULL);
     struct ArrowArrayStream stream;
     make_silent(client, &silent);
@@ -502,7 +506,7 @@ static void a_busy_server_is_asked_again_later(void **state)
 {
     (void)state;
     struct flow flow;
-    struct silent silent = {&flow, {0}, 0, 0};
+    struct silent silent = {.flow = &flow};
     struct fkv_client *client = begin_with_table(&flow, NULL);
     struct client_control control = make_silent(client, &silent);
     for (int i = 1; i <= 3; i++) { /* each pause is twice the one before: 2, 4, 8 s */
@@ -522,6 +526,64 @@ static void a_busy_server_is_asked_again_later(void **state)
     assert_true(table_is(&stream, &rule));
     flow_done(&flow);
     silent_done(&silent);
+}
+
+static bool go_on_until_second_wait(void *context)
+{
+    const struct silent *silent = context;
+    return silent->waits < 2;
+}
+
+/* The next get waits again, as nothing is known of the server. */
+static void waiting_for_a_welcome_can_be_cancelled(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct flow flow;
+        struct silent silent = {.flow = &flow};
+        const struct fkv_client_options asking = {
+            .size = sizeof asking, .keep_on = go_on_until_second_wait, .keep_on_context = &silent};
+        begin(&flow, NULL);
+        flow.client_options = i == 0 ? NULL : &asking;
+        struct fkv_client *client = flow_client(&flow);
+        put(client, "k", &rule);
+        struct client_control control = make_silent(client, &silent);
+        silent.cancelled = i == 0 ? client : NULL;
+        struct ArrowArrayStream stream;
+        assert_int_equal(fkv_get(client, "k", 1, NULL, &stream, &error), FKV_CANCELLED);
+        assert_in_range(silent.waits, 2, 3); /* asked ten times a second */
+        client->same_host.control = control;
+        silent.waits = 0;
+        stream = get(client, "k");
+        assert_true(is_mapped(client));
+        assert_true(table_is(&stream, &rule));
+        flow_done(&flow);
+        silent_done(&silent);
+    }
+}
+
+static int connect_as_before(void *context, const char *path)
+{
+    const struct client_control *before = &((struct fkv_client *)context)->connector.control;
+    return before->connect(before->context, path);
+}
+
+static void wait_and_cancel(void *context, int fd, int timeout_ms)
+{
+    const struct client_control *before = &((struct fkv_client *)context)->connector.control;
+    before->wait(before->context, fd, timeout_ms);
+    fkv_client_cancel(context);
+}
+
+static void a_get_cancelled_at_its_welcome_is_cancelled(void **state)
+{
+    (void)state;
+    struct flow flow;
+    struct fkv_client *client = begin_with_table(&flow, NULL);
+    struct ArrowArrayStream stream;
+    client->same_host.control = (struct client_control){connect_as_before, wait_and_cancel, client};
+    assert_int_equal(fkv_get(client, "k", 1, NULL, &stream, &error), FKV_CANCELLED);
+    flow_done(&flow);
 }
 
 static void who_offers_nothing_is_not_asked_again(void **state)
@@ -727,6 +789,8 @@ int main(void)
         cmocka_unit_test(a_silent_control_socket_leaves_time_for_the_table),
         cmocka_unit_test(mapping_and_getting_have_one_deadline),
         cmocka_unit_test(a_busy_server_is_asked_again_later),
+        cmocka_unit_test(waiting_for_a_welcome_can_be_cancelled),
+        cmocka_unit_test(a_get_cancelled_at_its_welcome_is_cancelled),
         cmocka_unit_test(who_offers_nothing_is_not_asked_again),
         cmocka_unit_test(transports_fit_the_address), cmocka_unit_test(a_new_connection_maps_anew),
         cmocka_unit_test(a_get_in_streams_is_not_mapped),
