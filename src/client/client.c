@@ -136,7 +136,8 @@ static enum fkv_status start_client(struct fkv_client *client, uint64_t renew_ns
                                     struct fkv_error *error)
 {
     client->scratch = alloc_get(client->alloc, scratch_bytes);
-    client->pool = client_pool_new(client->alloc);
+    if (client->pool == NULL)
+        client->pool = client_pool_new(client->alloc);
     if (client->scratch == NULL || client->pool == NULL)
         return status_no_memory(error, scratch_bytes);
     struct shm_map *map;
@@ -284,14 +285,17 @@ static enum fkv_status init_like(struct fkv_client *client, const struct fkv_cli
     return status == FKV_OK ? start_client(client, renew_ns, error) : status;
 }
 
+/* `pool` NULL: one of its own. */
 static enum fkv_status open_from(const struct fkv_client *other, const struct net_uri *uri,
                                  const struct client_fields *fields, uint64_t renew_ns,
-                                 struct fkv_client **ret, struct fkv_error *error)
+                                 struct client_pool *pool, struct fkv_client **ret,
+                                 struct fkv_error *error)
 {
     struct fkv_client *client = new_client(other->alloc, other->clock, &other->connector);
     if (client == NULL)
         return status_no_memory(error, sizeof *client);
     client->uri = *uri;
+    client->pool = pool != NULL ? client_pool_share(pool) : NULL;
     client->same_host.transport = FKV_TRANSPORT_TCP; /* over the connection, whichever it is */
     enum fkv_status status = init_like(client, other, fields, renew_ns, error);
     if (status != FKV_OK) {
@@ -306,7 +310,7 @@ enum fkv_status client_open_like(const struct fkv_client *other, const struct cl
                                  uint64_t renew_ns, struct fkv_client **ret,
                                  struct fkv_error *error)
 {
-    return open_from(other, &other->uri, fields, renew_ns, ret, error);
+    return open_from(other, &other->uri, fields, renew_ns, other->pool, ret, error);
 }
 
 enum fkv_status client_open_at(const struct fkv_client *other, const char *uri,
@@ -317,7 +321,7 @@ enum fkv_status client_open_at(const struct fkv_client *other, const char *uri,
     if (status != FKV_OK)
         return status_prefix(error, status, "location");
     bool is_same = is_same_address(&parsed, &other->uri);
-    return open_from(other, &parsed, is_same ? &other->fields : NULL, 0, ret, error);
+    return open_from(other, &parsed, is_same ? &other->fields : NULL, 0, NULL, ret, error);
 }
 
 enum fkv_status fkv_client_open(const char *uri, const struct fkv_client_options *options,

@@ -70,10 +70,10 @@ enum fkv_status client_open(const struct alloc *alloc, const struct clock *clock
 enum fkv_status client_open_at(const struct fkv_client *other, const char *uri,
                                struct fkv_client **ret, struct fkv_error *error);
 
-/* Another client of the same server and user, for another thread; `other` must outlive it. It sends
- * a copy of `fields` with its calls. Where the user's token is among these, and holds until
- * `renew_ns`, it logs in by itself only then, or when the server doesn't know the token; 0: at
- * once. */
+/* Another client of the same server and user, for another thread; `other`, whose pool it shares,
+ * must outlive it. It sends a copy of `fields` with its calls. Where the user's token is among
+ * these, and holds until `renew_ns`, it logs in by itself only then, or when the server doesn't
+ * know the token; 0: at once. */
 enum fkv_status client_open_like(const struct fkv_client *other, const struct client_fields *fields,
                                  uint64_t renew_ns, struct fkv_client **ret,
                                  struct fkv_error *error);

@@ -18,7 +18,7 @@ struct client_pool {
     struct client_pool_stats stats;
     struct ipc_reader *reader; /* NULL: none is kept */
     size_t users;              /* blocks alive, kept ones too; readers that are out */
-    bool is_closed;
+    size_t owners;             /* 0: it is closed */
 };
 
 struct pooled {
@@ -34,6 +34,7 @@ struct client_pool *client_pool_new(const struct alloc *alloc)
     if (pool == NULL)
         return NULL;
     pool->alloc = alloc;
+    pool->owners = 1;
     pthread_mutex_init(&pool->lock, NULL);
     list_init(&pool->kept);
     return pool;
@@ -63,16 +64,26 @@ static void keep_at_most(struct client_pool *pool, size_t bytes)
     }
 }
 
+struct client_pool *client_pool_share(struct client_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->owners++;
+    pthread_mutex_unlock(&pool->lock);
+    return pool;
+}
+
 void client_pool_close(struct client_pool *pool)
 {
     if (pool == NULL)
         return;
     pthread_mutex_lock(&pool->lock);
-    keep_at_most(pool, 0);
-    ipc_reader_free(pool->reader);
-    pool->reader = NULL;
-    pool->is_closed = true;
-    bool is_last = pool->users == 0;
+    bool is_closed = --pool->owners == 0;
+    if (is_closed) {
+        keep_at_most(pool, 0);
+        ipc_reader_free(pool->reader);
+        pool->reader = NULL;
+    }
+    bool is_last = is_closed && pool->users == 0;
     pthread_mutex_unlock(&pool->lock);
     if (is_last)
         pool_free(pool);
@@ -84,13 +95,13 @@ static void pooled_free(struct block *block)
     struct client_pool *pool = pooled->pool;
     pthread_mutex_lock(&pool->lock);
     pool->stats.used_bytes -= pooled->capacity;
-    if (pool->is_closed) {
+    if (pool->owners == 0) {
         drop(pool, pooled);
     } else {
         list_push(&pool->kept, &pooled->link);
         pool->stats.kept_bytes += pooled->capacity;
     }
-    bool is_last = pool->is_closed && pool->users == 0;
+    bool is_last = pool->owners == 0 && pool->users == 0;
     pthread_mutex_unlock(&pool->lock);
     if (is_last)
         pool_free(pool);
@@ -176,11 +187,11 @@ void client_pool_give_reader(struct client_pool *pool, struct ipc_reader *reader
     bool is_clean = reader != NULL && ipc_reader_restart(reader, 0);
     pthread_mutex_lock(&pool->lock);
     pool->users--;
-    if (is_clean && !pool->is_closed) {
+    if (is_clean && pool->owners > 0) {
         unwanted = pool->reader;
         pool->reader = reader;
     }
-    bool is_last = pool->is_closed && pool->users == 0;
+    bool is_last = pool->owners == 0 && pool->users == 0;
     pthread_mutex_unlock(&pool->lock);
     ipc_reader_free(unwanted);
     if (is_last)

@@ -5,7 +5,7 @@
  * Bound: kept + in use never pass the most that was in use at one time; the pool thus holds at most
  * what its user once needed at once, and gives everything back when the user is gone
  * (client_pool_close) and the last block is released. Blocks are 64-byte aligned; large ones ask
- * for huge pages. Blocks may be released on any thread. */
+ * for huge pages. Any thread may take and release blocks; clients of one user share a pool. */
 #ifndef CLIENT_POOL_H
 #define CLIENT_POOL_H
 
@@ -14,8 +14,9 @@
 struct client_pool;
 struct ipc_reader;
 
-struct client_pool *client_pool_new(const struct alloc *alloc); /* NULL: out of memory */
-void client_pool_close(struct client_pool *pool);               /* NULL is allowed */
+struct client_pool *client_pool_new(const struct alloc *alloc);  /* NULL: out of memory */
+struct client_pool *client_pool_share(struct client_pool *pool); /* to be closed once more */
+void client_pool_close(struct client_pool *pool);                /* NULL is allowed */
 
 /* The reader that the last stream used, restarted without flags, since the next table's schema is
  * likely the same; NULL: there is none. The pool stays until client_pool_give_reader brings one

@@ -3,6 +3,7 @@
  * whole table, whoever replaces it meanwhile. Made for the thread sanitizer. */
 #include <pthread.h>
 
+#include "client/client.h"
 #include "flightkv/flight.h"
 #include "flow/tables.h"
 #include "harness/test.h"
@@ -239,6 +240,29 @@ static void streams_keep_the_order(void **state)
     fkv_server_stop(server);
 }
 
+/* Memory that the last get's arrays were in: its connections are gone, but it is the client's. */
+static void streams_recycle_memory(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct fkv_server *server = start_server();
+    struct fkv_client *client;
+    struct ArrowArrayStream stream;
+    static const struct table_rule thick = {.seed = 9, .batches = 4, .rows = 50000};
+    assert_ok(fkv_client_open(fkv_server_uri(server, 0), &over_tcp, &client, &error));
+    table_stream(&thick, &stream);
+    assert_ok(fkv_put(client, "k", 1, &stream, NULL, NULL, &error));
+    assert_ok(get_streams(client, 2, &stream, &error));
+    assert_true(table_is(&stream, &thick));
+    struct client_pool_stats stats = client_pool_stats(client->pool);
+    assert_true(stats.kept_bytes > 0);
+    assert_int_equal(stats.used_bytes, 0);
+    assert_ok(get_streams(client, 2, &stream, &error));
+    assert_true(table_is(&stream, &thick));
+    fkv_client_close(client);
+    fkv_server_stop(server);
+}
+
 static void streams_of_some_rows(void **state)
 {
     (void)state;
@@ -369,7 +393,8 @@ static void streams_end_early(void **state)
 int main(void)
 {
     RUN_TESTS(cmocka_unit_test(appends_at_once_all_land), cmocka_unit_test(streams_keep_the_order),
-              cmocka_unit_test(streams_of_some_rows), cmocka_unit_test(streams_of_some_columns),
-              cmocka_unit_test(streams_end_early), cmocka_unit_test(readers_get_whole_tables),
+              cmocka_unit_test(streams_recycle_memory), cmocka_unit_test(streams_of_some_rows),
+              cmocka_unit_test(streams_of_some_columns), cmocka_unit_test(streams_end_early),
+              cmocka_unit_test(readers_get_whole_tables),
               cmocka_unit_test(a_server_stops_under_load));
 }

@@ -51,6 +51,24 @@ static void a_block_may_outlive_the_pool(void **state)
     assert_int_equal(t.live, 0);
 }
 
+static void is_closed_by_its_last_owner(void **state)
+{
+    (void)state;
+    struct test_alloc t;
+    test_alloc_init(&t, 0);
+    struct client_pool *pool = client_pool_new(&t.alloc);
+    struct client_pool *shared = client_pool_share(pool);
+    struct block *block = client_pool_get(shared, mib);
+    void *data = block->data;
+    client_pool_close(shared);
+    block_unref(block);
+    block = client_pool_get(pool, mib);
+    assert_ptr_equal(block->data, data);
+    client_pool_close(pool);
+    block_unref(block);
+    assert_int_equal(t.live, 0);
+}
+
 static struct ipc_reader *reader_on(const struct alloc *alloc)
 {
     return ipc_reader_new(alloc, &IPC_LIMITS_DEFAULT, 0);
@@ -96,6 +114,7 @@ int main(void)
 {
     RUN_TESTS(cmocka_unit_test(recycles_what_was_released),
               cmocka_unit_test(never_holds_more_than_was_used_at_once),
-              cmocka_unit_test(a_block_may_outlive_the_pool), cmocka_unit_test(keeps_one_reader),
+              cmocka_unit_test(a_block_may_outlive_the_pool),
+              cmocka_unit_test(is_closed_by_its_last_owner), cmocka_unit_test(keeps_one_reader),
               cmocka_unit_test(survives_every_failed_allocation));
 }
