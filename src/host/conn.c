@@ -49,6 +49,15 @@ static void conn_free(struct host_conn *conn)
     host_worker_conn_gone(worker);
 }
 
+/* The line names the peer already. */
+static const char *reason_of(const struct host_conn *conn, const struct fkv_error *error)
+{
+    size_t size = strlen(conn->peer);
+    bool is_named = strncmp(error->message, conn->peer, size) == 0 &&
+                    strncmp(error->message + size, ": ", 2) == 0;
+    return error->message + (is_named ? size + 2 : 0);
+}
+
 /* The operator of a server that asks for certificates wants to know who has no good one; but
  * strangers can cause any number of these. */
 static void log_untrusted(struct host_conn *conn, const struct fkv_error *error)
@@ -60,7 +69,7 @@ static void log_untrusted(struct host_conn *conn, const struct fkv_error *error)
     char count[text_figure_size];
     snprintf(count, sizeof count, "%llu", (unsigned long long)kept_back);
     log_event(host->options.log, LOG_WARN, "connection-untrusted", "peer", conn->peer, "reason",
-              error->message, kept_back > 0 ? "not_logged" : NULL, count, NULL);
+              reason_of(conn, error), kept_back > 0 ? "not_logged" : NULL, count, NULL);
 }
 
 static void on_conn_closed(void *context, struct wire_pump *pump, const struct fkv_error *error)
@@ -71,7 +80,7 @@ static void on_conn_closed(void *context, struct wire_pump *pump, const struct f
         log_untrusted(conn, error);
     else if (error->status != FKV_OK)
         log_event(conn->worker->host->options.log, LOG_DEBUG, "connection-closed", "peer",
-                  conn->peer, "reason", error->message, NULL);
+                  conn->peer, "reason", reason_of(conn, error), NULL);
     conn_free(conn);
 }
 
