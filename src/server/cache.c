@@ -2,6 +2,7 @@
 #include "server/cache.h"
 
 #include "base/status.h"
+#include "ipc/verify.h"
 #include "server/auth.h"
 #include "server/sessions.h"
 #include "shm/service.h"
@@ -37,6 +38,7 @@ void cache_done(struct cache *cache)
 {
     shm_service_free(cache->shm); /* which holds tables */
     cache->shm = NULL;
+    ipc_verifier_free(atomic_exchange(&cache->verifier, NULL));
     auth_free(cache->auth);
     cache->auth = NULL;
     sessions_free(cache->sessions);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cache service: what the RPCs share. Read-only after the start but for the store and the
- * arena, which are thread-safe. */
+/* The cache service: what the RPCs share. Read-only after the start but for what is thread-safe by
+ * itself: store, arena, sessions, and the verifier that lies idle. */
 #ifndef SERVER_CACHE_H
 #define SERVER_CACHE_H
+
+#include <stdatomic.h>
 
 #include "flightkv/flightkv.h"
 #include "host/host.h"
@@ -11,6 +13,7 @@
 #include "store/store.h"
 
 struct auth;
+struct ipc_verifier;
 struct sessions;
 struct shm_service;
 
@@ -23,7 +26,8 @@ struct cache {
     struct store *store;
     struct auth *auth; /* NULL: everybody is served */
     struct sessions *sessions;
-    struct shm_service *shm; /* NULL: nobody maps tables */
+    struct shm_service *shm;               /* NULL: nobody maps tables */
+    struct ipc_verifier *_Atomic verifier; /* the last upload's, for the next one; NULL: none */
     uint64_t started_ns;
 };
 

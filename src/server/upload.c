@@ -3,13 +3,28 @@
 
 #include "base/status.h"
 
+/* The next upload's schema is likely the same, and then isn't decoded again. */
+static struct ipc_verifier *take_verifier(struct cache *cache)
+{
+    struct ipc_verifier *verifier = atomic_exchange(&cache->verifier, NULL);
+    return verifier != NULL ? verifier : ipc_verifier_new(cache->alloc, &cache->ipc_limits);
+}
+
+static void give_verifier(struct upload *upload)
+{
+    struct ipc_verifier *verifier = upload->verifier;
+    if (upload->is_verified && ipc_verifier_restart(verifier))
+        verifier = atomic_exchange(&upload->cache->verifier, verifier);
+    ipc_verifier_free(verifier);
+}
+
 enum fkv_status upload_init(struct upload *upload, struct cache *cache, const struct alloc *alloc,
                             bool is_append, struct fkv_error *error)
 {
     *upload = (struct upload){.cache = cache, .alloc = alloc, .is_append = is_append};
     append_init(&upload->append, alloc, &cache->ipc_limits);
     buf_init(&upload->key, alloc, store_key_bytes_max);
-    upload->verifier = ipc_verifier_new(alloc, &cache->ipc_limits);
+    upload->verifier = take_verifier(cache);
     return upload->verifier != NULL ? FKV_OK : status_no_memory(error, sizeof(void *));
 }
 
@@ -18,7 +33,7 @@ void upload_done(struct upload *upload)
     store_put_abort(upload->store);
     store_table_unref(upload->table);
     append_done(&upload->append);
-    ipc_verifier_free(upload->verifier);
+    give_verifier(upload);
     buf_done(&upload->key);
 }
 
@@ -176,6 +191,7 @@ enum fkv_status upload_commit(struct upload *upload, struct host_call *call,
     enum fkv_status status = ipc_verifier_end(upload->verifier, error);
     if (status != FKV_OK)
         return upload_name_key(upload, status, error);
+    upload->is_verified = true;
     uint64_t count = store_put_count(upload->store);
     status = upload->is_append
                  ? append_commit(&upload->append, upload->store, &upload->table, error)

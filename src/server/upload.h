@@ -20,7 +20,8 @@ struct upload {
     struct ipc_message message; /* the current one; kind 0 when it has no header */
     uint8_t *body;
     uint64_t messages;
-    uint64_t first; /* once committed: index in the table of the upload's first message */
+    uint64_t first;   /* once committed: index in the table of the upload's first message */
+    bool is_verified; /* to its end */
     bool is_append;
     bool is_exchange; /* for errors; set after upload_init */
     struct append append;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/flow.h"
 #include "flow/tables.h"
+#include "ipc/verify.h"
 
 static struct fkv_error error;
 
@@ -218,6 +219,39 @@ static void a_failing_source_leaves_nothing(void **state)
     }
     assert_ok(table_put(client, "k", &small, &error)); /* the connection is still good */
     flow_done(&flow);
+}
+
+/* Its schema has the same bytes, and so isn't decoded; one that failed leaves nothing to the next.
+ */
+static void a_put_after_another_decodes_no_schema(void **state)
+{
+    (void)state;
+    const struct table_rule broken = {.seed = 9, .batches = 5, .rows = 9000, .fail_at = 3};
+    struct test_alloc memory;
+    struct flow flow;
+    struct fkv_client *client;
+    size_t requests[4];
+    test_alloc_init(&memory, 0);
+    flow_init(&flow, &memory.alloc, NULL);
+    client = flow_client(&flow);
+    for (int i = 0; i < 4; i++) {
+        if (i == 3) /* as if there had been none */
+            ipc_verifier_free(atomic_exchange(&flow.server->cache.verifier, NULL));
+        size_t before = memory.requests;
+        assert_ok(table_put(client, "k", &small, &error));
+        requests[i] = memory.requests - before;
+        assert_non_null(flow.server->cache.verifier);
+    }
+    assert_true(requests[2] + 5 < requests[3]);
+    assert_int_not_equal(table_put(client, "k", &broken, &error), FKV_OK);
+    flow_settle(&flow);
+    assert_null(flow.server->cache.verifier);
+    assert_ok(table_put(client, "l", &small, &error));
+    assert_non_null(flow.server->cache.verifier);
+    assert_table(client, "k", &small);
+    assert_table(client, "l", &small);
+    flow_done(&flow);
+    assert_int_equal(memory.live, 0);
 }
 
 static bool cancel_at_second(void *context, const struct fkv_progress *progress)
@@ -556,6 +590,7 @@ int main(void)
         cmocka_unit_test(two_puts_of_one_key_are_each_whole),
         cmocka_unit_test(a_killed_client_leaves_nothing),
         cmocka_unit_test(a_failing_source_leaves_nothing), cmocka_unit_test(a_put_can_be_cancelled),
+        cmocka_unit_test(a_put_after_another_decodes_no_schema),
         cmocka_unit_test(what_does_not_fit_is_refused_with_the_numbers),
         cmocka_unit_test(a_table_that_does_not_fit_in_the_end_is_named),
         cmocka_unit_test(a_stalled_upload_ends),
