@@ -31,10 +31,15 @@ if(NOT FKV_SANITIZE)
   target_link_options(flightkv_lib PRIVATE -Wl,-z,defs)
 endif()
 
+# Optimized as a whole like the shared one, into plain code: its users need not know of -flto.
 set(static_library ${CMAKE_BINARY_DIR}/libflightkv.a)
+set(combine ${CMAKE_LINKER} -r)
+if(FKV_LTO)
+  set(combine ${CMAKE_C_COMPILER} -r -nostdlib ${FKV_LTO} -flinker-output=nolto-rel)
+endif()
 add_custom_command(
   OUTPUT ${static_library}
-  COMMAND ${CMAKE_LINKER} -r -o flightkv.o ${objects}
+  COMMAND ${combine} -o flightkv.o ${objects}
   COMMAND ${CMAKE_OBJCOPY} --localize-hidden --remove-section=.gnu.lto_* flightkv.o
   COMMAND ${CMAKE_COMMAND} -E rm -f ${static_library}
   COMMAND ${CMAKE_AR} rcs ${static_library} flightkv.o

@@ -16,8 +16,8 @@ if(FKV_SANITIZE)
   target_link_options(fkv_options INTERFACE -fsanitize=${FKV_SANITIZE})
 endif()
 
-# libflightkv.so is optimized as a whole (docs/design/009-small-calls.md has what it brings). The
-# objects hold plain code as well, for all else that they are linked into.
+# libflightkv.so and libflightkv.a are optimized as a whole (docs/design/009-small-calls.md has what
+# it brings). The objects hold plain code as well, for all else that they are linked into.
 if(CMAKE_C_COMPILER_ID STREQUAL GNU AND CMAKE_BUILD_TYPE STREQUAL Release AND NOT FKV_SANITIZE)
   set(FKV_LTO -flto=auto)
 endif()
