@@ -56,6 +56,12 @@ bool wire_session_is_greeted(const struct wire_session *session)
     return session->is_greeted;
 }
 
+uint32_t wire_session_calls_max(const struct wire_session *session)
+{
+    uint32_t most = session->is_greeted ? wire_h2_requests_max(session) : 1;
+    return most > 0 ? most : 1;
+}
+
 enum fkv_status wire_call_open(struct wire_session *session, const struct wire_request *request,
                                struct wire_call **ret, struct fkv_error *error)
 {

@@ -432,6 +432,12 @@ bool wire_h2_takes_requests(const struct wire_session *session)
     return nghttp2_session_check_request_allowed(session->h2) != 0;
 }
 
+uint32_t wire_h2_requests_max(const struct wire_session *session)
+{
+    return nghttp2_session_get_remote_settings(session->h2,
+                                               NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
 void wire_h2_goaway(struct wire_session *session)
 {
     int32_t last = nghttp2_session_get_last_proc_stream_id(session->h2);

@@ -173,7 +173,8 @@ void wire_h2_write_controls(struct wire_session *session); /* no DATA frames */
 
 bool wire_h2_wants_write(const struct wire_session *session);
 bool wire_h2_wants_read(const struct wire_session *session);
-bool wire_h2_takes_requests(const struct wire_session *session); /* a client's */
+bool wire_h2_takes_requests(const struct wire_session *session);   /* a client's */
+uint32_t wire_h2_requests_max(const struct wire_session *session); /* the same, at a time */
 void wire_h2_goaway(struct wire_session *session);
 
 /* These answer false when out of memory. With a body, DATA frames are filled from the call. */

@@ -187,6 +187,10 @@ bool wire_session_takes_calls(const struct wire_session *session);
 /* Whether the server has shown, by its SETTINGS, that it speaks HTTP/2. */
 bool wire_session_is_greeted(const struct wire_session *session);
 
+/* How many calls the server takes at a time; 1 until it has said so. Those beyond wait in the
+ * session. */
+uint32_t wire_session_calls_max(const struct wire_session *session);
+
 enum fkv_status wire_call_open(struct wire_session *session, const struct wire_request *request,
                                struct wire_call **ret, struct fkv_error *error);
 

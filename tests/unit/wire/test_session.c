@@ -105,8 +105,11 @@ static uint64_t run_shape(const struct shape *shape, uint64_t seed, unsigned tal
     world->is_shaky = shape->is_shaky;
     world->scratch_bytes = shape->scratch_bytes;
     assert_true(world_open(world, &shape->limits, &shape->pipe));
+    const struct wire_session *client = wire_pump_session(world->pumps[0]);
+    assert_int_equal(wire_session_calls_max(client), 1);
     while (world_step(world)) /* the client doesn't know streams_max before */
         ;
+    assert_int_equal(wire_session_calls_max(client), shape->limits.streams_max);
     for (unsigned i = 0; i < talks; i++)
         add_talk(world, roll(world, 2) == 0 ? END_NORMAL : roll(world, END_COUNT),
                  shape->size_most);
