@@ -16,9 +16,10 @@ struct client_pool {
     pthread_mutex_t lock;
     struct list kept; /* oldest first */
     struct client_pool_stats stats;
-    struct ipc_reader *reader; /* NULL: none is kept */
-    size_t users;              /* blocks alive, kept ones too; readers that are out */
-    size_t owners;             /* 0: it is closed */
+    struct ipc_reader *readers[client_pool_readers_max]; /* kept ones, the latest last */
+    size_t reader_count;
+    size_t users;  /* blocks alive, kept ones too; readers that are out */
+    size_t owners; /* 0: it is closed */
 };
 
 struct pooled {
@@ -78,11 +79,10 @@ void client_pool_close(struct client_pool *pool)
         return;
     pthread_mutex_lock(&pool->lock);
     bool is_closed = --pool->owners == 0;
-    if (is_closed) {
+    if (is_closed)
         keep_at_most(pool, 0);
-        ipc_reader_free(pool->reader);
-        pool->reader = NULL;
-    }
+    while (is_closed && pool->reader_count > 0)
+        ipc_reader_free(pool->readers[--pool->reader_count]);
     bool is_last = is_closed && pool->users == 0;
     pthread_mutex_unlock(&pool->lock);
     if (is_last)
@@ -174,8 +174,7 @@ struct block *client_pool_get(struct client_pool *pool, size_t size)
 struct ipc_reader *client_pool_take_reader(struct client_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    struct ipc_reader *reader = pool->reader;
-    pool->reader = NULL;
+    struct ipc_reader *reader = pool->reader_count > 0 ? pool->readers[--pool->reader_count] : NULL;
     pool->users++;
     pthread_mutex_unlock(&pool->lock);
     return reader;
@@ -183,17 +182,16 @@ struct ipc_reader *client_pool_take_reader(struct client_pool *pool)
 
 void client_pool_give_reader(struct client_pool *pool, struct ipc_reader *reader)
 {
-    struct ipc_reader *unwanted = reader;
     bool is_clean = reader != NULL && ipc_reader_restart(reader, 0);
     pthread_mutex_lock(&pool->lock);
     pool->users--;
-    if (is_clean && pool->owners > 0) {
-        unwanted = pool->reader;
-        pool->reader = reader;
+    if (is_clean && pool->owners > 0 && pool->reader_count < client_pool_readers_max) {
+        pool->readers[pool->reader_count++] = reader;
+        reader = NULL;
     }
     bool is_last = pool->owners == 0 && pool->users == 0;
     pthread_mutex_unlock(&pool->lock);
-    ipc_reader_free(unwanted);
+    ipc_reader_free(reader);
     if (is_last)
         pool_free(pool);
 }

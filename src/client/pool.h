@@ -18,9 +18,11 @@ struct client_pool *client_pool_new(const struct alloc *alloc);  /* NULL: out of
 struct client_pool *client_pool_share(struct client_pool *pool); /* to be closed once more */
 void client_pool_close(struct client_pool *pool);                /* NULL is allowed */
 
-/* The reader that the last stream used, restarted without flags, since the next table's schema is
- * likely the same; NULL: there is none. The pool stays until client_pool_give_reader brings one
- * back, or NULL. Any thread. */
+/* Of the last streams' readers, for as many as a pipeline usually has: */
+enum { client_pool_readers_max = 16 };
+
+/* one, restarted without flags, since the next table's schema is likely the same; NULL: there is
+ * none. The pool stays until client_pool_give_reader brings one back, or NULL. Any thread. */
 struct ipc_reader *client_pool_take_reader(struct client_pool *pool);
 void client_pool_give_reader(struct client_pool *pool, struct ipc_reader *reader);
 

@@ -74,23 +74,30 @@ static struct ipc_reader *reader_on(const struct alloc *alloc)
     return ipc_reader_new(alloc, &IPC_LIMITS_DEFAULT, 0);
 }
 
-/* One reader is kept; one that is out keeps the pool, and is freed when it comes back too late. */
-static void keeps_one_reader(void **state)
+/* The latest ones first; one that is out keeps the pool, and is freed when it comes back too late.
+ */
+static void keeps_some_readers(void **state)
 {
     (void)state;
     struct test_alloc t;
     test_alloc_init(&t, 0);
     struct client_pool *pool = client_pool_new(&t.alloc);
+    struct ipc_reader *readers[client_pool_readers_max + 1];
+    for (int i = 0; i <= client_pool_readers_max; i++)
+        assert_null(client_pool_take_reader(pool));
+    for (int i = 0; i <= client_pool_readers_max; i++) {
+        readers[i] = reader_on(&t.alloc);
+        client_pool_give_reader(pool, readers[i]);
+    }
+    for (int i = client_pool_readers_max - 1; i >= 0; i--)
+        assert_ptr_equal(client_pool_take_reader(pool), readers[i]);
     assert_null(client_pool_take_reader(pool));
-    assert_null(client_pool_take_reader(pool));
-    struct ipc_reader *first = reader_on(&t.alloc), *second = reader_on(&t.alloc);
-    client_pool_give_reader(pool, first);
-    client_pool_give_reader(pool, second);
-    assert_ptr_equal(client_pool_take_reader(pool), second);
-    assert_null(client_pool_take_reader(pool));
+    for (int i = 0; i < client_pool_readers_max; i++)
+        client_pool_give_reader(pool, i < 2 ? readers[i] : NULL);
+    for (int i = 2; i < client_pool_readers_max; i++)
+        ipc_reader_free(readers[i]);
     client_pool_close(pool);
     client_pool_give_reader(pool, NULL);
-    client_pool_give_reader(pool, second);
     assert_int_equal(t.live, 0);
 }
 
@@ -115,6 +122,6 @@ int main(void)
     RUN_TESTS(cmocka_unit_test(recycles_what_was_released),
               cmocka_unit_test(never_holds_more_than_was_used_at_once),
               cmocka_unit_test(a_block_may_outlive_the_pool),
-              cmocka_unit_test(is_closed_by_its_last_owner), cmocka_unit_test(keeps_one_reader),
+              cmocka_unit_test(is_closed_by_its_last_owner), cmocka_unit_test(keeps_some_readers),
               cmocka_unit_test(survives_every_failed_allocation));
 }
