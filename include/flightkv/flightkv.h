@@ -188,6 +188,80 @@ FKV_API enum fkv_status fkv_get(struct fkv_client *client, const void *key, size
  * Returns its status (FKV_OK when it didn't fail; FKV_UNKNOWN for a foreign stream). */
 FKV_API enum fkv_status fkv_stream_error(struct ArrowArrayStream *stream, struct fkv_error *error);
 
+/* ---- several puts and gets at a time ---- */
+
+/* Puts and gets that don't wait for one another, on the client's one connection: as Redis has
+ * pipelines, MGET and MSET. Those that were begun are sent together when a result is awaited, and
+ * each result comes as soon as the server has given all of it, in whatever order, with its own
+ * status. To get many keys:
+ *
+ *     struct fkv_pipeline_result result;
+ *     size_t begun = 0;
+ *     bool more = fkv_pipeline_open(client, NULL, &pipeline, &error) == FKV_OK;
+ *     while (more) {
+ *         for (; begun < count && fkv_pipeline_room(pipeline) > 0; begun++)
+ *             fkv_pipeline_get(pipeline, keys[begun], sizes[begun], NULL, begun, &error);
+ *         if (fkv_pipeline_next(pipeline, &result, &more, &error) == FKV_OK && more)
+ *             use(keys[result.tag], &result);
+ *     }
+ *     fkv_pipeline_close(pipeline);
+ *
+ * It is for small tables: a get's table is received whole before it is given, so a pipeline holds
+ * `depth` of them at most. Large ones work, and don't hold up the others; fkv_get doesn't hold
+ * them. Where tables come by shared memory, they do here. Until the pipeline is closed the client
+ * is busy: other calls on it give FAILED_PRECONDITION. It belongs to the client's thread, and isn't
+ * called from the callbacks of its puts. */
+struct fkv_pipeline;
+
+struct fkv_pipeline_options {
+    size_t size;
+    /* Calls begun whose results weren't taken, at most 256; 0 = 16. The server may take fewer at a
+     * time: then the others wait here. */
+    uint64_t depth;
+};
+
+/* INVALID_ARGUMENT for a depth over 256; FAILED_PRECONDITION while the client is busy. */
+FKV_API enum fkv_status fkv_pipeline_open(struct fkv_client *client,
+                                          const struct fkv_pipeline_options *options,
+                                          struct fkv_pipeline **ret, struct fkv_error *error);
+
+/* Cancels what is on its way, drops what wasn't taken, and frees. NULL is allowed. */
+FKV_API void fkv_pipeline_close(struct fkv_pipeline *pipeline);
+
+/* How many calls can be begun now. */
+FKV_API size_t fkv_pipeline_room(const struct fkv_pipeline *pipeline);
+
+/* Begins a get, with the options of fkv_get but `streams`, which is INVALID_ARGUMENT here. Key and
+ * options are copied; `tag` comes with the result. FAILED_PRECONDITION when there is no room. */
+FKV_API enum fkv_status fkv_pipeline_get(struct fkv_pipeline *pipeline, const void *key,
+                                         size_t key_size, const struct fkv_get_options *options,
+                                         uint64_t tag, struct fkv_error *error);
+
+/* Begins a put, as fkv_put. Takes the stream over, also on failure; it is read, and `progress`
+ * called, while results are awaited. A put that fails here has no result. */
+FKV_API enum fkv_status fkv_pipeline_put(struct fkv_pipeline *pipeline, const void *key,
+                                         size_t key_size, struct ArrowArrayStream *stream,
+                                         const struct fkv_put_options *options, uint64_t tag,
+                                         struct fkv_error *error);
+
+struct fkv_pipeline_result {
+    uint64_t tag;
+    enum fkv_status status; /* as of fkv_get and fkv_put */
+    struct fkv_error error; /* where status isn't OK */
+    /* Of a get, the caller's, and may outlive pipeline and client; release NULL: there is none. */
+    struct ArrowArrayStream table;
+    struct fkv_progress progress; /* of a put */
+};
+
+/* Waits for the next result; *ret_more false, and *ret untouched, when no call is left. A lost
+ * connection gives UNAVAILABLE to every call that is on its way; those that wait go over a new one.
+ * fkv_client_cancel gives CANCELLED to all that were begun. Deadlines count from a call's begin. A
+ * get that is refused with UNAUTHENTICATED is made again once with a new token, as fkv_get's.
+ * FAILED_PRECONDITION from a callback; nothing else fails here. */
+FKV_API enum fkv_status fkv_pipeline_next(struct fkv_pipeline *pipeline,
+                                          struct fkv_pipeline_result *ret, bool *ret_more,
+                                          struct fkv_error *error);
+
 /* A table as the server lists it. Pointers are valid during the callback, or until
  * fkv_table_info_done for fkv_info. */
 struct fkv_table_info {

@@ -16,8 +16,6 @@ static const size_t turn_bytes = 1 << 20;
 
 enum { connect_timeout_ms_default = 10000, busy_poll_us_max = 1000000 };
 
-/* How long a wait lasts before fkv_client_cancel is looked at again. */
-enum { cancel_poll_ns = 50 * 1000000 };
 enum { keep_on_interval_ns = 100 * 1000000 };
 
 static enum fkv_status connect_socket(void *context, const struct alloc *alloc,
@@ -339,6 +337,8 @@ void fkv_client_close(struct fkv_client *client)
         client_stream_detach(client->stream);
     if (client->streams != NULL)
         client_streams_detach(client->streams);
+    if (client->pipeline != NULL)
+        client_pipeline_detach(client->pipeline);
     wire_pump_free(client->pump);
     net_tls_free(client->connect.tls);
     client_same_host_forget(client);
@@ -390,12 +390,24 @@ static enum fkv_status deadline_passed(const struct fkv_client *client, struct f
                       client->name);
 }
 
-static enum fkv_status check_free(const struct fkv_client *client, struct fkv_error *error)
+static bool has_stream(const struct fkv_client *client)
 {
-    if (client->stream != NULL || client->streams != NULL)
+    return client->stream != NULL || client->streams != NULL || client->pipeline != NULL;
+}
+
+bool client_is_busy(const struct fkv_client *client)
+{
+    return has_stream(client) || client->is_running;
+}
+
+enum fkv_status client_check_free(const struct fkv_client *client, struct fkv_error *error)
+{
+    if (has_stream(client))
         return status_set(error, FKV_FAILED_PRECONDITION,
-                          "the client still has a stream in progress: read it to its end, or "
-                          "release or close it first");
+                          client->pipeline != NULL
+                              ? "the client still has a pipeline: close it first"
+                              : "the client still has a stream in progress: read it to its end, "
+                                "or release or close it first");
     if (client->is_running)
         return status_set(error, FKV_FAILED_PRECONDITION,
                           "the client was called from a callback of its own call, expected "
@@ -425,18 +437,20 @@ static enum fkv_status open_wire_call(struct fkv_client *client, struct client_c
     return status;
 }
 
-enum fkv_status client_call_open(struct fkv_client *client, struct client_call *call,
-                                 const struct client_call_options *options, struct fkv_error *error)
+enum fkv_status client_prepare(struct fkv_client *client, struct fkv_error *error)
 {
-    enum fkv_status status = check_free(client, error);
+    enum fkv_status status = client_check_free(client, error);
     if (status != FKV_OK)
         return status;
     atomic_store(&client->is_cancelled, false);
     status = ensure_connection(client, error);
-    if (status == FKV_OK)
-        status = client_log_in(client, error);
-    if (status != FKV_OK)
-        return status;
+    return status == FKV_OK ? client_log_in(client, error) : status;
+}
+
+enum fkv_status client_call_begin(struct fkv_client *client, struct client_call *call,
+                                  const struct client_call_options *options,
+                                  struct fkv_error *error)
+{
     *call = (struct client_call){
         .client = client,
         .deadline_ns = options->deadline_ns != 0 ? options->deadline_ns
@@ -451,6 +465,13 @@ enum fkv_status client_call_open(struct fkv_client *client, struct client_call *
         call->header_context = options->flight->context;
     }
     return open_wire_call(client, call, options, error);
+}
+
+enum fkv_status client_call_open(struct fkv_client *client, struct client_call *call,
+                                 const struct client_call_options *options, struct fkv_error *error)
+{
+    enum fkv_status status = client_prepare(client, error);
+    return status == FKV_OK ? client_call_begin(client, call, options, error) : status;
 }
 
 void client_call_headers(struct client_call *call, struct wire_call *wire)
@@ -503,24 +524,27 @@ void client_call_end(struct client_call *call)
         wire_pump_turn(client->pump, 0);
 }
 
-static void give_up(struct client_call *call, enum fkv_status status)
+enum fkv_status client_given_up(const struct fkv_client *client, enum fkv_status status,
+                                struct fkv_error *error)
 {
-    if (status == FKV_CANCELLED)
-        status_set(&call->error, status, "the call was cancelled");
-    else
-        deadline_passed(call->client, &call->error);
-    call->status = status;
+    return status == FKV_CANCELLED ? status_set(error, status, "the call was cancelled")
+                                   : deadline_passed(client, error);
+}
+
+void client_call_give_up(struct client_call *call, enum fkv_status status)
+{
+    call->status = client_given_up(call->client, status, &call->error);
     client_call_end(call);
 }
 
-/* Connecting isn't over before the server has said a word; what accepts and is silent is left. */
-static bool is_kept_waiting(const struct client_call *call, uint64_t now_ns)
+/* What accepts and is silent is left. */
+bool client_call_is_kept_waiting(const struct client_call *call, uint64_t now_ns)
 {
     return now_ns >= call->greeting_deadline_ns &&
            !wire_session_is_greeted(wire_pump_session(call->client->pump));
 }
 
-static void give_connection_up(struct client_call *call)
+void client_call_give_connection_up(struct client_call *call)
 {
     struct fkv_client *client = call->client;
     call->status = status_set(&call->error, FKV_UNAVAILABLE, "%s doesn't answer as a Flight server",
@@ -540,19 +564,19 @@ void client_call_run(struct client_call *call, bool (*is_done)(const void *conte
     while (call->wire != NULL && !(is_done != NULL && is_done(context))) {
         uint64_t now = clock_now_ns(client->clock);
         if (client_is_cancelled(client, now)) {
-            give_up(call, FKV_CANCELLED);
+            client_call_give_up(call, FKV_CANCELLED);
             break;
         }
-        if (is_kept_waiting(call, now)) {
-            give_connection_up(call);
+        if (client_call_is_kept_waiting(call, now)) {
+            client_call_give_connection_up(call);
             break;
         }
         if (now >= call->deadline_ns) {
-            give_up(call, FKV_DEADLINE_EXCEEDED);
+            client_call_give_up(call, FKV_DEADLINE_EXCEEDED);
             break;
         }
         uint64_t left = call->deadline_ns - now;
-        wire_pump_turn(client->pump, left < cancel_poll_ns ? left : cancel_poll_ns);
+        wire_pump_turn(client->pump, left < client_turn_ns_max ? left : client_turn_ns_max);
     }
     client->is_running = false;
 }

@@ -52,8 +52,14 @@ struct fkv_client {
     struct client_same_host same_host;
     struct fkv_flight_stream *stream; /* the get or other call of batches in progress */
     struct streams *streams;          /* a get over several connections */
+    struct fkv_pipeline *pipeline;    /* whose the connection is; NULL while it uses it itself */
     atomic_bool is_cancelled;
 };
+
+/* A stream or pipeline has the client, or it was called from a callback of its own call. */
+bool client_is_busy(const struct fkv_client *client);
+/* Then, FAILED_PRECONDITION. */
+enum fkv_status client_check_free(const struct fkv_client *client, struct fkv_error *error);
 
 /* Whether the call in progress is to end: fkv_client_cancel was called, or `keep_on` says so. In
  * the thread that called. Says it once. */
@@ -109,8 +115,16 @@ struct client_call_options {
 uint64_t client_deadline(const struct fkv_client *client, uint64_t timeout_ms);
 uint64_t client_time_left(const struct fkv_client *client, uint64_t deadline_ns); /* in ns */
 
-/* Connects where needed and opens the call. FAILED_PRECONDITION while a stream is in progress and
- * in a callback of a call. */
+/* Connects and logs in where needed. FAILED_PRECONDITION while a stream or pipeline is in progress
+ * and in a callback of a call. No call may be open. */
+enum fkv_status client_prepare(struct fkv_client *client, struct fkv_error *error);
+
+/* Opens the call on the connection that there is. */
+enum fkv_status client_call_begin(struct fkv_client *client, struct client_call *call,
+                                  const struct client_call_options *options,
+                                  struct fkv_error *error);
+
+/* Both. */
 enum fkv_status client_call_open(struct fkv_client *client, struct client_call *call,
                                  const struct client_call_options *options,
                                  struct fkv_error *error);
@@ -122,6 +136,18 @@ void client_call_closed(struct client_call *call, enum fkv_status status, const 
  * fkv_client_cancel ends it. */
 void client_call_run(struct client_call *call, bool (*is_done)(const void *context),
                      const void *context);
+
+/* What client_call_run does, for who runs several calls. */
+enum { client_turn_ns_max = 50 * 1000000 }; /* before fkv_client_cancel is looked at again */
+
+/* Whether the server hasn't said a word for too long: connecting isn't over before it has. */
+bool client_call_is_kept_waiting(const struct client_call *call, uint64_t now_ns);
+void client_call_give_connection_up(struct client_call *call);
+
+/* `status` is CANCELLED or DEADLINE_EXCEEDED. */
+void client_call_give_up(struct client_call *call, enum fkv_status status);
+enum fkv_status client_given_up(const struct fkv_client *client, enum fkv_status status,
+                                struct fkv_error *error);
 
 /* Ends the call if it isn't over; then it is. */
 void client_call_end(struct client_call *call);
@@ -152,6 +178,9 @@ enum fkv_status client_encode_key(const void *key, size_t key_size, bool as_path
 
 /* The errno that an ArrowArrayStream answers for a status. */
 int client_errno(enum fkv_status status);
+
+/* pipeline.c: the client goes away, its pipeline stays. */
+void client_pipeline_detach(struct fkv_pipeline *pipeline);
 
 /* get.c: the error of a stream from fkv_get; says whether it is one. */
 enum fkv_status client_stream_error(struct ArrowArrayStream *stream, bool *ret_is_ours,

@@ -61,6 +61,11 @@ static void ready_free(const struct alloc *alloc, struct ready *ready)
     alloc_free(alloc, ready);
 }
 
+static bool is_one_of_several(const struct fkv_flight_stream *stream)
+{
+    return stream->options.on_over != NULL;
+}
+
 /* ---- receiving ---- */
 
 /* Takes the array over. */
@@ -83,7 +88,7 @@ static enum fkv_status push_ready(struct fkv_flight_stream *stream, struct Arrow
     }
     list_push(&stream->ready, &ready->link);
     stream->ready_count++;
-    if (stream->ready_count >= ready_max)
+    if (stream->ready_count >= ready_max && !is_one_of_several(stream))
         wire_call_hold(stream->call.wire, true);
     return FKV_OK;
 }
@@ -259,6 +264,8 @@ static void on_closed(void *context, struct wire_call *wire, enum fkv_status sta
     if (stream->lease != NULL && !stream->is_leased)
         client_same_host_unsure(stream->call.client, stream->call.status);
     let_go(stream);
+    if (is_one_of_several(stream))
+        stream->options.on_over(stream->options.context);
 }
 
 static const struct wire_receiver receiver = {
@@ -282,6 +289,8 @@ static enum wire_pull next_message(void *context, struct wire_call *wire, struct
 
 void client_stream_free(struct fkv_flight_stream *stream)
 {
+    if (stream == NULL)
+        return;
     client_call_end(&stream->call);
     let_go(stream);
     for (struct ready *ready; (ready = shift_ready(stream)) != NULL;)
@@ -367,6 +376,8 @@ enum fkv_status client_stream_open(struct fkv_flight_stream *stream, struct fkv_
     call.receiver = &receiver;
     call.context = stream;
     call.source = (struct wire_source){next_message, stream};
+    if (is_one_of_several(stream))
+        return client_call_begin(client, &stream->call, &call, error);
     enum fkv_status status = client_call_open(client, &stream->call, &call, error);
     if (status == FKV_OK)
         client->stream = stream;
@@ -506,6 +517,19 @@ enum fkv_status client_stream_status(const struct fkv_flight_stream *stream,
     if (stream->call.status != FKV_OK && error != NULL)
         *error = stream->call.error;
     return stream->call.status;
+}
+
+struct client_call *client_stream_call(struct fkv_flight_stream *stream)
+{
+    return &stream->call;
+}
+
+enum fkv_status client_stream_check(struct fkv_flight_stream *stream, struct fkv_error *error)
+{
+    enum fkv_status status = client_stream_status(stream, error);
+    if (status == FKV_OK && !has_schema(stream))
+        status = status_set(error, FKV_INTERNAL, "the server's answer has no schema");
+    return status == FKV_OK ? exchange_incoming_end(&stream->incoming, error) : status;
 }
 
 static void pump(struct fkv_flight_stream *stream, bool (*is_done)(const void *context))

@@ -13,6 +13,10 @@ struct client_stream_options {
     unsigned reader_flags; /* as ipc_reader_new takes them */
     bool only_batches;     /* app_metadata and PutResults are dropped as they come */
     struct shm_map *map; /* what bodies may lie in, of which the stream keeps one; NULL: nothing */
+    /* One call of several on the connection, all that comes is kept, and this told when it is over;
+     * NULL: the client is the stream's alone, and waits when there is much to read. */
+    void (*on_over)(void *context);
+    void *context;
 };
 
 /* To be filled, then opened. NULL: out of memory. */
@@ -24,12 +28,19 @@ struct exchange_outgoing *client_stream_outgoing(struct fkv_flight_stream *strea
 enum fkv_status client_stream_ask(struct fkv_flight_stream *stream, struct slice ticket,
                                   struct fkv_error *error);
 
-/* `call` has only time-out, metadata and flight. */
+/* `call` has only time-out, metadata and flight. One of several calls needs client_prepare ahead.
+ */
 enum fkv_status client_stream_open(struct fkv_flight_stream *stream, struct fkv_client *client,
                                    const struct client_call_options *call, struct fkv_error *error);
 
-/* Ends the call if it isn't over, however it went. */
+/* Ends the call if it isn't over, however it went. NULL is allowed. */
 void client_stream_free(struct fkv_flight_stream *stream);
+
+/* Of one of several calls. */
+struct client_call *client_stream_call(struct fkv_flight_stream *stream);
+
+/* Of a get that is over: its status, and whether something is missing. */
+enum fkv_status client_stream_check(struct fkv_flight_stream *stream, struct fkv_error *error);
 
 /* Waits for the schema, or the end: whether there is one. */
 enum fkv_status client_stream_await_schema(struct fkv_flight_stream *stream, bool *ret_is_there,

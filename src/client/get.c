@@ -5,7 +5,7 @@
 
 #include "base/options.h"
 #include "base/status.h"
-#include "client/flight_stream.h"
+#include "client/get.h"
 #include "ipc/reader.h"
 
 struct get {
@@ -67,6 +67,24 @@ enum fkv_status client_stream_error(struct ArrowArrayStream *arrow, bool *ret_is
     return get->status;
 }
 
+enum fkv_status client_get_stream(const struct alloc *alloc, struct fkv_flight_stream *batches,
+                                  struct ArrowArrayStream *ret, struct fkv_error *error)
+{
+    struct get *get = alloc_zero(alloc, sizeof *get);
+    if (get == NULL)
+        return status_no_memory(error, sizeof *get);
+    get->alloc = alloc;
+    get->batches = batches;
+    *ret = (struct ArrowArrayStream){
+        .get_schema = stream_get_schema,
+        .get_next = stream_get_next,
+        .get_last_error = stream_get_last_error,
+        .release = stream_release,
+        .private_data = get,
+    };
+    return FKV_OK;
+}
+
 /* ---- opening it ---- */
 
 /* Request metadata takes printable ASCII only; the server undoes the escapes. */
@@ -116,70 +134,79 @@ static enum fkv_status encode_options(const struct fkv_get_options *given, struc
     return ret->columns.failed ? status_no_memory(error, ret->columns.size) : FKV_OK;
 }
 
-/* `map` NULL: nothing is shared. */
-static enum fkv_status open_call(struct fkv_flight_stream *batches, struct fkv_client *client,
-                                 struct slice key, const struct fkv_get_options *given,
-                                 uint64_t deadline_ns, const struct shm_map *map,
-                                 struct fkv_error *error)
+static enum fkv_status send_request(struct fkv_flight_stream *batches, struct fkv_client *client,
+                                    const struct client_get *get, struct fkv_error *error)
 {
     struct asked asked = {.count = 0};
-    enum fkv_status status = encode_options(given, &asked, error);
-    if (map != NULL)
-        ask(&asked, "flightkv-shm", shm_map_token(map));
+    enum fkv_status status = encode_options(get->options, &asked, error);
+    if (get->map != NULL)
+        ask(&asked, "flightkv-shm", shm_map_token(get->map));
     const struct client_call_options call = {
-        .deadline_ns = deadline_ns,
+        .deadline_ns = get->deadline_ns,
         .metadata = {asked.pairs, asked.count},
     };
     if (status == FKV_OK)
-        status = client_stream_ask(batches, key, error);
+        status = client_stream_ask(batches, get->key, error);
     if (status == FKV_OK)
         status = client_stream_open(batches, client, &call, error);
     buf_done(&asked.columns);
     return status;
 }
 
-/* The schema is awaited: it says that there is such a table. */
-static enum fkv_status open_batches(struct get *get, struct fkv_client *client, struct slice key,
-                                    const struct fkv_get_options *given, uint64_t deadline_ns,
-                                    struct shm_map *map, struct fkv_error *error)
+enum fkv_status client_get_open(struct fkv_client *client, const struct client_get *get,
+                                struct fkv_flight_stream **ret, struct fkv_error *error)
 {
-    bool is_checked = (given->flags & FKV_GET_CHECK_VALUES) != 0;
+    bool is_checked = (get->options->flags & FKV_GET_CHECK_VALUES) != 0;
     const struct client_stream_options options = {
         .kind = CLIENT_STREAM_GET,
         .reader_flags = is_checked ? IPC_READER_CHECK_VALUES : 0,
         .only_batches = true,
-        .map = map,
+        .map = get->map,
+        .on_over = get->on_over,
+        .context = get->context,
     };
     struct fkv_flight_stream *batches = client_stream_new(client, &options, error);
     if (batches == NULL)
         return FKV_RESOURCE_EXHAUSTED;
-    bool has_schema = false;
-    enum fkv_status status = open_call(batches, client, key, given, deadline_ns, map, error);
+    enum fkv_status status = send_request(batches, client, get, error);
     if (status == FKV_OK)
-        status = client_stream_await_schema(batches, &has_schema, error);
-    if (status == FKV_OK && !has_schema)
-        status = status_set(error, FKV_INTERNAL, "the server's answer has no schema");
-    if (status == FKV_OK)
-        client_same_host_got(client, client_stream_is_mapped(batches));
-    if (status == FKV_OK)
-        get->batches = batches;
+        *ret = batches;
     else
         client_stream_free(batches);
     return status;
 }
 
-/* Between two tries the connection may have become another one, and the map with it. */
-static enum fkv_status try_get(struct get *get, struct fkv_client *client, struct slice key,
-                               const struct fkv_get_options *given, uint64_t deadline_ns,
-                               struct fkv_error *error)
+/* The schema is awaited: it says that there is such a table. */
+static enum fkv_status open_batches(struct fkv_client *client, const struct client_get *get,
+                                    struct fkv_flight_stream **ret, struct fkv_error *error)
 {
-    struct shm_map *map;
-    enum fkv_status status = client_same_host_map(client, deadline_ns, &map, error);
+    bool has_schema = false;
+    struct fkv_flight_stream *batches;
+    enum fkv_status status = client_get_open(client, get, &batches, error);
     if (status != FKV_OK)
         return status;
-    if (map != NULL)
-        shm_map_ref(map);
-    status = open_batches(get, client, key, given, deadline_ns, map, error);
+    status = client_stream_await_schema(batches, &has_schema, error);
+    if (status == FKV_OK && !has_schema)
+        status = status_set(error, FKV_INTERNAL, "the server's answer has no schema");
+    if (status != FKV_OK) {
+        client_stream_free(batches);
+        return status;
+    }
+    client_same_host_got(client, client_stream_is_mapped(batches));
+    *ret = batches;
+    return FKV_OK;
+}
+
+/* Between two tries the connection may have become another one, and the map with it. */
+static enum fkv_status try_get(struct fkv_client *client, struct client_get *get,
+                               struct fkv_flight_stream **ret, struct fkv_error *error)
+{
+    struct shm_map *map;
+    enum fkv_status status = client_same_host_map(client, get->deadline_ns, &map, error);
+    if (status != FKV_OK)
+        return status;
+    get->map = map != NULL ? shm_map_ref(map) : NULL;
+    status = open_batches(client, get, ret, error);
     shm_map_unref(map);
     return status;
 }
@@ -216,23 +243,15 @@ enum fkv_status fkv_get(struct fkv_client *client, const void *key, size_t key_s
             client_same_host_got(client, false);
         return status;
     }
-    struct get *get = alloc_zero(client->alloc, sizeof *get);
-    if (get == NULL)
-        return status_no_memory(error, sizeof *get);
-    get->alloc = client->alloc;
-    status = try_get(get, client, named, &given, deadline_ns, error);
+    struct client_get get = {.key = named, .options = &given, .deadline_ns = deadline_ns};
+    struct fkv_flight_stream *batches;
+    status = try_get(client, &get, &batches, error);
     if (client_login_again(client, status))
-        status = try_get(get, client, named, &given, deadline_ns, error);
-    if (status != FKV_OK) {
-        alloc_free(get->alloc, get);
+        status = try_get(client, &get, &batches, error);
+    if (status != FKV_OK)
         return status;
-    }
-    *ret = (struct ArrowArrayStream){
-        .get_schema = stream_get_schema,
-        .get_next = stream_get_next,
-        .get_last_error = stream_get_last_error,
-        .release = stream_release,
-        .private_data = get,
-    };
-    return FKV_OK;
+    status = client_get_stream(client->alloc, batches, ret, error);
+    if (status != FKV_OK)
+        client_stream_free(batches);
+    return status;
 }

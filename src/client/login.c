@@ -39,12 +39,19 @@ static uint64_t renewal_ns(uint64_t now, uint64_t lifetime_ns)
     return patience < UINT64_MAX - now ? now + patience : UINT64_MAX;
 }
 
+bool client_login_is_due(const struct fkv_client *client)
+{
+    const struct client_login *login = &client->login;
+    return login->user != NULL && !login->is_running &&
+           clock_now_ns(client->clock) >= login->renew_ns;
+}
+
 enum fkv_status client_log_in(struct fkv_client *client, struct fkv_error *error)
 {
     struct client_login *login = &client->login;
-    uint64_t lifetime_ns = UINT64_MAX, now = clock_now_ns(client->clock);
-    if (login->user == NULL || login->is_running || now < login->renew_ns)
+    if (!client_login_is_due(client))
         return FKV_OK;
+    uint64_t lifetime_ns = UINT64_MAX, now = clock_now_ns(client->clock);
     login->is_running = true;
     client_fields_set(&client->fields, "authorization", slice_of(NULL, 0), error);
     enum fkv_status status =

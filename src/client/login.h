@@ -27,6 +27,8 @@ enum fkv_status client_login_init(struct client_login *login, const struct alloc
                                   struct fkv_error *error);
 void client_login_done(struct client_login *login, const struct alloc *alloc);
 
+bool client_login_is_due(const struct fkv_client *client);
+
 /* Logs in where it is due; ahead of every call. */
 enum fkv_status client_log_in(struct fkv_client *client, struct fkv_error *error);
 

@@ -184,12 +184,17 @@ static void plan_next_try(struct fkv_client *client, enum fkv_status status)
     shm->next_try_ns = clock_now_ns(client->clock) + shm->pause_ns;
 }
 
+static bool may_have(const struct fkv_client *client)
+{
+    return client->same_host.control.connect != NULL && client->pump != NULL &&
+           wire_pump_transport(client->pump)->is_local;
+}
+
 static enum fkv_status try(struct fkv_client *client, uint64_t deadline_ns, struct fkv_error *error)
 {
     struct client_same_host *shm = &client->same_host;
     struct offer offer = {.is_there = false};
-    if (shm->control.connect == NULL || client->pump == NULL ||
-        !wire_pump_transport(client->pump)->is_local)
+    if (!may_have(client))
         return status_set(error, FKV_UNAVAILABLE, "the server isn't on this host");
     enum fkv_status status = ask_for_offer(client, deadline_ns, &offer, error);
     if (status == FKV_OK)
@@ -208,15 +213,24 @@ static bool is_due(const struct fkv_client *client)
     return clock_now_ns(client->clock) >= shm->next_try_ns;
 }
 
+static bool is_wanted(const struct client_same_host *shm)
+{
+    return shm->transport == FKV_TRANSPORT_AUTO || shm->transport == FKV_TRANSPORT_SHM;
+}
+
+bool client_same_host_is_due(const struct fkv_client *client)
+{
+    const struct client_same_host *shm = &client->same_host;
+    return shm->map == NULL && is_wanted(shm) && may_have(client) && is_due(client);
+}
+
 enum fkv_status client_same_host_map(struct fkv_client *client, uint64_t deadline_ns,
                                      struct shm_map **ret, struct fkv_error *error)
 {
     struct client_same_host *shm = &client->same_host;
-    bool is_wanted = shm->transport == FKV_TRANSPORT_AUTO || shm->transport == FKV_TRANSPORT_SHM;
-    bool is_busy = client->stream != NULL || client->streams != NULL || client->is_running;
     enum fkv_status status = FKV_OK;
     *ret = NULL;
-    if (!is_wanted || is_busy) /* which the get itself will say */
+    if (!is_wanted(shm) || client_is_busy(client)) /* which the get itself will say */
         return FKV_OK;
     if (shm->map == NULL && is_due(client))
         status = try(client, deadline_ns, &shm->why_not);

@@ -34,6 +34,9 @@ struct client_same_host {
  * what they have. */
 void client_same_host_forget(struct fkv_client *client);
 
+/* Whether client_same_host_map would make calls now. */
+bool client_same_host_is_due(const struct fkv_client *client);
+
 /* What the next get is to offer; *ret is the client's, NULL: nothing. Fails where shm is demanded
  * and can't be had, and when the client's call was cancelled or ran out of time. */
 enum fkv_status client_same_host_map(struct fkv_client *client, uint64_t deadline_ns,
