@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/condition.h"
 #include "base/status.h"
 
 /* How long the watcher and a client that waits sleep before they look whether it is over. */
@@ -181,13 +182,9 @@ static enum fkv_status start(struct run *run, struct worker *worker, struct fkv_
 
 static void run_init(struct run *run, const struct bench_phase *phase)
 {
-    pthread_condattr_t attributes;
     *run = (struct run){.phase = phase, .begin_ns = clock_now_ns(clock_system())};
     pthread_mutex_init(&run->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&run->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&run->changed);
 }
 
 enum fkv_status bench_run(const struct bench_crowd *crowd, const struct bench_phase *phase,

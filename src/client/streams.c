@@ -15,8 +15,8 @@
  * `lock` guards all that is below it. */
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "base/condition.h"
 #include "base/list.h"
 #include "base/status.h"
 #include "client/client.h"
@@ -174,16 +174,6 @@ static void *run(void *context)
 
 /* ---- ending ---- */
 
-static void wait_a_while(struct streams *streams)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += wait_ns;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_cond_timedwait(&streams->changed, &streams->lock, &until);
-}
-
 /* Waits for the runners. A call that was just being opened forgets that it was cancelled, so they
  * are cancelled until they are gone. */
 static void stop(struct streams *streams)
@@ -195,7 +185,7 @@ static void stop(struct streams *streams)
         for (size_t i = 0; i < streams->runner_count; i++)
             if (streams->runners[i].client != NULL)
                 fkv_client_cancel(streams->runners[i].client);
-        wait_a_while(streams);
+        condition_wait(&streams->changed, &streams->lock, wait_ns);
     }
     pthread_mutex_unlock(&streams->lock);
     for (size_t i = 0; i < streams->runner_count; i++) {
@@ -285,7 +275,7 @@ static struct ready *wait_for_batch(struct streams *streams)
         } else if (streams->status != FKV_OK) {
             return NULL;
         } else {
-            wait_a_while(streams);
+            condition_wait(&streams->changed, &streams->lock, wait_ns);
         }
     }
     return NULL;
@@ -507,16 +497,6 @@ static enum fkv_status begin(struct streams *streams, struct fkv_client *client,
     return start_runners(streams, count, error);
 }
 
-static void init_sync(struct streams *streams)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&streams->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-    pthread_mutex_init(&streams->lock, NULL);
-}
-
 enum fkv_status client_get_streams(struct fkv_client *client, struct slice key,
                                    const struct fkv_get_options *options,
                                    struct ArrowArrayStream *ret, struct fkv_error *error)
@@ -532,7 +512,8 @@ enum fkv_status client_get_streams(struct fkv_client *client, struct slice key,
     buf_init(&streams->reply, client->alloc, SIZE_MAX);
     buf_init(&streams->columns, client->alloc, SIZE_MAX);
     client_fields_init(&streams->fields, client->alloc);
-    init_sync(streams);
+    condition_init(&streams->changed);
+    pthread_mutex_init(&streams->lock, NULL);
     enum fkv_status status = keep_options(streams, options, error);
     if (status == FKV_OK)
         status = begin(streams, client, key, options->rows, (size_t)options->streams, error);
