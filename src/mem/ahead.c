@@ -29,6 +29,7 @@ struct run ahead_take(struct ahead *ahead, uint32_t pages)
         return (struct run){0, 0};
     struct run first = ahead->runs[0];
     remove_at(ahead, 0);
+    pages -= first.first % pages;
     if (first.pages <= pages)
         return first;
     ahead_add(ahead, (struct run){first.first + pages, first.pages - pages});

@@ -21,8 +21,8 @@ void ahead_add(struct ahead *ahead, struct run run);
 /* Removes all runs that begin in `extent`. */
 void ahead_forget(struct ahead *ahead, struct run extent);
 
-/* Takes at most `pages` pages off the first run, which then is the last one; 0 pages when there is
- * none. */
+/* Takes the pages up to the next multiple of `pages` off the first run, which then is the last one;
+ * 0 pages when there is none. */
 struct run ahead_take(struct ahead *ahead, uint32_t pages);
 
 #endif

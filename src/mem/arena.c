@@ -5,17 +5,17 @@
  *     used       committed pages of extents, and what arena_charge counts
  *     warm       free pages that are populated
  *     lent       populated pages of extents, not yet committed
- *     punching   pages being punched, outside the lock; neither free nor in an extent
- *     rising     pages being populated by the thread, outside the lock; of an extent, or of the
- *                reserve: then they are neither free nor in an extent
+ *     settling   pages being punched, or populated though no extent has them: neither free nor in
+ * an extent while the lock is open for it rising     pages of an extent being populated by the
+ * thread, outside the lock
  *
  * Invariants, at every unlock:
- *   1. used + warm + lent + punching + rising <= budget
+ *   1. used + warm + lent + settling + rising <= budget
  *   2. every populated page is in one of the five, so the file's blocks never pass them
- *   3. pages of extents + free pages + pages being punched + rising ones of the reserve = all pages
+ *   3. pages of extents + free pages + settling ones = all pages
  *   4. an extent has at most one lent run, which begins where its committed pages end
- *   5. rising pages of an extent, and those to be populated next (ahead.h), follow its lent ones,
- * or the committed ones where nothing is lent
+ *   5. rising pages, and those to be populated next (ahead.h), follow the lent ones of their
+ * extent, or the committed ones where nothing is lent
  *
  * arena_take lends what is warm of the run that it hands out, and arena_commit takes that into use
  * step by step, for which no room need be made. So a peer that announces a large body and sends
@@ -24,12 +24,8 @@
  *
  * The map is a multiple of the budget, so that finding a contiguous run is not what limits; address
  * space costs nothing until it is touched. Pages are populated by arena_commit, fallocate(2) first:
- * it fails where a first touch would raise SIGBUS. Both calls together are a third faster than
- * faults during the copy.
- *
- * How long warm pages have been idle is told by their low-water mark: of the least that was warm
- * during the last `warm_idle_ns`, nobody needed any. A time stamp on each run would be renewed by
- * every small extent that is cut from a large run and merged with it again. */
+ * it fails where a first touch would raise SIGBUS. A block that an extent begins, or goes on in, is
+ * populated to its end, where it can be a huge page then: what is beyond the extent is warm. */
 #include "mem/arena.h"
 
 #include <assert.h>
@@ -39,18 +35,17 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "base/condition.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "mem/ahead.h"
+#include "mem/idle.h"
 #include "mem/pages.h"
+#include "mem/refusal.h"
 #include "mem/runs.h"
-
-/* So many windows, each with its own low-water mark, are looked back at, and the one that has begun
- * comes first: all of them together last `warm_idle_ns`, so that nothing stays longer. */
-enum { idle_windows = 4 };
 
 /* The reserve's thread rests between two steps, and longer where extents are filling. */
 enum { fill_rest_ns = 1000000, fill_rest_busy_ns = 20000000 };
@@ -58,7 +53,8 @@ enum { fill_rest_ns = 1000000, fill_rest_busy_ns = 20000000 };
 /* Punching 4 MiB takes about a millisecond; whoever waits for room may have to wait for that. */
 enum { punch_step_most = 4 << 20, punch_step_least = 1 << 20 };
 
-enum { charge_ahead_pages = arena_charge_ahead / arena_page_bytes };
+/* Steps end where blocks do, so that these can be huge pages. */
+enum { block_pages = pages_block_bytes / arena_page_bytes };
 
 #define MAP_FACTOR 16
 #define MAP_BYTES_LEAST (UINT64_C(1) << 30)
@@ -76,21 +72,20 @@ struct arena {
     bool has_thread;
 
     pthread_mutex_t lock;   /* guards all below */
-    pthread_cond_t settled; /* no longer punching, or rising */
+    pthread_cond_t settled; /* no longer settling, or rising */
     pthread_cond_t asked;   /* ahead has something, the reserve is to be filled, or the end */
     struct runs runs;
     struct ahead ahead;
     struct run rising;
-    bool is_reserve_rising; /* it is not an extent's */
+    bool is_reserve_rising; /* some of its pages are settling */
     bool is_filling;        /* the reserve: until it is full, or something was in its way */
     bool is_busy;           /* an extent was taken or grew since the reserve's last step */
     bool is_ending;
     uint64_t used_bytes;
-    uint64_t punching_bytes;
+    uint64_t settling_bytes;
     uint64_t extent_pages;
 
-    uint64_t low_bytes[1 + idle_windows]; /* least warm bytes of a window, the newest first */
-    uint64_t window_start_ns;
+    struct idle idle;            /* of the warm bytes */
     uint64_t recent_table_bytes; /* the largest of late */
     uint64_t recent_until_ns;
 };
@@ -128,6 +123,12 @@ static size_t run_offset(struct run run)
     return (size_t)run.first * arena_page_bytes;
 }
 
+/* Of a run's pages, those of the first step. */
+static uint32_t step_pages(struct run run)
+{
+    return (uint32_t)smaller(run.pages, block_pages - run.first % block_pages);
+}
+
 static uint64_t map_bytes_wanted(uint64_t budget_bytes)
 {
     uint64_t bytes =
@@ -139,7 +140,8 @@ static enum fkv_status open_pages(struct arena *arena, struct fkv_error *error)
 {
     char figure[text_figure_size];
     uint64_t bytes = map_bytes_wanted(arena->options.budget_bytes);
-    if (!pages_open(&arena->pages, bytes, arena->options.budget_bytes) ||
+    if (!pages_open(&arena->pages, bytes, arena->options.budget_bytes,
+                    arena->options.huge_pages_clock) ||
         !runs_init(&arena->runs, (uint32_t)(arena->pages.size / arena_page_bytes)))
         return status_set(error, FKV_RESOURCE_EXHAUSTED,
                           "could not map a memory file of %s for the tables: %s",
@@ -162,29 +164,56 @@ static uint64_t lent_bytes(const struct arena *arena)
 /* Whether so much more can be populated without punching anything. */
 static bool has_room(const struct arena *arena, uint64_t bytes)
 {
-    uint64_t counted =
-        arena->used_bytes + warm_bytes(arena) + lent_bytes(arena) + arena->punching_bytes;
+    uint64_t counted = arena->used_bytes + warm_bytes(arena) + lent_bytes(arena) +
+                       arena->settling_bytes + run_bytes(arena->rising);
     return counted + bytes <= arena->options.budget_bytes;
 }
 
-/* Populates a run outside the lock. */
-static bool raise_pages(struct arena *arena, struct run run)
+/* ---- populating a part of an extent ---- */
+
+/* Of a block whose first pages alone are an extent's, the others, if they are free and cold: with
+ * them it can be a huge page. None where huge pages don't pay. */
+static struct run take_spare(struct arena *arena, struct run part)
 {
-    arena->rising = run;
-
-    pthread_mutex_unlock(&arena->lock);
-    bool is_done = pages_populate(&arena->pages, run_offset(run), run_bytes(run));
-    pthread_mutex_lock(&arena->lock);
-
-    arena->rising.pages = 0;
-    pthread_cond_broadcast(&arena->settled);
-    return is_done;
+    uint32_t missing = block_pages - part.pages % block_pages;
+    struct run behind = runs_cold(&arena->runs, part.first + part.pages);
+    if (part.first % block_pages != 0 || missing == block_pages || behind.pages < missing ||
+        !pages_prefer_huge(&arena->pages) || !has_room(arena, (uint64_t)missing * arena_page_bytes))
+        return (struct run){0, 0};
+    arena->settling_bytes += (uint64_t)missing * arena_page_bytes;
+    return runs_cut_front(&arena->runs, behind, missing);
 }
 
-/* Populates pages of an extent and lends them to it. */
+static void give_settled(struct arena *arena, struct run run, bool is_populated)
+{
+    arena->settling_bytes -= run_bytes(run);
+    runs_give(&arena->runs, run, is_populated ? RUN_WARM : RUN_COLD);
+    pthread_cond_broadcast(&arena->settled);
+}
+
+/* Outside the lock. Whether the spare pages are populated too is another question. */
+static bool populate(struct arena *arena, struct run part, struct run spare, bool *ret_has_spare)
+{
+    *ret_has_spare = spare.pages > 0 && pages_populate_huge(&arena->pages, run_offset(part));
+    return *ret_has_spare || pages_populate(&arena->pages, run_offset(part), run_bytes(part));
+}
+
+/* By the thread: populates pages of an extent and lends them to it. */
 static void raise_ahead(struct arena *arena, struct run run)
 {
-    if (has_room(arena, run_bytes(run)) && raise_pages(arena, run))
+    bool is_done = false, has_spare;
+    if (has_room(arena, run_bytes(run))) {
+        arena->rising = run;
+        struct run spare = take_spare(arena, run);
+
+        pthread_mutex_unlock(&arena->lock);
+        is_done = populate(arena, run, spare, &has_spare);
+        pthread_mutex_lock(&arena->lock);
+
+        arena->rising.pages = 0;
+        give_settled(arena, spare, has_spare);
+    }
+    if (is_done)
         runs_lengthen_lent(&arena->runs, run);
     else
         arena->ahead.count = 0; /* their owners hear it from the system themselves */
@@ -199,27 +228,21 @@ static uint64_t reserve_missing_pages(const struct arena *arena)
 static void raise_reserve(struct arena *arena)
 {
     struct run run = runs_large(&arena->runs, RUN_COLD);
-    size_t most = smaller(run.pages, charge_ahead_pages);
-    uint32_t pages = (uint32_t)smaller(reserve_missing_pages(arena), most);
+    uint32_t pages = (uint32_t)smaller(reserve_missing_pages(arena), step_pages(run));
     arena->is_filling = pages > 0 && has_room(arena, (uint64_t)pages * arena_page_bytes);
     if (!arena->is_filling)
         return;
     run = runs_cut_front(&arena->runs, run, pages);
+    arena->settling_bytes += run_bytes(run);
     arena->is_reserve_rising = true;
-    bool is_done = raise_pages(arena, run);
-    arena->is_reserve_rising = false;
-    runs_give(&arena->runs, run, is_done ? RUN_WARM : RUN_COLD);
-    arena->is_filling = is_done && reserve_missing_pages(arena) > 0;
-}
 
-static void rest(struct arena *arena, long ns)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += ns;
-    until.tv_sec += until.tv_nsec / (long)NS_PER_S;
-    until.tv_nsec %= (long)NS_PER_S;
-    pthread_cond_timedwait(&arena->asked, &arena->lock, &until);
+    pthread_mutex_unlock(&arena->lock);
+    bool is_done = pages_populate(&arena->pages, run_offset(run), run_bytes(run));
+    pthread_mutex_lock(&arena->lock);
+
+    arena->is_reserve_rising = false;
+    give_settled(arena, run, is_done);
+    arena->is_filling = is_done && reserve_missing_pages(arena) > 0;
 }
 
 /* A step of the reserve, unless others need the processor for their memory. */
@@ -230,7 +253,7 @@ static void fill(struct arena *arena)
     if (!was_busy)
         raise_reserve(arena);
     if (arena->is_filling)
-        rest(arena, was_busy ? fill_rest_busy_ns : fill_rest_ns);
+        condition_wait(&arena->asked, &arena->lock, was_busy ? fill_rest_busy_ns : fill_rest_ns);
 }
 
 static void *populate_pages(void *context)
@@ -238,7 +261,7 @@ static void *populate_pages(void *context)
     struct arena *arena = context;
     pthread_mutex_lock(&arena->lock);
     while (!arena->is_ending) {
-        struct run run = ahead_take(&arena->ahead, charge_ahead_pages);
+        struct run run = ahead_take(&arena->ahead, block_pages);
         if (run.pages != 0)
             raise_ahead(arena, run);
         else if (arena->is_filling)
@@ -270,16 +293,20 @@ static void end_thread(struct arena *arena)
     pthread_join(arena->thread, NULL);
 }
 
-/* ---- making and freeing ---- */
-
-static void init_timed(pthread_cond_t *condition)
+/* `what` of so many bytes doesn't fit, at a time when so many were used. */
+static enum fkv_status refuse(const struct arena *arena, const char *what, uint64_t bytes,
+                              uint64_t used, struct fkv_error *error)
 {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
+    const struct refusal refusal = {.what = what,
+                                    .bytes = bytes,
+                                    .used_bytes = used,
+                                    .stored_bytes = atomic_load(&arena->stored_bytes),
+                                    .budget_bytes = arena->options.budget_bytes,
+                                    .holders = arena->options.holders};
+    return refusal_set(&refusal, error);
 }
+
+/* ---- making and freeing ---- */
 
 enum fkv_status arena_new(const struct alloc *alloc, const struct arena_options *options,
                           struct arena **ret, struct fkv_error *error)
@@ -294,11 +321,10 @@ enum fkv_status arena_new(const struct alloc *alloc, const struct arena_options 
         return status_no_memory(error, sizeof *arena);
     arena->alloc = alloc;
     arena->options = *options;
-    if (arena->options.warm_idle_ns == 0)
-        arena->options.warm_idle_ns = WARM_IDLE_DEFAULT;
+    arena->idle.ns = options->warm_idle_ns != 0 ? options->warm_idle_ns : WARM_IDLE_DEFAULT;
     pthread_mutex_init(&arena->lock, NULL);
     pthread_cond_init(&arena->settled, NULL);
-    init_timed(&arena->asked);
+    condition_init(&arena->asked);
     enum fkv_status status = open_pages(arena, error);
     if (status != FKV_OK) {
         arena_free(arena);
@@ -317,7 +343,7 @@ void arena_free(struct arena *arena)
         return;
     if (arena->has_thread)
         end_thread(arena);
-    assert(arena->used_bytes == 0 && arena->extent_pages == 0 && arena->punching_bytes == 0);
+    assert(arena->used_bytes == 0 && arena->extent_pages == 0 && arena->settling_bytes == 0);
     runs_done(&arena->runs);
     pages_close(&arena->pages);
     pthread_cond_destroy(&arena->settled);
@@ -328,70 +354,94 @@ void arena_free(struct arena *arena)
 
 /* ---- warm pages: counting and punching; all under the lock ---- */
 
-/* After warm pages were taken or lent. */
-static void lower_mark(struct arena *arena)
-{
-    if (arena->low_bytes[0] > warm_bytes(arena))
-        arena->low_bytes[0] = warm_bytes(arena);
-}
-
-/* Pages that are punched were the idle ones: the others are no more idle than before. */
-static void drop_idle(struct arena *arena, uint64_t bytes)
-{
-    for (size_t i = 0; i <= idle_windows; i++)
-        arena->low_bytes[i] -= arena->low_bytes[i] < bytes ? arena->low_bytes[i] : bytes;
-}
-
-static bool punch_pages(struct arena *arena, struct run run)
-{
-    return pages_punch(&arena->pages, run_offset(run), run_bytes(run));
-}
-
-static uint32_t punch_step_pages(uint64_t bytes)
+/* Of a run, about `bytes` bytes at its end: whole blocks, where it has any, for a part of one may
+ * be of a huge page that can't be split. */
+static struct run punch_step(struct run run, uint64_t bytes)
 {
     if (bytes < punch_step_least)
         bytes = punch_step_least;
     if (bytes > punch_step_most)
         bytes = punch_step_most;
-    return (uint32_t)((bytes + arena_page_bytes - 1) / arena_page_bytes);
+    uint32_t pages =
+        (uint32_t)smaller(run.pages, (bytes + arena_page_bytes - 1) / arena_page_bytes);
+    uint32_t first = run.first + run.pages - pages, partial = first % block_pages;
+    pages += first - run.first < partial ? first - run.first : partial;
+    return (struct run){run.first + run.pages - pages, pages};
+}
+
+/* Which pages of a step are there still: all if the system refused, else those of a huge page that
+ * it couldn't split. */
+struct punched {
+    uint8_t is_there[(punch_step_most + pages_block_bytes) / arena_page_bytes];
+};
+
+static void punch_pages(struct arena *arena, struct run run, struct punched *ret)
+{
+    if (pages_punch(&arena->pages, run_offset(run), run_bytes(run)))
+        pages_look(&arena->pages, run_offset(run), run_bytes(run), ret->is_there);
+    else
+        memset(ret->is_there, 1, run.pages);
+}
+
+/* Gives what was punched back, cold or warm as it is; how many bytes are gone. */
+static uint64_t give_punched(struct arena *arena, struct run run, const struct punched *punched)
+{
+    uint64_t gone = 0;
+    for (uint32_t from = 0, to; from < run.pages; from = to) {
+        bool is_there = punched->is_there[from];
+        for (to = from + 1; to < run.pages && punched->is_there[to] == is_there; to++) {
+        }
+        struct run part = {run.first + from, to - from};
+        runs_give(&arena->runs, part, is_there ? RUN_WARM : RUN_COLD);
+        gone += is_there ? 0 : run_bytes(part);
+    }
+    return gone;
 }
 
 /* Punches one warm run, about `bytes` bytes of it, with the lock open meanwhile. Gives how many; 0
  * when there was none or the system refused. */
 static uint64_t punch_warm(struct arena *arena, uint64_t bytes)
 {
+    struct punched punched;
     struct run run = runs_large(&arena->runs, RUN_WARM);
     if (run.pages == 0)
         return 0;
-    run = runs_cut_end(&arena->runs, run, punch_step_pages(bytes));
-    uint64_t punched = run_bytes(run);
-    arena->punching_bytes += punched;
-    drop_idle(arena, punched);
+    run = runs_cut_end(&arena->runs, run, punch_step(run, bytes).pages);
+    arena->settling_bytes += run_bytes(run);
+    idle_drop(&arena->idle, run_bytes(run));
 
     pthread_mutex_unlock(&arena->lock);
-    bool is_done = punch_pages(arena, run);
+    punch_pages(arena, run, &punched);
     pthread_mutex_lock(&arena->lock);
 
-    arena->punching_bytes -= punched;
-    runs_give(&arena->runs, run, is_done ? RUN_COLD : RUN_WARM);
+    arena->settling_bytes -= run_bytes(run);
+    uint64_t gone = give_punched(arena, run, &punched);
     pthread_cond_broadcast(&arena->settled);
-    return is_done ? punched : 0;
+    return gone;
 }
 
-/* The same for the largest lent run: its last pages become cold ones of its extent. The lock stays
- * closed, because the extent's owner may commit or give back these very pages meanwhile; a step is
- * about a millisecond. Nothing may be rising, and nothing is populated ahead any more: it would not
- * follow what is lent. */
+/* The same for the largest lent run: its last pages become cold ones of its extent, but no block
+ * that it shares with others together with the one before. The lock stays closed, because the
+ * extent's owner may commit or give back these very pages meanwhile; a step is about a millisecond.
+ * Nothing may be rising, and nothing is populated ahead any more: it would not follow what is lent.
+ */
 static uint64_t punch_lent(struct arena *arena, uint64_t bytes)
 {
+    struct punched punched;
     struct run run = runs_large(&arena->runs, RUN_LENT);
-    uint32_t pages = (uint32_t)smaller(run.pages, punch_step_pages(bytes));
-    struct run end = {run.first + run.pages - pages, pages};
-    if (pages == 0 || !punch_pages(arena, end))
+    if (run.pages == 0)
         return 0;
+    struct run end = punch_step(run, bytes);
+    uint32_t shared = (run.first + run.pages) % block_pages;
+    if (shared > 0 && shared < end.pages)
+        end = (struct run){run.first + run.pages - shared, shared};
+    punch_pages(arena, end, &punched);
     arena->ahead.count = 0;
-    runs_cut_end(&arena->runs, run, pages);
-    return run_bytes(end);
+    uint32_t gone = 0;
+    while (gone < end.pages && !punched.is_there[end.pages - 1 - gone])
+        gone++;
+    runs_cut_end(&arena->runs, run, gone);
+    return (uint64_t)gone * arena_page_bytes;
 }
 
 /* Makes `bytes` more bytes fit the budget, at the cost of warm pages, free ones first; they may be
@@ -403,7 +453,7 @@ static bool make_room(struct arena *arena, uint64_t bytes)
         if (bytes > budget || arena->used_bytes > budget - bytes)
             return false;
         uint64_t wanted = arena->used_bytes + bytes + warm_bytes(arena) + lent_bytes(arena);
-        if (wanted + arena->punching_bytes + run_bytes(arena->rising) <= budget)
+        if (wanted + arena->settling_bytes + run_bytes(arena->rising) <= budget)
             return true;
         arena->is_filling = false;
         if (wanted > budget && punch_warm(arena, wanted - budget) != 0)
@@ -414,29 +464,6 @@ static bool make_room(struct arena *arena, uint64_t bytes)
         else if (punch_lent(arena, wanted - budget) == 0)
             return false;
     }
-}
-
-/* ---- refusals ---- */
-
-/* What isn't of a stored table is of uploads, down to their schemas and gathered messages. */
-static enum fkv_status refuse(const struct arena *arena, const char *what, uint64_t bytes,
-                              uint64_t used, struct fkv_error *error)
-{
-    char wanted[text_figure_size], tables[text_figure_size], uploads[text_figure_size],
-        most[text_figure_size];
-    uint64_t stored = atomic_load(&arena->stored_bytes);
-    if (arena->options.holders != NULL)
-        return status_set(error, FKV_RESOURCE_EXHAUSTED,
-                          "%s %s does not fit: %s of %s are held by %s; start the server with a "
-                          "larger --memory",
-                          what, text_size(wanted, bytes), text_size(uploads, used),
-                          text_size(most, arena->options.budget_bytes), arena->options.holders);
-    return status_set(error, FKV_RESOURCE_EXHAUSTED,
-                      "%s %s does not fit: stored %s, uploads %s, of %s; remove keys, or start the "
-                      "server with a larger --memory",
-                      what, text_size(wanted, bytes), text_size(tables, stored),
-                      text_size(uploads, used > stored ? used - stored : 0),
-                      text_size(most, arena->options.budget_bytes));
 }
 
 /* ---- extents ---- */
@@ -479,7 +506,7 @@ enum fkv_status arena_take(struct arena *arena, size_t size, struct arena_extent
     if (status == FKV_OK) {
         arena->extent_pages += run.pages;
         runs_give(&arena->runs, (struct run){run.first, warm}, RUN_LENT);
-        lower_mark(arena);
+        idle_lower(&arena->idle, warm_bytes(arena));
     }
     pthread_mutex_unlock(&arena->lock);
     if (status == FKV_OK)
@@ -502,28 +529,57 @@ static void settle(struct arena *arena, struct run part)
         pthread_cond_wait(&arena->settled, &arena->lock);
 }
 
-/* Counts a step of the extent's next bytes as used: those lent to it, else cold ones, of which only
- * `least` when there is no room for more. 0 when not for that. */
-static size_t charge_step(struct arena *arena, const struct arena_extent *extent, size_t least,
-                          bool *ret_is_warm, uint64_t *ret_used)
+/* What an extent grows by at once. */
+struct step {
+    struct run part; /* no pages: there was no room */
+    struct run spare;
+    bool is_warm;
+    uint64_t used_bytes; /* before */
+};
+
+/* Counts the extent's next pages as used: those lent to it, else cold ones, of which only `least`
+ * bytes when there is no room for more. */
+static struct step charge_step(struct arena *arena, const struct arena_extent *extent, size_t least)
 {
-    size_t step = smaller(extent->size - extent->charged, arena_charge_ahead), charged;
-    struct run next = run_of(arena, extent->data + extent->charged, arena_page_bytes);
+    struct run rest = run_of(arena, extent->data + extent->charged, extent->size - extent->charged);
+    struct run next = {rest.first, 1};
+    struct step step = {.part = {rest.first, step_pages(rest)}};
     pthread_mutex_lock(&arena->lock);
     arena->is_busy = true;
     settle(arena, next);
     struct run lent = lent_of(arena, extent);
-    *ret_is_warm = lent.pages != 0;
-    if (lent.pages == 0) /* nobody shall populate what this thread is about to */
+    step.is_warm = lent.pages != 0;
+    if (!step.is_warm) /* nobody shall populate what this thread is about to */
         ahead_forget(&arena->ahead, next);
-    if (lent.pages != 0)
-        charged = run_bytes(runs_cut_front(&arena->runs, lent, charge_ahead_pages));
-    else
-        charged = make_room(arena, step) ? step : make_room(arena, least) ? least : 0;
-    *ret_used = arena->used_bytes;
-    arena->used_bytes += charged;
+    if (step.is_warm)
+        step.part = runs_cut_front(&arena->runs, lent, block_pages);
+    else if (!make_room(arena, run_bytes(step.part))) {
+        least = smaller(least, run_bytes(step.part));
+        step.part.pages = make_room(arena, least) ? (uint32_t)(least / arena_page_bytes) : 0;
+    }
+    step.used_bytes = arena->used_bytes;
+    arena->used_bytes += run_bytes(step.part);
+    if (!step.is_warm && step.part.pages > 0)
+        step.spare = take_spare(arena, step.part);
     pthread_mutex_unlock(&arena->lock);
-    return charged;
+    return step;
+}
+
+/* Populates what was charged; on failure nothing is charged any more. */
+static bool populate_step(struct arena *arena, const struct step *step)
+{
+    bool has_spare;
+    bool is_done = populate(arena, step->part, step->spare, &has_spare);
+    if (is_done && step->spare.pages == 0)
+        return true;
+    int reason = errno;
+    pthread_mutex_lock(&arena->lock);
+    give_settled(arena, step->spare, has_spare);
+    if (!is_done)
+        arena->used_bytes -= run_bytes(step->part);
+    pthread_mutex_unlock(&arena->lock);
+    errno = reason;
+    return is_done;
 }
 
 /* Has the pages behind those lent populated, as far ahead as is allowed. */
@@ -539,17 +595,14 @@ static void look_ahead(struct arena *arena, const struct arena_extent *extent)
         arena->rising.first == run_of(arena, extent->data + from, 0).first)
         from += run_bytes(arena->rising);
     ahead_forget(&arena->ahead, whole);
-    if (from < end) {
-        ahead_add(&arena->ahead, run_of(arena, extent->data + from, end - from));
+    struct run next = run_of(arena, extent->data + from, from < end ? end - from : 0);
+    if (end < extent->size) /* half a step now would be the end of the huge page */
+        next.pages -= (uint32_t)smaller(next.pages, (next.first + next.pages) % block_pages);
+    if (next.pages > 0) {
+        ahead_add(&arena->ahead, next);
         pthread_cond_signal(&arena->asked);
     }
     pthread_mutex_unlock(&arena->lock);
-}
-
-static bool populate(struct arena *arena, const struct arena_extent *extent, size_t bytes)
-{
-    struct run run = run_of(arena, extent->data + extent->charged, bytes);
-    return pages_populate(&arena->pages, run_offset(run), run_bytes(run));
 }
 
 enum fkv_status arena_commit(struct arena *arena, struct arena_extent *extent, size_t bytes,
@@ -558,20 +611,16 @@ enum fkv_status arena_commit(struct arena *arena, struct arena_extent *extent, s
     assert(bytes <= extent->size);
     while (extent->charged < bytes) {
         size_t least = smaller(whole_pages(bytes - extent->charged), arena_charge_ahead);
-        uint64_t used = 0;
-        bool is_warm = false;
-        size_t charged = charge_step(arena, extent, least, &is_warm, &used);
-        if (charged == 0)
-            return refuse(arena, "a further", least, used, error);
-        if (!is_warm && !populate(arena, extent, charged)) {
+        struct step step = charge_step(arena, extent, least);
+        if (step.part.pages == 0)
+            return refuse(arena, "a further", least, step.used_bytes, error);
+        if (!step.is_warm && !populate_step(arena, &step)) {
             char figure[text_figure_size];
-            int reason = errno;
-            arena_discharge(arena, charged);
             return status_set(error, FKV_RESOURCE_EXHAUSTED,
                               "the system has no %s of memory to give: %s",
-                              text_size(figure, charged), strerror(reason));
+                              text_size(figure, run_bytes(step.part)), strerror(errno));
         }
-        extent->charged += charged;
+        extent->charged += run_bytes(step.part);
         if (arena->has_thread)
             look_ahead(arena, extent);
     }
@@ -647,7 +696,7 @@ void arena_note_table(struct arena *arena, uint64_t bytes, uint64_t now_ns)
     pthread_mutex_lock(&arena->lock);
     if (bytes >= arena->recent_table_bytes || now_ns >= arena->recent_until_ns) {
         arena->recent_table_bytes = bytes;
-        arena->recent_until_ns = now_ns + arena->options.warm_idle_ns;
+        arena->recent_until_ns = now_ns + arena->idle.ns;
     }
     pthread_mutex_unlock(&arena->lock);
 }
@@ -672,34 +721,10 @@ static uint64_t warm_bound(struct arena *arena, uint64_t now_ns)
                   arena->options.reserve_bytes);
 }
 
-/* Begins a new window when its time has come. One that lasted the whole time stands for all. */
-static void turn_windows(struct arena *arena, uint64_t now_ns)
-{
-    const uint64_t idle_ns = arena->options.warm_idle_ns, window_ns = idle_ns / (idle_windows + 1);
-    uint64_t lasted_ns = now_ns - arena->window_start_ns;
-    if (lasted_ns < window_ns)
-        return;
-    bool is_whole = lasted_ns >= idle_ns;
-    for (size_t i = idle_windows; i > 0; i--)
-        arena->low_bytes[i] = is_whole ? arena->low_bytes[0] : arena->low_bytes[i - 1];
-    arena->low_bytes[0] = warm_bytes(arena);
-    /* Looking late doesn't make the next window later. */
-    arena->window_start_ns = is_whole ? now_ns : arena->window_start_ns + window_ns;
-}
-
-static uint64_t idle_bytes(const struct arena *arena)
-{
-    uint64_t least = UINT64_MAX;
-    for (size_t i = 0; i <= idle_windows; i++)
-        if (arena->low_bytes[i] < least)
-            least = arena->low_bytes[i];
-    return least;
-}
-
 /* What trim has to give back now: never of the reserve. */
 static uint64_t excess_bytes(struct arena *arena, uint64_t now_ns)
 {
-    uint64_t idle = idle_bytes(arena), warm = warm_bytes(arena);
+    uint64_t idle = idle_bytes(&arena->idle), warm = warm_bytes(arena);
     uint64_t unreserved = beyond(warm, arena->options.reserve_bytes);
     return larger(idle < unreserved ? idle : unreserved, beyond(warm, warm_bound(arena, now_ns)));
 }
@@ -707,7 +732,7 @@ static uint64_t excess_bytes(struct arena *arena, uint64_t now_ns)
 void arena_trim(struct arena *arena, uint64_t now_ns)
 {
     pthread_mutex_lock(&arena->lock);
-    turn_windows(arena, now_ns);
+    idle_turn(&arena->idle, warm_bytes(arena), now_ns);
     uint64_t excess, punched;
     do {
         excess = excess_bytes(arena, now_ns);
@@ -727,7 +752,7 @@ struct arena_stats arena_stats(struct arena *arena)
     struct arena_stats stats = {.budget_bytes = arena->options.budget_bytes,
                                 .used_bytes = arena->used_bytes,
                                 .warm_bytes = warm_bytes(arena) + lent_bytes(arena) +
-                                              arena->punching_bytes + run_bytes(arena->rising)};
+                                              arena->settling_bytes + run_bytes(arena->rising)};
     pthread_mutex_unlock(&arena->lock);
     return stats;
 }
@@ -743,17 +768,16 @@ static const char *check(struct arena *arena)
     if (problem != NULL)
         return problem;
     uint64_t charged = arena->used_bytes + warm_bytes(arena) + lent_bytes(arena) +
-                       arena->punching_bytes + run_bytes(arena->rising);
+                       arena->settling_bytes + run_bytes(arena->rising);
     if (charged > arena->options.budget_bytes)
         return "more is charged than the budget";
-    uint64_t pages = arena->extent_pages + arena->punching_bytes / arena_page_bytes +
-                     arena->runs.pages_of[RUN_WARM] + arena->runs.pages_of[RUN_COLD] +
-                     (arena->is_reserve_rising ? arena->rising.pages : 0);
+    uint64_t pages = arena->extent_pages + arena->settling_bytes / arena_page_bytes +
+                     arena->runs.pages_of[RUN_WARM] + arena->runs.pages_of[RUN_COLD];
     if (pages != arena->pages.size / arena_page_bytes)
         return "pages are lost or counted twice";
     if (arena->runs.pages_of[RUN_LENT] > arena->extent_pages)
         return "more pages are lent than extents have";
-    if (arena->low_bytes[0] > warm_bytes(arena))
+    if (arena->idle.bytes[0] > warm_bytes(arena))
         return "the low-water mark is above the warm pages";
     struct stat file;
     if (fstat(arena->pages.fd, &file) == 0 && (uint64_t)file.st_blocks * 512 > charged)

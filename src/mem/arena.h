@@ -49,10 +49,12 @@ struct arena_options {
      * than as much again; 0: no thread. */
     uint64_t ahead_bytes_max;
     uint64_t reserve_bytes; /* so much free is kept warm, by the thread; 0: only what was freed */
+    const struct clock *huge_pages_clock; /* tells whether huge pages pay; NULL: there are none */
 };
 
-/* A larger step than 1 MiB gains nothing; populating 16 MiB would hold up the caller for 13 ms. */
-enum { arena_page_bytes = 4096, arena_charge_ahead = 1 << 20 };
+/* A step ends where a huge page would. Larger ones gain nothing, and populating 16 MiB of small
+ * pages would hold up the caller for 13 ms. */
+enum { arena_page_bytes = 4096, arena_charge_ahead = 2 << 20 };
 
 /* What a server's `ahead_bytes_max` is. */
 enum { arena_ahead_bytes = 16 << 20 };

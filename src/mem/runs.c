@@ -178,6 +178,11 @@ struct run runs_lent(const struct runs *runs, uint32_t page)
     return run_behind(runs, page, RUN_LENT);
 }
 
+struct run runs_cold(const struct runs *runs, uint32_t page)
+{
+    return run_behind(runs, page, RUN_COLD);
+}
+
 struct run runs_cut_front(struct runs *runs, struct run run, uint32_t pages)
 {
     enum run_state state = (enum run_state)runs->tags[run.first].state;

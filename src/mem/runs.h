@@ -43,10 +43,11 @@ void runs_give(struct runs *runs, struct run run, enum run_state state);
 /* Marks as lent the pages of an extent that follow its committed or its lent ones. */
 void runs_lengthen_lent(struct runs *runs, struct run run);
 
-/* One of the largest runs of that state, and the lent run that begins at `page`; 0 pages when there
- * is none. It can be cut until the next call. */
+/* One of the largest runs of that state, and the lent or cold run that begins at `page`; 0 pages
+ * when there is none. It can be cut until the next call. */
 struct run runs_large(const struct runs *runs, enum run_state state);
 struct run runs_lent(const struct runs *runs, uint32_t page);
+struct run runs_cold(const struct runs *runs, uint32_t page);
 
 /* Cuts at most `pages` pages off the front or the end of a run; they are in use then. */
 struct run runs_cut_front(struct runs *runs, struct run run, uint32_t pages);

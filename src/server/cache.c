@@ -22,7 +22,9 @@ enum fkv_status cache_init(struct cache *cache, const struct alloc *alloc,
                                           .warm_bytes_max = config->warm_bytes,
                                           .warm_idle_ns = config->warm_idle_ns,
                                           .ahead_bytes_max = has_threads ? arena_ahead_bytes : 0,
-                                          .reserve_bytes = has_threads ? config->warm_bytes : 0};
+                                          .reserve_bytes = has_threads ? config->warm_bytes : 0,
+                                          .huge_pages_clock =
+                                              config->huge_pages != 0 ? clock : NULL};
     enum fkv_status status = arena_new(alloc, &options, &cache->arena, error);
     if (status == FKV_OK)
         status = store_new(alloc, cache->arena, clock, &cache->store, error);

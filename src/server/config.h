@@ -34,6 +34,7 @@ struct fkv_server_config {
     uint64_t memory_bytes; /* 0: half of what the machine or cgroup has */
     uint64_t warm_bytes;
     uint64_t warm_idle_ns;
+    uint64_t huge_pages;
     uint64_t connections_max;
     uint64_t streams_max;
     uint64_t sessions_max;

@@ -145,7 +145,9 @@ enum fkv_status service_memory_new(const struct alloc *alloc, const struct clock
                                           .warm_idle_ns = config->warm_idle_ns,
                                           .holders = "what clients have sent",
                                           .ahead_bytes_max = has_threads ? arena_ahead_bytes : 0,
-                                          .reserve_bytes = has_threads ? config->warm_bytes : 0};
+                                          .reserve_bytes = has_threads ? config->warm_bytes : 0,
+                                          .huge_pages_clock =
+                                              config->huge_pages != 0 ? clock : NULL};
     struct service_memory *memory = alloc_zero(alloc, sizeof *memory);
     if (memory == NULL)
         return status_no_memory(error, sizeof *memory);

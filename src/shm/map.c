@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "base/status.h"
+#include "mem/pages.h"
 
 struct shm_map {
     struct block block; /* counts the references; its bytes are the map */
@@ -76,8 +77,8 @@ static enum fkv_status map_file(struct shm_map *map, int file, uint64_t bytes,
     enum fkv_status status = check_file(file, bytes, error);
     if (status != FKV_OK)
         return status;
-    void *data = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, file, 0);
-    if (data == MAP_FAILED)
+    void *data = pages_map(file, (size_t)bytes, PROT_READ);
+    if (data == NULL)
         return status_set(error, FKV_RESOURCE_EXHAUSTED,
                           "could not map %llu bytes of the server's memory: %s",
                           (unsigned long long)bytes, strerror(errno));
