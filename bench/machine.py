@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the machine is and has to spare, and how large a table that allows."""
 
+import mmap
 import os
 import platform
 import resource
 from pathlib import Path
+
+import numpy
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -91,6 +94,14 @@ def memory_available():
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     own = float("inf") if limit == resource.RLIM_INFINITY else limit
     return int(min(machine, groups_available(), own))
+
+
+def touch_memory(size):
+    """Takes so many bytes and gives them back: of the memory that the system hands out next, no
+    host must find them first (docs/design/007-cold-memory.md)."""
+    with mmap.mmap(-1, size) as memory:
+        memory.madvise(mmap.MADV_HUGEPAGE)
+        numpy.frombuffer(memory, numpy.uint8).fill(1)
 
 
 def disk_free(folder):

@@ -9,6 +9,7 @@ import time
 from cases import BATCH, Call, Case, Group
 from clients import Pyarrow
 from groups.small import METHOD, SMALL, Load, nghttpd, write_ticket
+from machine import touch_memory
 from placement import on_core
 from profiler import Profiler, children_of, cpu_seconds
 from sitting import bytes_of_calls
@@ -154,6 +155,7 @@ def stock(sitting, profiler):
     table, cases = sitting.source().table, []
     for name, start in (("flightkv", lambda: sitting.flightkv(2 * sitting.size)),
                         ("the pyarrow server", sitting.peers.pyarrow)):
+        touch_memory(2 * sitting.size)
         with start() as server, Pyarrow(server.address) as client:
             both = {"server": server.pid, "client": os.getpid()}
             works = {"first put": lambda client=client: client.put("table", table).seconds,
