@@ -39,7 +39,7 @@ static void shown_words_are_taken(void **state)
             words++;
         }
     }
-    assert_int_equal(words, 6);
+    assert_int_equal(words, 8);
 }
 
 /* The default that people are told is the one that is in force. */
