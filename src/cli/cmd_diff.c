@@ -91,7 +91,10 @@ static int open_right(struct diff *diff, const char *name)
     enum fkv_status status = open_key(diff->other, &cli->key, &diff->right.stream, &error);
     if (status == FKV_NOT_FOUND && access(name, F_OK) == 0)
         return open_file(diff, name);
-    return status == FKV_OK ? CLI_DONE : cli_fail_key(cli, &error);
+    if (status == FKV_NOT_FOUND)
+        return cli_error(cli, CLI_NO_KEY, "%s, and no such file; \"flightkv ls\" lists the keys",
+                         error.message);
+    return status == FKV_OK ? CLI_DONE : cli_fail(cli, &error);
 }
 
 static int open_left(struct diff *diff, const char *name)

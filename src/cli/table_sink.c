@@ -65,7 +65,7 @@ static enum fkv_status refuse_name(const char *path, struct fkv_error *error)
                           path);
     return status_set(error, FKV_INVALID_ARGUMENT,
                       "the name '%s' doesn't say which format is wanted; expected one ending "
-                      "in " TABLE_ENDINGS ", or --format",
+                      "in " TABLE_ENDINGS "; get takes --format, too",
                       path);
 }
 

@@ -120,7 +120,7 @@ static enum fkv_status refuse_content(const struct beginning *beginning, struct 
     bool is_text = show_beginning(beginning, shown);
     return status_set(error, FKV_INVALID_ARGUMENT,
                       "neither Arrow IPC nor Parquet by its content (it begins \"%s\")%s", shown,
-                      is_text ? "; where it is text, say --format csv or json" : "");
+                      is_text ? "; where it is text, put takes it with --format csv or json" : "");
 }
 
 enum fkv_status table_source_blame(const char *path, enum fkv_status status,
@@ -211,6 +211,11 @@ enum fkv_status table_source_open(const char *path, const struct table_source_op
         close(fd);
         status = status_set(error, FKV_INVALID_ARGUMENT,
                             "has types of its own; --types is for CSV and JSON");
+        return table_source_blame(path, status, error);
+    }
+    if (options->text.delimiter != 0 && format != TABLE_CSV) {
+        close(fd);
+        status = status_set(error, FKV_INVALID_ARGUMENT, "isn't CSV, which --delimiter is for");
         return table_source_blame(path, status, error);
     }
     if (format == TABLE_PARQUET) {
