@@ -19,6 +19,7 @@ struct bench_work {
     struct demo_table table; /* put under every key */
     uint64_t checksum;       /* of the table's values */
     uint64_t streams;        /* of a get */
+    uint64_t depth;          /* operations at a time of each client */
     bool verify;             /* read every value that comes back */
 };
 
@@ -29,9 +30,13 @@ struct bench_tally {
     atomic_uint_fast64_t rows, bytes;
 };
 
+struct bench_begun;
+
 struct bench_client {
     struct fkv_client *client;
     const struct bench_work *work;
+    struct fkv_pipeline *pipeline; /* NULL: one operation at a time */
+    struct bench_begun *begun;     /* by tag; NULL where work->depth is 1 */
     struct bench_tally tallies[bench_kinds];
     struct histogram *first_batch; /* of gets that found something */
     atomic_uint_fast64_t misses, errors;
@@ -53,6 +58,17 @@ typedef enum fkv_status bench_step(struct bench_client *client, uint64_t n, uint
 bench_step bench_load;    /* put key n */
 bench_step bench_operate; /* what the pick says; only a server that is gone ends it */
 bench_step bench_remove;  /* delete key n, if it is there */
+
+/* The same as bench_operate, several at a time: between open and close, operations are begun while
+ * there is room, and an end counts the first one that is over, of which there must be one. What
+ * isn't ended when it is closed, isn't counted. */
+enum fkv_status bench_pipeline_open(struct bench_client *client, struct fkv_error *error);
+void bench_pipeline_close(struct bench_client *client);
+bool bench_pipeline_has_room(const struct bench_client *client);
+bool bench_pipeline_is_empty(const struct bench_client *client);
+enum fkv_status bench_pipeline_begin(struct bench_client *client, uint64_t n, uint64_t due_ns,
+                                     struct fkv_error *error);
+enum fkv_status bench_pipeline_end(struct bench_client *client, struct fkv_error *error);
 
 uint64_t bench_checksum(const struct ArrowArray *batch);
 

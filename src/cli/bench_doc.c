@@ -62,6 +62,7 @@ static struct doc *work_doc(const struct bench_options *options)
     doc_set_text(doc, "distribution", options->distribution);
     doc_set_count(doc, "seed", options->pick.seed);
     doc_set_count(doc, "clients", options->clients);
+    doc_set_count(doc, "pipeline", options->depth);
     doc_set_count(doc, "streams", options->streams);
     if (options->rate > 0)
         doc_set_count(doc, "rate_per_s", options->rate);

@@ -58,6 +58,8 @@ static int read_extent(const struct cli *cli, const struct parsed *parsed,
     if (exit_code == CLI_DONE)
         exit_code = option_count(cli, parsed, "streams", 1, 1, bench_streams_max, &ret->streams);
     if (exit_code == CLI_DONE)
+        exit_code = option_count(cli, parsed, "pipeline", 1, 1, bench_depth_max, &ret->depth);
+    if (exit_code == CLI_DONE)
         exit_code = option_count(cli, parsed, "count", 0, 1, INT64_MAX, &ret->count);
     if (exit_code == CLI_DONE)
         exit_code = option_duration(cli, parsed, "duration", usual_ns, &ret->duration_ns);
@@ -88,7 +90,13 @@ int bench_options_read(const struct cli *cli, const struct parsed *parsed,
     if (ret->csv && cli->json)
         return cli_error(cli, CLI_USAGE, "bench: --csv and --json can't go together");
     int exit_code = read_work(cli, parsed, ret);
-    return exit_code == CLI_DONE ? read_extent(cli, parsed, ret) : exit_code;
+    if (exit_code == CLI_DONE)
+        exit_code = read_extent(cli, parsed, ret);
+    if (exit_code == CLI_DONE && ret->streams > 1 && ret->depth > 1)
+        return cli_error(cli, CLI_USAGE,
+                         "bench: --streams and --pipeline can't go together: a pipeline is one "
+                         "connection");
+    return exit_code;
 }
 
 const struct option bench_option_table[] = {
@@ -138,6 +146,12 @@ const struct option bench_option_table[] = {
      .argument = "N",
      .default_value = "1",
      .help = "Work over N connections at once, each with a thread; at most 1000",
+     .group = "The work"},
+    {.name = "pipeline",
+     .letter = 'P',
+     .argument = "N",
+     .default_value = "1",
+     .help = "Have N operations at a time on each of them; at most 256",
      .group = "The work"},
     {.name = "streams",
      .argument = "N",

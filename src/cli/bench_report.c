@@ -40,9 +40,11 @@ const char *bench_title(const struct bench_options *options, char ret[bench_titl
                         text_count(rows, (uint64_t)shape->rows), plural((uint64_t)shape->rows),
                         shape->columns, plural((uint64_t)shape->columns), options->distribution,
                         pick->puts, pick->gets, options->clients, plural(options->clients));
-    if (options->streams > 1 && used > 0 && used < bench_title_size)
-        snprintf(ret + used, (size_t)(bench_title_size - used), ", %" PRIu64 " streams",
-                 options->streams);
+    bool is_pipelined = options->depth > 1;
+    if ((options->streams > 1 || is_pipelined) && used > 0 && used < bench_title_size)
+        snprintf(ret + used, (size_t)(bench_title_size - used),
+                 is_pipelined ? ", pipelines of %" PRIu64 : ", %" PRIu64 " streams",
+                 is_pipelined ? options->depth : options->streams);
     return ret;
 }
 
@@ -171,7 +173,8 @@ static int print_pretty(const struct cli *cli, const struct bench_options *optio
 
 /* ---- CSV ---- */
 
-static void print_csv_kind(FILE *out, const struct bench_result *result, enum bench_kind kind)
+static void print_csv_kind(FILE *out, const struct bench_options *options,
+                           const struct bench_result *result, enum bench_kind kind)
 {
     const struct bench_sum *sum = &result->sums[kind];
     uint64_t count = histogram_count(sum->latency);
@@ -191,17 +194,18 @@ static void print_csv_kind(FILE *out, const struct bench_result *result, enum be
         fprintf(out, ",%.3f", (double)histogram_percentile(result->first_batch, 50) / 1e3);
     else
         fputc(',', out);
-    fputc('\n', out);
+    fprintf(out, ",%" PRIu64 "\n", options->depth);
 }
 
-static int print_csv(FILE *out, const struct bench_result *result)
+static int print_csv(FILE *out, const struct bench_options *options,
+                     const struct bench_result *result)
 {
     fputs("operation,count,misses,seconds,per_s,rows_per_s,bytes_per_s,min_us,mean_us", out);
     for (int i = 0; i < bench_percentile_count; i++)
         fprintf(out, ",%s", bench_percentiles[i].name);
-    fputs(",max_us,first_batch_p50_us\n", out);
+    fputs(",max_us,first_batch_p50_us,pipeline\n", out);
     for (int kind = 0; kind < bench_kinds; kind++)
-        print_csv_kind(out, result, kind);
+        print_csv_kind(out, options, result, kind);
     return CLI_DONE;
 }
 
@@ -225,7 +229,7 @@ int bench_report(const struct cli *cli, const struct bench_options *options,
 {
     int exit_code;
     if (options->csv)
-        exit_code = print_csv(cli->out, result);
+        exit_code = print_csv(cli->out, options, result);
     else if (cli->json || !cli->out_is_terminal)
         exit_code = print_doc(cli, options, result);
     else

@@ -57,8 +57,8 @@ static bool wait_until(const struct run *run, uint64_t due_ns)
     return !atomic_load(&run->is_over);
 }
 
-/* Takes the next operation and waits until it is due. False: there is none any more. */
-static bool begin_next(struct run *run, uint64_t now_ns, uint64_t *ret_n, uint64_t *ret_due_ns)
+/* Takes the next operation. False: there is none any more. */
+static bool take_next(struct run *run, uint64_t now_ns, uint64_t *ret_n, uint64_t *ret_due_ns)
 {
     const struct bench_phase *phase = run->phase;
     if (atomic_load_explicit(&run->is_over, memory_order_relaxed))
@@ -69,13 +69,15 @@ static bool begin_next(struct run *run, uint64_t now_ns, uint64_t *ret_n, uint64
     if (phase->count > 0 && n >= phase->count)
         return false;
     *ret_n = n;
-    *ret_due_ns = 0;
-    if (phase->rate == 0)
-        return true;
-    *ret_due_ns = bench_due_ns(run->begin_ns, phase->rate, n);
-    if (phase->duration_ns > 0 && *ret_due_ns >= run->begin_ns + phase->duration_ns)
-        return false;
-    return wait_until(run, *ret_due_ns);
+    *ret_due_ns = phase->rate > 0 ? bench_due_ns(run->begin_ns, phase->rate, n) : 0;
+    return phase->duration_ns == 0 || *ret_due_ns < run->begin_ns + phase->duration_ns;
+}
+
+/* The same, and waits until it is due. */
+static bool begin_next(struct run *run, uint64_t now_ns, uint64_t *ret_n, uint64_t *ret_due_ns)
+{
+    return take_next(run, now_ns, ret_n, ret_due_ns) &&
+           (*ret_due_ns == 0 || wait_until(run, *ret_due_ns));
 }
 
 /* The first failure counts; one that comes because it is over doesn't. */
@@ -90,18 +92,55 @@ static void fail(struct run *run, enum fkv_status status, const struct fkv_error
     pthread_mutex_unlock(&run->lock);
 }
 
+static enum fkv_status work_one_by_one(struct run *run, struct bench_client *client,
+                                       struct fkv_error *error)
+{
+    uint64_t n, due_ns;
+    enum fkv_status status = FKV_OK;
+    while (status == FKV_OK && begin_next(run, client->now_ns, &n, &due_ns))
+        status = run->phase->step(client, n, due_ns, error);
+    return status;
+}
+
+/* Who has nothing else to do waits for what is due; results are taken meanwhile. */
+static bool is_next(const struct bench_client *client, uint64_t due_ns)
+{
+    return bench_pipeline_has_room(client) && (due_ns == 0 || bench_pipeline_is_empty(client) ||
+                                               due_ns <= clock_now_ns(clock_system()));
+}
+
+static enum fkv_status work_pipelined(struct run *run, struct bench_client *client,
+                                      struct fkv_error *error)
+{
+    uint64_t n, due_ns;
+    enum fkv_status status = bench_pipeline_open(client, error);
+    bool has_next = status == FKV_OK && take_next(run, client->now_ns, &n, &due_ns);
+    while (status == FKV_OK && (has_next || !bench_pipeline_is_empty(client))) {
+        if (!has_next || !is_next(client, due_ns)) {
+            status = bench_pipeline_end(client, error);
+            continue;
+        }
+        has_next = due_ns == 0 || wait_until(run, due_ns);
+        if (has_next) {
+            status = bench_pipeline_begin(client, n, due_ns, error);
+            has_next = take_next(run, client->now_ns, &n, &due_ns);
+        }
+    }
+    bench_pipeline_close(client);
+    return status;
+}
+
 static void *work(void *context)
 {
     struct worker *worker = context;
     struct run *run = worker->run;
     struct fkv_error error;
-    uint64_t n, due_ns;
-    enum fkv_status status = FKV_OK;
     if (run->phase->rate > 0)
         prctl(PR_SET_TIMERSLACK, 1UL); /* wake up in time, not with the next one due */
     worker->client->now_ns = run->begin_ns;
-    while (status == FKV_OK && begin_next(run, worker->client->now_ns, &n, &due_ns))
-        status = run->phase->step(worker->client, n, due_ns, &error);
+    enum fkv_status status = run->phase->is_pipelined
+                                 ? work_pipelined(run, worker->client, &error)
+                                 : work_one_by_one(run, worker->client, &error);
     if (status != FKV_OK)
         fail(run, status, &error);
     pthread_mutex_lock(&run->lock);

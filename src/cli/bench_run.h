@@ -16,6 +16,7 @@
 
 struct bench_phase {
     bench_step *step;
+    bool is_pipelined;    /* bench_operate, several at a time, in place of the step */
     uint64_t count;       /* operations; 0: no bound */
     uint64_t duration_ns; /* 0: no bound */
     uint64_t rate;        /* operations a second; 0: as fast as it goes */

@@ -100,6 +100,7 @@ static enum fkv_status operate(struct bench *bench, const char *verb, struct ben
     uint64_t begun;
     enum fkv_status status;
     phase->step = bench_operate;
+    phase->is_pipelined = bench->options.depth > 1;
     phase->rate = bench->options.rate;
     phase->watch = bench_live_watch;
     phase->context = &live;
@@ -247,6 +248,7 @@ static int prepare(struct bench *bench)
 {
     bench_pick_init(&bench->work.pick, &bench->options.pick);
     bench->work.streams = bench->options.streams;
+    bench->work.depth = bench->options.depth;
     bench->work.verify = bench->options.verify;
     allow_many_files();
     int exit_code = bench_files_open(bench->cli, &bench->options, &bench->files);
@@ -296,14 +298,16 @@ const struct command cmd_bench = {
         "until\n"
         "their first record batch was there.\n"
         "\n"
-        "A client has one call at a time, as libflightkv's clients do: there is no pipelining,\n"
-        "and more load needs more clients. Without --rate, a slow server gets fewer operations,\n"
-        "so that its bad times are counted seldom; with it, they are counted in full. Ctrl-C\n"
-        "ends the run early and still reports. Into a pipe, a line is name and value with a tab\n"
-        "between. Failed operations are counted, the first one is shown, and the exit code is 1.\n",
+        "A client has one call at a time, or as many as --pipeline says: then latencies count\n"
+        "from when an operation was begun, until its result was taken. Without --rate, a slow\n"
+        "server gets fewer operations, so that its bad times are counted seldom; with it, they\n"
+        "are counted in full. Ctrl-C ends the run early and still reports. Into a pipe, a line is\n"
+        "name and value with a tab between. Failed operations are counted, the first one is\n"
+        "shown, and the exit code is 1.\n",
     .examples =
         "  flightkv bench --own-server\n"
         "  flightkv bench --clients 50 --keys 100000 --distribution zipf --duration 30s\n"
+        "  flightkv bench --clients 50 --pipeline 16 --ratio 0:1\n"
         "  flightkv bench --size 64MiB --columns 64 --ratio 0:1 --keys 4 --verify\n"
         "  flightkv bench --rate 5000/s --warm-up 2s --plot latency.svg --hgrm latency.hgrm\n"
         "  flightkv bench --count 100000 --json --server grpc+unix:///run/flightkv.sock\n",

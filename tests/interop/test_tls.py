@@ -101,6 +101,9 @@ def test_private_authority(tls_server, authority):
     assert run(server, "ls", "--tls-ca", authority.pem).stdout.split("\t")[0] == "k"
     got = run(server, "info", "k", "--tls-ca", authority.pem)
     assert got.returncode == 0, got.stderr
+    load = run(server, "bench", "--tls-ca", authority.pem, "--keys", "5", "--count", "500", "-P",
+               "16", "--verify")
+    assert load.returncode == 0, load.stderr
 
 
 def test_without_verification(tls_server):

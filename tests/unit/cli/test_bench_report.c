@@ -15,6 +15,7 @@ static struct bench_options some_options(void)
         .pick = {.keys = 1000, .puts = 1, .gets = 10},
         .distribution = "zipf:0.99",
         .clients = 8,
+        .depth = 1,
         .streams = 2,
     };
 }
@@ -54,6 +55,10 @@ static void the_title_says_what_was_done(void **state)
     options.shape = (struct numbers_options){.rows = 1, .columns = 1, .batch_rows = 1};
     assert_string_equal(bench_title(&options, title),
                         "1 key of 8 B (1 row, 1 column), zipf:0.99, put:get 1:10, 1 client");
+    options.depth = 16;
+    assert_string_equal(bench_title(&options, title),
+                        "1 key of 8 B (1 row, 1 column), zipf:0.99, put:get 1:10, 1 client, "
+                        "pipelines of 16");
 }
 
 static void json_adds_up(void **state)
