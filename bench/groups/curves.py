@@ -21,6 +21,7 @@ FILL_THREADS = 8
 MANY_KEYS, FEW_KEYS = 1_000_000, (1, 1000)
 TINY_BATCHES = 10_000
 CLIENTS = (1, 2, 5, 10, 50, 100, 500)
+PIPELINE = 16
 SMALL = "1 KiB"
 STREAMS = (1, 2, 4, 8)
 STREAMS_BYTES = GIB
@@ -181,14 +182,22 @@ def clients(sitting):
                 def load(number, which=which, client=client, name=name):
                     return bench_call(sitting, which.uris[name], count, number) if has_bench else \
                         caller_call(client, name, count, number)
-                cases += [Case(f"{series}, {name}, {number} clients", x=number,
-                               series=f"{series}, {name}", batch=SMALL,
-                               run=lambda load=load, number=number: load(number))
-                          for number in CLIENTS]
+                cases += clients_cases(f"{series}, {name}", load)
+                if has_bench and which is single:
+                    cases += clients_cases(
+                        f"{series}, {name}, {PIPELINE} at a time", lambda number, name=name:
+                        bench_call(sitting, single.uris[name], 4 * count, number, PIPELINE))
         yield [Group("clients", "From 1 to 500 clients", f"{count:,} gets of a table of 1 KiB by "
                      f"{by}, one get at a time over each of the connections, with a thread for "
-                     "each: they need the same cores as the server.", cases, "curve",
+                     f"each: they need the same cores as the server. Four times as many gets where "
+                     f"{PIPELINE} of them are under way on each connection (`--pipeline "
+                     f"{PIPELINE}`).", cases, "curve",
                      rounds=ROUNDS, x_unit="clients", unit="/s")]
+
+
+def clients_cases(series, load):
+    return [Case(f"{series}, {number} clients", x=number, series=series, batch=SMALL,
+                 run=lambda number=number: load(number)) for number in CLIENTS]
 
 
 def caller_call(caller, name, count, threads):
@@ -205,10 +214,10 @@ def knows_bench(sitting):
     return done.returncode == 0
 
 
-def bench_call(sitting, uri, count, number):
+def bench_call(sitting, uri, count, number, depth=1):
     result = run([str(sitting.build / "flightkv"), "bench", "--server", uri, "--json", "--size",
                   "1KiB", "--columns", "1", "--keys", "1", "--ratio", "0:1", "--clients",
-                  str(number), "--count", str(max(count, number))])
+                  str(number), "--pipeline", str(depth), "--count", str(max(count, number))])
     if result["errors"]:
         raise Failed(f"flightkv bench: {result['errors']} errors")
     return call_of_rate(result["per_s"])
