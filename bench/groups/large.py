@@ -164,7 +164,7 @@ def first(sitting):
         servers["Go server, pyarrow's client"] = lambda: sitting.peers.go(sitting.size)
 
     def run(start):
-        touch_memory(2 * sitting.size)
+        touch_memory(sitting.size * 3 // 2)
         with start() as server, Pyarrow(server.address) as client:
             before = memory_of(server.pid)
             call = client.put("table", table)
@@ -172,7 +172,7 @@ def first(sitting):
             return call
     with sitting.caller() as caller:
         def run_own():
-            touch_memory(2 * sitting.size)
+            touch_memory(sitting.size * 3 // 2)
             with sitting.flightkv(sitting.size) as server:
                 name = f"TCP-{server.pid}"
                 caller.open(name, server.uris["TCP"])
@@ -185,6 +185,6 @@ def first(sitting):
         cases.append(Case("flightkv, libflightkv's client", base=base, run=run_own))
         yield [Group("first", "The first put", "Into a server that has just started: every page "
                      "that it fills is new to it. Each call has a server of its own, before whose "
-                     "start another process touched twice the table's size of memory and gave it "
+                     "start memory of one and a half times the table's size was touched and given "
                      "back. With --warm it had the time to populate room for the table.", cases,
                      notes=notes)]

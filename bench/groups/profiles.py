@@ -155,7 +155,7 @@ def stock(sitting, profiler):
     table, cases = sitting.source().table, []
     for name, start in (("flightkv", lambda: sitting.flightkv(2 * sitting.size)),
                         ("the pyarrow server", sitting.peers.pyarrow)):
-        touch_memory(2 * sitting.size)
+        touch_memory(sitting.size * 3 // 2)
         with start() as server, Pyarrow(server.address) as client:
             both = {"server": server.pid, "client": os.getpid()}
             works = {"first put": lambda client=client: client.put("table", table).seconds,
