@@ -319,22 +319,21 @@ static enum fkv_status send_get(struct slot *slot, struct fkv_client *client,
     return status == FKV_OK ? client_get_open(client, &get, &slot->batches, error) : status;
 }
 
-static void open_slot(struct slot *slot, struct fkv_client *client)
+static enum fkv_status open_slot(struct slot *slot, struct fkv_client *client,
+                                 struct fkv_error *error)
 {
-    struct fkv_error error;
     struct fkv_pipeline *pipeline = slot->pipeline;
     slot->had_token = client->login.user != NULL && client->login.renew_ns != 0;
     enum fkv_status status =
-        slot->is_put ? client_put_open(&slot->put, client, slot->batches, slot->deadline_ns, &error)
-                     : send_get(slot, client, &error);
-    if (status != FKV_OK) {
-        fail(slot, status, &error);
-        return;
-    }
+        slot->is_put ? client_put_open(&slot->put, client, slot->batches, slot->deadline_ns, error)
+                     : send_get(slot, client, error);
+    if (status != FKV_OK)
+        return status;
     slot->is_open = true;
     pipeline->waiting_count--;
     pipeline->open_count++;
     move(slot, &pipeline->open);
+    return FKV_OK;
 }
 
 static bool needs_the_connection(const struct slot *slot, const struct fkv_client *client)
@@ -352,7 +351,8 @@ static bool may_open(const struct fkv_pipeline *pipeline, const struct slot *slo
            !needs_the_connection(slot, client);
 }
 
-/* What can't be sent for want of a connection, or of a token, can't be for all alike. */
+/* What can't be sent for want of a connection, or of a token, can't be for all alike; and who
+ * cancels means all. */
 static void open_waiting(struct fkv_pipeline *pipeline)
 {
     struct fkv_error error;
@@ -360,12 +360,13 @@ static void open_waiting(struct fkv_pipeline *pipeline)
     while ((slot = first_of(&pipeline->waiting)) != NULL) {
         if (pipeline->open_count > 0 && !may_open(pipeline, slot))
             return;
-        enum fkv_status status =
+        enum fkv_status all =
             pipeline->open_count == 0 ? client_prepare(pipeline->client, &error) : FKV_OK;
-        if (status != FKV_OK)
+        enum fkv_status status = all == FKV_OK ? open_slot(slot, pipeline->client, &error) : all;
+        if (all != FKV_OK || status == FKV_CANCELLED)
             fail_waiting(pipeline, status, &error);
-        else
-            open_slot(slot, pipeline->client);
+        else if (status != FKV_OK)
+            fail(slot, status, &error);
     }
 }
 

@@ -106,6 +106,33 @@ static void cancel_ends_all_that_was_begun(void **state)
     flow_done(&flow);
 }
 
+/* Says no, once. */
+static bool keep_on(void *context)
+{
+    return (*(int *)context)++ > 0;
+}
+
+/* Before the first of them is sent, the client asks for shared memory. */
+static void cancel_ends_what_is_not_sent_yet(void **state)
+{
+    (void)state;
+    struct flow flow;
+    int times = 0;
+    const struct fkv_client_options options = {
+        .size = sizeof options, .keep_on = keep_on, .keep_on_context = &times};
+    flow_init(&flow, alloc_system(), NULL);
+    flow.client_options = &options;
+    flow.pipe.is_local = true;
+    struct fkv_pipeline *pipeline = piped_open(flow_client(&flow), 0);
+    for (uint64_t n = 0; n < 3; n++)
+        piped_get(pipeline, n);
+    struct tally tally = piped_statuses(pipeline);
+    assert_int_equal(piped_count(&tally, FKV_CANCELLED), 3);
+    assert_int_equal(times, 1);
+    fkv_pipeline_close(pipeline);
+    flow_done(&flow);
+}
+
 static void a_deadline_ends_its_call_alone(void **state)
 {
     (void)state;
@@ -295,6 +322,7 @@ int main(void)
         cmocka_unit_test(a_lost_connection_ends_what_was_sent),
         cmocka_unit_test(a_server_that_is_gone_is_asked_once),
         cmocka_unit_test(cancel_ends_all_that_was_begun),
+        cmocka_unit_test(cancel_ends_what_is_not_sent_yet),
         cmocka_unit_test(a_deadline_ends_its_call_alone),
         cmocka_unit_test(closing_ends_what_is_on_its_way),
         cmocka_unit_test(a_client_may_be_closed_before),
