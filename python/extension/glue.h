@@ -8,6 +8,7 @@
  *     arrow       capsules of the Arrow PyCapsule interface
  *     client      opening, and what is small
  *     transfer    put, get, reader
+ *     many        puts and gets of many keys at a time
  *     server      a server in this process
  *     module      the list of functions
  *
@@ -52,6 +53,7 @@ PyObject *glue_raise_forked(const char *what);
 extern PyMethodDef arrow_functions[];
 extern PyMethodDef client_functions[];
 extern PyMethodDef transfer_functions[];
+extern PyMethodDef many_functions[];
 extern PyMethodDef server_functions[];
 
 #endif

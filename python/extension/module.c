@@ -4,7 +4,7 @@
 static int add_functions(PyObject *module)
 {
     PyMethodDef *const lists[] = {arrow_functions, client_functions, transfer_functions,
-                                  server_functions};
+                                  many_functions, server_functions};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         if (PyModule_AddFunctions(module, lists[i]) != 0)
             return -1;

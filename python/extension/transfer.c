@@ -6,6 +6,7 @@
 
 #include "arrow.h"
 #include "client.h"
+#include "transfer.h"
 
 /* ---- put ---- */
 
@@ -70,9 +71,8 @@ static enum fkv_status no_memory(struct fkv_error *error)
     return error->status;
 }
 
-/* The stream's schema, and up to `most` batches. */
-static enum fkv_status gather(struct ArrowArrayStream *stream, size_t most, struct table **ret,
-                              struct fkv_error *error)
+enum fkv_status transfer_gather(struct ArrowArrayStream *stream, size_t most, struct table **ret,
+                                struct fkv_error *error)
 {
     struct ArrowSchema schema;
     struct ArrowArray batch;
@@ -136,7 +136,7 @@ static PyObject *get(PyObject *module, PyObject *args)
     Py_BEGIN_ALLOW_THREADS status =
         fkv_get(client->fkv, asked.key, (size_t)asked.key_size, &asked.options, &stream, &error);
     if (status == FKV_OK) {
-        status = gather(&stream, SIZE_MAX, &table, &error);
+        status = transfer_gather(&stream, SIZE_MAX, &table, &error);
         stream.release(&stream);
     }
     Py_END_ALLOW_THREADS return client_end(client, status, &error,
@@ -238,7 +238,7 @@ static PyObject *reader_next(PyObject *module, PyObject *args)
     struct fkv_error error;
     enum fkv_status status;
     client->is_reader = false; /* here an exception can be raised */
-    Py_BEGIN_ALLOW_THREADS status = gather(&reader->inner, (size_t)most, &table, &error);
+    Py_BEGIN_ALLOW_THREADS status = transfer_gather(&reader->inner, (size_t)most, &table, &error);
     Py_END_ALLOW_THREADS client->is_reader = true;
     return client_end(client, status, &error, status == FKV_OK ? arrow_table_capsule(table) : NULL);
 }

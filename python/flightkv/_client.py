@@ -9,12 +9,13 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Type, Union
+from typing import (Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional,
+                    Tuple, Type, Union)
 
 from . import _flightkv, _html
 from ._arguments import (Arrow, Columns, Key, Path, Rows, columns_text, key_bytes, key_json, key_of,
                          milliseconds, path_text, rows_text, stream_of)
-from ._errors import PreconditionError
+from ._errors import Error, PreconditionError, error_of
 from ._schema import Schema
 from ._table import Reader, Table
 
@@ -165,6 +166,57 @@ class Client:
         arguments = _get_arguments(key, columns, rows, streams, check, timeout)
         own = _flightkv.client_idle(self._handle) or _open((*self._options, self._handle))
         return Reader(_flightkv.reader(own, *arguments))
+
+    def get_many(self, keys: Iterable[Key], *, columns: Columns = None, rows: Rows = None,
+                 check: bool = False, depth: int = 16,
+                 timeout: Optional[float] = None) -> Dict[Key, Table]:
+        """The tables under these keys, as far as they are there, several at a time: for many small
+        ones, which come several times as fast so.
+
+        At most `depth` of them, up to 256, are on their way at once; `timeout` is that of each.
+        The other arguments are those of `get`. What fails for another reason than that there is no
+        such key, is raised.
+
+        >>> client.put_many({"one": client["cities"], "two": client["cities"]})["two"].rows
+        3
+        >>> list(client.get_many(["one", "two", "three"]))
+        ['one', 'two']
+        >>> del client["one"], client["two"]
+        """
+        asked = list(dict.fromkeys(keys))
+        found, failure = self._call(
+            _flightkv.get_many, [key_bytes(key) for key in asked], columns_text(columns),
+            rows_text(rows), check, milliseconds("timeout", timeout), _depth_of(depth))
+        if failure is not None:
+            raise _error_of_many(asked, failure)
+        return {key: Table(table) for key, table in zip(asked, found) if table is not None}
+
+    def put_many(self, tables: Union[Mapping[Key, Arrow], Iterable[Tuple[Key, Arrow]]], *,
+                 append: bool = False, depth: int = 16,
+                 timeout: Optional[float] = None) -> Dict[Key, Progress]:
+        """Stores each table under its key, several at a time, as `put`; `tables` are a dict or
+        pairs, which may be made while others are put, though not by this client.
+
+        The first failure is raised, and ends it: its message begins with the key; each of the
+        others is there whole, or not at all.
+
+        >>> tables = ((f"day {i}", pa.table({"price": [9.5 + i]})) for i in range(2))
+        >>> client.put_many(tables)["day 1"]
+        Progress(rows=1, batches=1, bytes=64)
+        >>> del client["day 0"], client["day 1"]
+        """
+        asked: List[Key] = []
+
+        def begin() -> Iterator[Tuple[bytes, Any]]:
+            for key, table in tables.items() if isinstance(tables, Mapping) else tables:
+                asked.append(key)
+                yield key_bytes(key), stream_of(table)
+
+        sent, failure = self._call(_flightkv.put_many, begin(), append,
+                                   milliseconds("timeout", timeout), _depth_of(depth))
+        if failure is not None:
+            raise _error_of_many(asked, failure)
+        return {key: Progress(*progress) for key, progress in zip(asked, sent)}
 
     def info(self, key: Key) -> Info:
         """Rows, bytes and schema of a table, without its data; KeyError if there is none.
@@ -321,6 +373,17 @@ def _get_arguments(key: Key, columns: Columns, rows: Rows, streams: int, check: 
         raise ValueError(f"streams is a number of connections, at least 1, not {streams}")
     return (key_bytes(key), columns_text(columns), rows_text(rows), streams, 0, check,
             milliseconds("timeout", timeout))
+
+
+def _depth_of(depth: int) -> int:
+    if not 1 <= depth <= 256:
+        raise ValueError(f"depth is a number of calls at a time, from 1 to 256, not {depth}")
+    return depth
+
+
+def _error_of_many(keys: List[Key], failure: Tuple[int, int, str, int]) -> Error:
+    index, status, message, hint = failure
+    return error_of(status, f"{keys[index]!r}: {message}", hint)
 
 
 def _transport_of(name: str) -> int:

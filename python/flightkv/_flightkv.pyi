@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 version: str
 DEFAULT_URI: str
@@ -20,6 +20,12 @@ def put(client: Any, key: bytes, stream: Any, append: bool, timeout_ms: int, pro
         /) -> Tuple[int, int, int]: ...
 def get(client: Any, key: bytes, columns: Optional[str], rows: Optional[str], streams: int,
         max_message_bytes: int, check: bool, timeout_ms: int, /) -> Any: ...
+def get_many(client: Any, keys: List[bytes], columns: Optional[str], rows: Optional[str],
+             check: bool, timeout_ms: int, depth: int,
+             /) -> Tuple[List[Any], Optional[Tuple[int, int, str, int]]]: ...
+def put_many(client: Any, tables: Iterator[Tuple[bytes, Any]], append: bool, timeout_ms: int,
+             depth: int, /) -> Tuple[List[Tuple[int, int, int]],
+                                     Optional[Tuple[int, int, str, int]]]: ...
 def reader(client: Any, key: bytes, columns: Optional[str], rows: Optional[str], streams: int,
            max_message_bytes: int, check: bool, timeout_ms: int, /) -> Any: ...
 def reader_next(stream: Any, most: int, /) -> Any: ...

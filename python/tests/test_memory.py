@@ -85,6 +85,9 @@ def test_references_are_given_back(client):
     def calls():
         client.put(key, TABLE, progress=progress)
         client.get(key)._repr_html_()
+        client.put_many({key: TABLE, "l": TABLE})
+        client.get_many([key, "l", "none"])
+        client.delete("l")
         client.info(key)
         client.list("k*")
         client.action("flightkv.exists", body)
@@ -116,13 +119,17 @@ with flightkv.Server(memory="64MiB") as server, server.connect() as client:
     client.put("k", table, progress=lambda progress: True)
     got = client.get("k")
     client.put("k", got, append=True)
+    client.put_many({"k": got, "l": table})
+    many = client.get_many(["k", "none", "l"])
     got._repr_html_(), client._repr_html_(), got.to_pyarrow(), got.schema.to_pyarrow()
     client.info("k"), client.list("k*"), client.stats()
     with client.reader("k") as first, client.reader("k") as second:
         next(first), next(second)
     pa.RecordBatchReader.from_stream(client.reader("k")).read_all()
     for use in (lambda: client.get("none"), lambda: client.reader("none"),
-                lambda: client.put("k", pa.table({"b": [1]}), append=True)):
+                lambda: client.put("k", pa.table({"b": [1]}), append=True),
+                lambda: client.put_many({"l": table, "k": pa.table({"b": [1]})}, append=True),
+                lambda: client.get_many(["k", "l"], columns="none")):
         try:
             use()
         except flightkv.Error:

@@ -104,6 +104,10 @@ try:
         client.put("k", flightkv_table)
     elif what == "reader":
         client.reader("k")
+    elif what == "get_many":
+        client.get_many(["k", "l"])
+    elif what == "put_many":
+        client.put_many({"k": flightkv_table})
 except KeyboardInterrupt:
     print("interrupted")
 """
@@ -115,7 +119,7 @@ def run(code, *arguments):
                           timeout=120, env={**os.environ, "PYTHONPATH": paths})
 
 
-@pytest.mark.parametrize("what", ["get", "streams", "put", "reader"])
+@pytest.mark.parametrize("what", ["get", "streams", "put", "reader", "get_many", "put_many"])
 def test_ctrl_c(what):
     code = INTERRUPTED.replace("flightkv_table",
                                '__import__("pyarrow").table({"a": [1]})')
