@@ -60,7 +60,8 @@ def test_large_ones_among_small_ones(client):
 
 def test_bad_arguments(client):
     client["k"] = table(0)
-    for keys, kind in (([5], TypeError), ([None], TypeError), (5, TypeError), (["k", ""], ValueError)):
+    cases = (([5], TypeError), ([None], TypeError), (5, TypeError), (["k", ""], ValueError))
+    for keys, kind in cases:
         with pytest.raises(kind):
             client.get_many(keys)
     for depth in (0, 257):
