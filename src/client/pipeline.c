@@ -16,8 +16,7 @@
 #include "client/get.h"
 #include "client/put.h"
 
-/* A flightkv server takes 256 calls at a time on a connection; a slot has 2 KiB, and its stream as
- * much. */
+/* A flightkv server takes 256 calls at a time on a connection; a slot and its stream have 3 KiB. */
 enum { depth_usual = 16, depth_max = 256 };
 
 struct slot {
