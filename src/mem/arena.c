@@ -5,9 +5,9 @@
  *     used       committed pages of extents, and what arena_charge counts
  *     warm       free pages that are populated
  *     lent       populated pages of extents, not yet committed
- *     settling   pages being punched, or populated though no extent has them: neither free nor in
- * an extent while the lock is open for it rising     pages of an extent being populated by the
- * thread, outside the lock
+ *     settling   pages being punched, or populated though no extent has them: neither free nor
+ *                in an extent while the lock is open for it
+ *     rising     pages of an extent being populated by the thread, outside the lock
  *
  * Invariants, at every unlock:
  *   1. used + warm + lent + settling + rising <= budget
@@ -15,7 +15,7 @@
  *   3. pages of extents + free pages + settling ones = all pages
  *   4. an extent has at most one lent run, which begins where its committed pages end
  *   5. rising pages, and those to be populated next (ahead.h), follow the lent ones of their
- * extent, or the committed ones where nothing is lent
+ *      extent, or the committed ones where nothing is lent
  *
  * arena_take lends what is warm of the run that it hands out, and arena_commit takes that into use
  * step by step, for which no room need be made. So a peer that announces a large body and sends
@@ -178,7 +178,7 @@ static struct run take_spare(struct arena *arena, struct run part)
     uint32_t missing = block_pages - part.pages % block_pages;
     struct run behind = runs_cold(&arena->runs, part.first + part.pages);
     if (part.first % block_pages != 0 || missing == block_pages || behind.pages < missing ||
-        !pages_prefer_huge(&arena->pages) || !has_room(arena, (uint64_t)missing * arena_page_bytes))
+        !has_room(arena, (uint64_t)missing * arena_page_bytes) || !pages_try_huge(&arena->pages))
         return (struct run){0, 0};
     arena->settling_bytes += (uint64_t)missing * arena_page_bytes;
     return runs_cut_front(&arena->runs, behind, missing);

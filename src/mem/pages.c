@@ -96,14 +96,14 @@ static uint64_t now_ns(const struct pages *pages)
     return pages->clock != NULL ? clock_now_ns(pages->clock) : 0;
 }
 
-static bool is_resting(struct pages *pages)
+bool pages_try_huge(struct pages *pages)
 {
     if (pages->clock == NULL)
-        return true;
+        return false;
     unsigned left = atomic_load(&pages->resting);
     while (left > 0 && !atomic_compare_exchange_weak(&pages->resting, &left, left - 1)) {
     }
-    return left > 0;
+    return left == 0;
 }
 
 /* Each time in a row that a huge page isn't to be had, or took longer than small ones, they rest
@@ -119,16 +119,9 @@ static void note_huge(struct pages *pages, bool is_done, uint64_t ns)
         atomic_store(&pages->small_block_ns, small_ns - small_ns / 64);
 }
 
-bool pages_prefer_huge(const struct pages *pages)
-{
-    return pages->clock != NULL && atomic_load(&pages->resting) == 0;
-}
-
 /* The system makes a huge page of a block of which at least one page is there. */
 bool pages_populate_huge(struct pages *pages, size_t offset)
 {
-    if (is_resting(pages))
-        return false;
     uint64_t start = now_ns(pages);
     bool is_done = allocate(pages, 0, offset, arena_page_bytes) &&
                    madvise(pages->base + offset, pages_block_bytes, MADV_COLLAPSE) == 0;
@@ -162,7 +155,8 @@ bool pages_populate(struct pages *pages, size_t offset, size_t bytes)
         size_t step = pages_block_bytes - offset % pages_block_bytes;
         if (step > end - offset)
             step = end - offset;
-        is_done = (step == pages_block_bytes && pages_populate_huge(pages, offset)) ||
+        is_done = (step == pages_block_bytes && pages_try_huge(pages) &&
+                   pages_populate_huge(pages, offset)) ||
                   populate_small(pages, offset, step);
         offset += step;
     }

@@ -48,9 +48,10 @@ void *pages_map(int fd, size_t bytes, int protection);
 bool pages_populate(struct pages *pages, size_t offset, size_t bytes);
 bool pages_punch(const struct pages *pages, size_t offset, size_t bytes);
 
-/* Whether huge pages would be tried now; and has the cold block at `offset` populated as one. False
- * when it can't, and then at most its first page is populated. */
-bool pages_prefer_huge(const struct pages *pages);
+/* Whether the next block shall be tried as a huge page: to be asked once a block, for blocks that
+ * aren't tried are counted. And has the cold block at `offset` populated as one; false when it
+ * can't, and then at most its first page is populated. */
+bool pages_try_huge(struct pages *pages);
 bool pages_populate_huge(struct pages *pages, size_t offset);
 
 /* Which of the pages still hold memory after they were punched: one byte a page, 0 or 1. */

@@ -3,6 +3,7 @@
  * pages of a block are populated at once. */
 #include "unit/mem/arena_use.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -11,11 +12,16 @@
 #define BLOCK ((size_t)pages_block_bytes)
 
 static bool has_huge_pages;
+static bool is_refused; /* though it has some */
 static bool can_split;
 
 int madvise(void *data, size_t size, int advice)
 {
     enum { collapse = 25 };
+    if (advice == collapse && is_refused) {
+        errno = EINVAL;
+        return -1;
+    }
     if (advice != collapse || !has_huge_pages)
         return (int)syscall(SYS_madvise, data, size, advice);
     if (syscall(SYS_madvise, data, size, advice) != 0)
@@ -46,6 +52,7 @@ static const struct clock still_clock = {no_time, NULL};
 static struct arena *open_huge(size_t budget_bytes, size_t ahead_bytes_max)
 {
     has_huge_pages = can_split = true;
+    is_refused = false;
     return open_arena((struct arena_options){.budget_bytes = budget_bytes,
                                              .ahead_bytes_max = ahead_bytes_max,
                                              .huge_pages_clock = &still_clock});
@@ -99,6 +106,26 @@ static void what_can_not_be_a_huge_page_is_small(void **state)
     if (populated_bytes() == MIB) /* else the system has some */
         assert_counts(arena, MIB, 0);
     arena_give(arena, &first);
+    close_arena(arena);
+}
+
+/* Once they weren't to be had, extents of less than a block try them again, too. */
+static void small_extents_try_again(void **state)
+{
+    (void)state;
+    enum { count = 3 };
+    struct fkv_error error;
+    struct arena *arena = open_huge(16 * MIB, 0);
+    struct arena_extent large = take(arena, BLOCK), small[count];
+    is_refused = true;
+    assert_ok(arena_commit(arena, &large, BLOCK, &error));
+    is_refused = false;
+    for (size_t i = 0; i < count; i++)
+        small[i] = fill(arena, BLOCK / 2, 1);
+    assert_counts(arena, BLOCK + count * BLOCK / 2, BLOCK / 2); /* behind the last one */
+    for (size_t i = 0; i < count; i++)
+        arena_give(arena, &small[i]);
+    arena_give(arena, &large);
     close_arena(arena);
 }
 
@@ -179,6 +206,7 @@ int main(void)
 {
     RUN_TESTS(cmocka_unit_test(small_extents_share_a_block),
               cmocka_unit_test(what_can_not_be_a_huge_page_is_small),
+              cmocka_unit_test(small_extents_try_again),
               cmocka_unit_test(the_thread_makes_huge_pages_too),
               cmocka_unit_test(parts_that_stay_are_counted),
               cmocka_unit_test(lent_parts_that_stay_are_counted));

@@ -181,8 +181,7 @@ static void small_pages_can_be_asked_for(void **state)
     (void)state;
     struct pages pages;
     assert_true(pages_open(&pages, 256 * BLOCK, BLOCK, NULL));
-    assert_false(pages_prefer_huge(&pages));
-    assert_false(pages_populate_huge(&pages, 0));
+    assert_false(pages_try_huge(&pages));
     populate_all(&pages);
     assert_int_equal(collapses, 0);
     pages_close(&pages);
