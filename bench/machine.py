@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the machine is and has to spare, and how large a table that allows."""
 
+import contextlib
 import mmap
 import os
 import platform
@@ -97,10 +98,12 @@ def memory_available():
 
 
 def touch_memory(size):
-    """Takes so many bytes and gives them back: of the memory that the system hands out next, no
-    host must find them first (docs/design/007-cold-memory.md)."""
-    with mmap.mmap(-1, size) as memory:
-        memory.madvise(mmap.MADV_HUGEPAGE)
+    """Takes so many bytes, in huge pages where there are some, and gives them back: of the memory
+    that the system hands out next, no host must find them first (docs/design/007-cold-memory.md).
+    Memory that is shared would be of small pages, whatever is advised."""
+    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE) as memory:
+        with contextlib.suppress(OSError):  # a kernel without
+            memory.madvise(mmap.MADV_HUGEPAGE)
         numpy.frombuffer(memory, numpy.uint8).fill(1)
 
 
