@@ -53,6 +53,9 @@ enum { fill_rest_ns = 1000000, fill_rest_busy_ns = 20000000 };
 /* Punching 4 MiB takes about a millisecond; whoever waits for room may have to wait for that. */
 enum { punch_step_most = 4 << 20, punch_step_least = 1 << 20 };
 
+/* A part of a huge page can't be punched while another process is just mapping some of it. */
+enum { punch_tries = 20, punch_rest_ns = 1000000 };
+
 /* Steps end where blocks do, so that these can be huge pages. */
 enum { block_pages = pages_block_bytes / arena_page_bytes };
 
@@ -323,7 +326,7 @@ enum fkv_status arena_new(const struct alloc *alloc, const struct arena_options 
     arena->options = *options;
     arena->idle.ns = options->warm_idle_ns != 0 ? options->warm_idle_ns : WARM_IDLE_DEFAULT;
     pthread_mutex_init(&arena->lock, NULL);
-    pthread_cond_init(&arena->settled, NULL);
+    condition_init(&arena->settled);
     condition_init(&arena->asked);
     enum fkv_status status = open_pages(arena, error);
     if (status != FKV_OK) {
@@ -369,19 +372,10 @@ static struct run punch_step(struct run run, uint64_t bytes)
     return (struct run){run.first + run.pages - pages, pages};
 }
 
-/* Which pages of a step are there still: all if the system refused, else those of a huge page that
- * it couldn't split. */
+/* Which pages of a step are there still. */
 struct punched {
     uint8_t is_there[(punch_step_most + pages_block_bytes) / arena_page_bytes];
 };
-
-static void punch_pages(struct arena *arena, struct run run, struct punched *ret)
-{
-    if (pages_punch(&arena->pages, run_offset(run), run_bytes(run)))
-        pages_look(&arena->pages, run_offset(run), run_bytes(run), ret->is_there);
-    else
-        memset(ret->is_there, 1, run.pages);
-}
 
 /* Gives what was punched back, cold or warm as it is; how many bytes are gone. */
 static uint64_t give_punched(struct arena *arena, struct run run, const struct punched *punched)
@@ -411,7 +405,7 @@ static uint64_t punch_warm(struct arena *arena, uint64_t bytes)
     idle_drop(&arena->idle, run_bytes(run));
 
     pthread_mutex_unlock(&arena->lock);
-    punch_pages(arena, run, &punched);
+    pages_punch(&arena->pages, run_offset(run), run_bytes(run), punched.is_there);
     pthread_mutex_lock(&arena->lock);
 
     arena->settling_bytes -= run_bytes(run);
@@ -435,7 +429,7 @@ static uint64_t punch_lent(struct arena *arena, uint64_t bytes)
     uint32_t shared = (run.first + run.pages) % block_pages;
     if (shared > 0 && shared < end.pages)
         end = (struct run){run.first + run.pages - shared, shared};
-    punch_pages(arena, end, &punched);
+    pages_punch(&arena->pages, run_offset(end), run_bytes(end), punched.is_there);
     arena->ahead.count = 0;
     uint32_t gone = 0;
     while (gone < end.pages && !punched.is_there[end.pages - 1 - gone])
@@ -449,6 +443,7 @@ static uint64_t punch_lent(struct arena *arena, uint64_t bytes)
 static bool make_room(struct arena *arena, uint64_t bytes)
 {
     const uint64_t budget = arena->options.budget_bytes;
+    unsigned tries = 0;
     for (;;) {
         if (bytes > budget || arena->used_bytes > budget - bytes)
             return false;
@@ -461,8 +456,11 @@ static bool make_room(struct arena *arena, uint64_t bytes)
         arena->ahead.count = 0; /* what is lent is the next to go */
         if (wanted <= budget || arena->rising.pages != 0)
             pthread_cond_wait(&arena->settled, &arena->lock);
-        else if (punch_lent(arena, wanted - budget) == 0)
-            return false;
+        else if (punch_lent(arena, wanted - budget) == 0) {
+            if (++tries == punch_tries)
+                return false;
+            condition_wait(&arena->settled, &arena->lock, punch_rest_ns);
+        }
     }
 }
 

@@ -147,6 +147,11 @@ static bool populate_small(struct pages *pages, size_t offset, size_t bytes)
     return is_done;
 }
 
+static bool punch(const struct pages *pages, size_t offset, size_t bytes)
+{
+    return allocate(pages, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, bytes);
+}
+
 bool pages_populate(struct pages *pages, size_t offset, size_t bytes)
 {
     const size_t end = offset + bytes;
@@ -162,23 +167,19 @@ bool pages_populate(struct pages *pages, size_t offset, size_t bytes)
     }
     if (!is_done) {
         int reason = errno;
-        pages_punch(pages, end - bytes, bytes);
+        punch(pages, end - bytes, bytes);
         errno = reason;
     }
     return is_done;
 }
 
-bool pages_punch(const struct pages *pages, size_t offset, size_t bytes)
-{
-    return allocate(pages, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, bytes);
-}
-
-void pages_look(const struct pages *pages, size_t offset, size_t bytes, uint8_t *is_there)
+void pages_punch(const struct pages *pages, size_t offset, size_t bytes, uint8_t *ret_is_there)
 {
     size_t count = bytes / arena_page_bytes;
-    memset(is_there, 0, count);
-    if (!atomic_load(&pages->has_huge) || mincore(pages->base + offset, bytes, is_there) != 0)
-        return;
+    bool is_done = punch(pages, offset, bytes);
+    memset(ret_is_there, is_done ? 0 : 1, count);
+    if (is_done && atomic_load(&pages->has_huge))
+        mincore(pages->base + offset, bytes, ret_is_there);
     for (size_t i = 0; i < count; i++)
-        is_there[i] &= 1;
+        ret_is_there[i] &= 1;
 }

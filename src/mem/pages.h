@@ -8,7 +8,7 @@
  * its memory. So it is measured, and huge pages rest for a while when they don't pay.
  *
  * A part of a huge page is punched only if the system can split it; else the part is zeroed and
- * its memory stays. pages_look tells. Any thread. */
+ * its memory stays. It can't while another process is just mapping some of it. Any thread. */
 #ifndef MEM_PAGES_H
 #define MEM_PAGES_H
 
@@ -43,18 +43,18 @@ void pages_close(struct pages *pages);
  * can be; to be unmapped by munmap(2). NULL, with errno, when it can't be made. */
 void *pages_map(int fd, size_t bytes, int protection);
 
-/* Both of the whole pages from byte `offset` on, and give whether it was done; else errno says why,
- * and pages that were to be populated are cold still. Those were cold, all of them. */
+/* Of the whole pages from byte `offset` on, all of them cold. False, with errno, when it can't be
+ * done; then they are cold still. */
 bool pages_populate(struct pages *pages, size_t offset, size_t bytes);
-bool pages_punch(const struct pages *pages, size_t offset, size_t bytes);
+
+/* Gives the memory of the whole pages from byte `offset` on back to the system. Which of them hold
+ * memory all the same: one byte a page, 0 or 1. */
+void pages_punch(const struct pages *pages, size_t offset, size_t bytes, uint8_t *ret_is_there);
 
 /* Whether the next block shall be tried as a huge page: to be asked once a block, for blocks that
  * aren't tried are counted. And has the cold block at `offset` populated as one; false when it
  * can't, and then at most its first page is populated. */
 bool pages_try_huge(struct pages *pages);
 bool pages_populate_huge(struct pages *pages, size_t offset);
-
-/* Which of the pages still hold memory after they were punched: one byte a page, 0 or 1. */
-void pages_look(const struct pages *pages, size_t offset, size_t bytes, uint8_t *is_there);
 
 #endif

@@ -14,6 +14,7 @@
 static bool has_huge_pages;
 static bool is_refused; /* though it has some */
 static bool can_split;
+static unsigned held; /* so many times it can't, though */
 
 int madvise(void *data, size_t size, int advice)
 {
@@ -33,7 +34,9 @@ int madvise(void *data, size_t size, int advice)
 /* Where huge pages can't be split, whole ones can be punched all the same. */
 int fallocate(int fd, int mode, off_t offset, off_t size)
 {
-    if (mode != 0 && !can_split) {
+    bool is_held = mode != 0 && held > 0;
+    held -= is_held;
+    if (mode != 0 && (!can_split || is_held)) {
         off_t from = (offset + (off_t)BLOCK - 1) / (off_t)BLOCK * (off_t)BLOCK;
         off_t to = (offset + size) / (off_t)BLOCK * (off_t)BLOCK;
         return from < to ? (int)syscall(SYS_fallocate, fd, mode, from, to - from) : 0;
@@ -176,6 +179,35 @@ static void parts_that_stay_are_counted(void **state)
     close_arena(arena);
 }
 
+/* Another process is just mapping the other part of each. */
+static void parts_that_are_held_for_a_moment_are_waited_for(void **state)
+{
+    (void)state;
+    struct fkv_error error;
+    struct arena *arena = open_huge(4 * MIB, 0);
+    struct arena_extent first = fill(arena, MIB, 1), second = take(arena, MIB);
+    assert_counts(arena, MIB, MIB); /* lent */
+    held = 3;
+    assert_ok(arena_charge(arena, 3 * MIB, &error));
+    assert_int_equal(held, 0);
+    assert_counts(arena, 4 * MIB, 0);
+    arena_discharge(arena, 3 * MIB);
+    arena_give(arena, &second);
+    arena_give(arena, &first);
+
+    first = fill(arena, MIB, 1);
+    second = fill(arena, 2 * MIB, 2);
+    assert_counts(arena, 3 * MIB, MIB);
+    held = 3;
+    assert_ok(arena_charge(arena, MIB, &error));
+    assert_int_equal(held, 0);
+    assert_counts(arena, 4 * MIB, 0);
+    arena_discharge(arena, MIB);
+    arena_give(arena, &second);
+    arena_give(arena, &first);
+    close_arena(arena);
+}
+
 /* The same for pages that are lent: an extent ends in the middle of a block that another has. */
 static void lent_parts_that_stay_are_counted(void **state)
 {
@@ -209,5 +241,6 @@ int main(void)
               cmocka_unit_test(small_extents_try_again),
               cmocka_unit_test(the_thread_makes_huge_pages_too),
               cmocka_unit_test(parts_that_stay_are_counted),
+              cmocka_unit_test(parts_that_are_held_for_a_moment_are_waited_for),
               cmocka_unit_test(lent_parts_that_stay_are_counted));
 }
