@@ -33,6 +33,7 @@ static bool open_file(struct pages *pages, uint64_t bytes)
 void *pages_map(int fd, size_t bytes, int protection)
 {
     const size_t block = pages_block_bytes;
+    bytes = (bytes + arena_page_bytes - 1) / arena_page_bytes * arena_page_bytes;
     uint8_t *room = mmap(NULL, bytes + block, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (room == MAP_FAILED)
         return NULL;

@@ -39,8 +39,9 @@ enum { pages_block_bytes = 2 << 20 };
 bool pages_open(struct pages *pages, uint64_t bytes, uint64_t least, const struct clock *clock);
 void pages_close(struct pages *pages);
 
-/* A shared map of a file's first bytes, without memory set aside, at an address where huge pages
- * can be; to be unmapped by munmap(2). NULL, with errno, when it can't be made. */
+/* A shared map of a file's first bytes, at most SIZE_MAX / 2, without memory set aside, at an
+ * address where huge pages can be; to be unmapped by munmap(2). NULL, with errno, when it can't be
+ * made. */
 void *pages_map(int fd, size_t bytes, int protection);
 
 /* Of the whole pages from byte `offset` on, all of them cold. False, with errno, when it can't be

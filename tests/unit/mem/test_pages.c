@@ -116,6 +116,30 @@ static void a_map_is_aligned(void **state)
     pages_close(&other);
 }
 
+static size_t address_space_bytes(void)
+{
+    char text[64] = "";
+    int fd = open("/proc/self/statm", O_RDONLY);
+    assert_true(read(fd, text, sizeof text - 1) > 0);
+    close(fd);
+    return strtoul(text, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Of a size that another process says. */
+static void a_map_leaves_nothing_behind(void **state)
+{
+    struct pages *pages = *state;
+    static const size_t sizes[] = {1, arena_page_bytes, BLOCK - 1, BLOCK, BLOCK + 5000};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        size_t before = address_space_bytes();
+        void *map = pages_map(pages->fd, sizes[i], PROT_READ);
+        assert_non_null(map);
+        assert_int_equal((uintptr_t)map % BLOCK, 0);
+        assert_int_equal(munmap(map, sizes[i]), 0);
+        assert_int_equal(address_space_bytes(), before);
+    }
+}
+
 /* With or without huge pages: just what was asked for is there, and zero. */
 static void assert_populates(struct pages *pages, size_t offset, size_t bytes)
 {
@@ -249,7 +273,8 @@ static void what_failed_is_cold_again(void **state)
 
 int main(void)
 {
-    RUN_TESTS(WITH_PAGES(a_map_is_aligned), WITH_PAGES(just_the_pages_asked_for_are_populated),
+    RUN_TESTS(WITH_PAGES(a_map_is_aligned), WITH_PAGES(a_map_leaves_nothing_behind),
+              WITH_PAGES(just_the_pages_asked_for_are_populated),
               WITH_PAGES(what_is_not_to_be_had_is_tried_seldom),
               WITH_PAGES(what_takes_longer_is_tried_seldom),
               WITH_PAGES(what_small_pages_take_is_measured_again),
