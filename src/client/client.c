@@ -513,6 +513,14 @@ void client_call_closed(struct client_call *call, enum fkv_status status, const 
         status_prefix(&call->error, status, "%s", call->client->name);
 }
 
+void client_call_cancel(struct client_call *call, enum fkv_status status,
+                        const struct fkv_error *error)
+{
+    call->status = status;
+    call->error = *error;
+    wire_call_cancel(call->wire);
+}
+
 /* One turn sends the reset: the next call, which would do it, may be a long time away. */
 void client_call_end(struct client_call *call)
 {

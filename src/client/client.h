@@ -149,6 +149,10 @@ void client_call_give_up(struct client_call *call, enum fkv_status status);
 enum fkv_status client_given_up(const struct fkv_client *client, enum fkv_status status,
                                 struct fkv_error *error);
 
+/* Ends a call that isn't over; a turn is to send that. */
+void client_call_cancel(struct client_call *call, enum fkv_status status,
+                        const struct fkv_error *error);
+
 /* Ends the call if it isn't over; then it is. */
 void client_call_end(struct client_call *call);
 

@@ -114,7 +114,6 @@ enum fkv_status fkv_pipeline_open(struct fkv_client *client,
     return FKV_OK;
 }
 
-/* With its call, if that is open. */
 static void drop_batches(struct slot *slot)
 {
     client_stream_free(slot->batches);
@@ -127,17 +126,6 @@ static void slot_done(struct slot *slot)
     buf_done(&slot->key);
     buf_done(&slot->columns);
     buf_done(&slot->rows);
-}
-
-void fkv_pipeline_close(struct fkv_pipeline *pipeline)
-{
-    if (pipeline == NULL)
-        return;
-    for (size_t i = 0; i < pipeline->depth; i++)
-        slot_done(&pipeline->slots[i]);
-    if (pipeline->client != NULL)
-        pipeline->client->pipeline = NULL;
-    alloc_free(pipeline->alloc, pipeline);
 }
 
 /* ---- the end of a call ---- */
@@ -169,16 +157,45 @@ static void on_over(void *context)
     move(slot, &slot->pipeline->done);
 }
 
+/* One turn sends all resets, and nothing of what the others still had to send. */
+static void fail_all(struct fkv_pipeline *pipeline, enum fkv_status status,
+                     const struct fkv_error *error)
+{
+    struct slot *slot;
+    bool any_open = pipeline->open_count > 0;
+    while ((slot = first_of(&pipeline->open)) != NULL)
+        client_call_cancel(client_stream_call(slot->batches), status, error);
+    fail_waiting(pipeline, status, error);
+    if (any_open)
+        wire_pump_turn(pipeline->client->pump, 0);
+}
+
 void client_pipeline_detach(struct fkv_pipeline *pipeline)
 {
     struct fkv_error error;
-    struct slot *slot;
     enum fkv_status status =
         status_set(&error, FKV_UNAVAILABLE, "the client was closed before the call's end");
-    while ((slot = first_of(&pipeline->open)) != NULL)
-        client_stream_detach(slot->batches);
-    fail_waiting(pipeline, status, &error);
+    fail_all(pipeline, status, &error);
     pipeline->client = NULL;
+}
+
+static void cancel_all(struct fkv_pipeline *pipeline)
+{
+    struct fkv_error error;
+    fail_all(pipeline, client_given_up(pipeline->client, FKV_CANCELLED, &error), &error);
+}
+
+void fkv_pipeline_close(struct fkv_pipeline *pipeline)
+{
+    if (pipeline == NULL)
+        return;
+    if (pipeline->client != NULL) {
+        cancel_all(pipeline);
+        pipeline->client->pipeline = NULL;
+    }
+    for (size_t i = 0; i < pipeline->depth; i++)
+        slot_done(&pipeline->slots[i]);
+    alloc_free(pipeline->alloc, pipeline);
 }
 
 /* ---- beginning a call ---- */
@@ -228,6 +245,8 @@ static void wait_to_be_sent(struct slot *slot)
 static void begin(struct slot *slot, uint64_t timeout_ms, uint64_t tag)
 {
     struct fkv_pipeline *pipeline = slot->pipeline;
+    if (pipeline->open_count + pipeline->waiting_count == 0) /* what was meant for others */
+        atomic_store(&pipeline->client->is_cancelled, false);
     slot->tag = tag;
     slot->is_second = false;
     slot->status = FKV_OK;
@@ -351,11 +370,13 @@ static bool may_open(const struct fkv_pipeline *pipeline, const struct slot *slo
 }
 
 /* What can't be sent for want of a connection, or of a token, can't be for all alike; and who
- * cancels means all. */
+ * cancels means all. To prepare for a call forgets that, so it is asked ahead. */
 static void open_waiting(struct fkv_pipeline *pipeline)
 {
     struct fkv_error error;
     struct slot *slot;
+    if (client_is_cancelled(pipeline->client, clock_now_ns(pipeline->client->clock)))
+        cancel_all(pipeline);
     while ((slot = first_of(&pipeline->waiting)) != NULL) {
         if (pipeline->open_count > 0 && !may_open(pipeline, slot))
             return;
@@ -378,14 +399,6 @@ static void give_up(struct slot *slot, enum fkv_status status)
         client_call_give_up(client_stream_call(slot->batches), status);
     else
         fail(slot, client_given_up(slot->pipeline->client, status, &error), &error);
-}
-
-static void give_all_up(struct fkv_pipeline *pipeline, enum fkv_status status)
-{
-    struct slot *slot;
-    while ((slot = first_of(&pipeline->open)) != NULL ||
-           (slot = first_of(&pipeline->waiting)) != NULL)
-        give_up(slot, status);
 }
 
 /* NULL: there is none. Else *earliest becomes the first deadline. */
@@ -419,9 +432,7 @@ static void move_bytes(struct fkv_pipeline *pipeline)
     struct client_call *any = client_stream_call(first_of(&pipeline->open)->batches);
     uint64_t now = clock_now_ns(client->clock), left = pipeline->next_deadline_ns - now;
     client->is_running = true;
-    if (client_is_cancelled(client, now))
-        give_all_up(pipeline, FKV_CANCELLED);
-    else if (client_call_is_kept_waiting(any, now))
+    if (client_call_is_kept_waiting(any, now))
         client_call_give_connection_up(any);
     else if (now >= pipeline->next_deadline_ns)
         give_late_ones_up(pipeline, now);

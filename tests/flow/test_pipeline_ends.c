@@ -133,6 +133,97 @@ static void cancel_ends_what_is_not_sent_yet(void **state)
     flow_done(&flow);
 }
 
+/* Also where no call is open yet; but not what is begun after it. */
+static void cancel_between_waits_ends_what_was_begun(void **state)
+{
+    (void)state;
+    struct flow flow;
+    struct fkv_client *client = flow_begin(&flow, NULL);
+    piped_put_keys(client, 3);
+    struct fkv_pipeline *pipeline = piped_open(client, 0);
+    for (int i = 0; i < 2; i++) {
+        for (uint64_t n = 0; n < 3; n++)
+            piped_get(pipeline, n);
+        fkv_client_cancel(client);
+        struct tally tally = piped_statuses(pipeline);
+        assert_int_equal(piped_count(&tally, FKV_CANCELLED), 3);
+        fkv_client_cancel(client); /* nothing is left that it could end */
+        piped_get(pipeline, 0);
+        tally = piped_statuses(pipeline);
+        assert_int_equal(piped_count(&tally, FKV_OK), 1);
+    }
+    fkv_pipeline_close(pipeline);
+    flow_done(&flow);
+}
+
+/* Nor where results are there, and the next calls are sent while they are taken. */
+static void cancel_ends_what_would_be_sent_ahead(void **state)
+{
+    (void)state;
+    struct flow flow;
+    struct fkv_client *client = flow_begin(&flow, NULL);
+    piped_put_keys(client, 8);
+    struct fkv_pipeline *pipeline = piped_open(client, 8);
+    struct tally tally = {.count = 0};
+    for (uint64_t n = 0; n < 8; n++)
+        piped_get(pipeline, n);
+    while (piped_calls_open(&flow) > 0 || tally.count < 4)
+        assert_true(piped_take(pipeline, &tally));
+    uint64_t taken = tally.count;
+    assert_in_range(taken, 4, 7);
+    for (uint64_t n = 0; n < taken; n++)
+        piped_get(pipeline, n);
+    fkv_client_cancel(client);
+    tally = piped_statuses(pipeline);
+    assert_int_equal(tally.count, 8);
+    assert_int_equal(piped_count(&tally, FKV_CANCELLED), taken);
+    fkv_pipeline_close(pipeline);
+    flow_done(&flow);
+}
+
+static void count_batch(void *context, uint32_t number)
+{
+    (void)number;
+    ++*(unsigned *)context;
+}
+
+/* However many are to be ended, nothing more is read of their tables. */
+static void puts_that_end_are_not_sent_on(void **state)
+{
+    (void)state;
+    for (int way = 0; way < 3; way++) {
+        struct flow flow;
+        struct tally tally = {.count = 0};
+        struct fkv_client *client = flow_begin(&flow, NULL);
+        struct fkv_pipeline *pipeline = piped_open(client, 0);
+        unsigned batches = 0;
+        struct table_rule rule = {.seed = 1, .batches = 2000, .rows = 4000};
+        rule.before_batch = count_batch;
+        rule.context = &batches;
+        piped_get(pipeline, 8);
+        for (uint64_t n = 0; n < 8; n++)
+            piped_put_of(pipeline, n, &rule);
+        assert_true(piped_take(pipeline, &tally));
+        assert_int_equal(tally.statuses[8], FKV_NOT_FOUND);
+        unsigned before = batches;
+        assert_true(before > 0);
+        if (way == 0) {
+            flow_close_client(&flow, client);
+        } else if (way == 1) {
+            fkv_client_cancel(client);
+            tally = piped_statuses(pipeline);
+            assert_int_equal(piped_count(&tally, FKV_CANCELLED), 8);
+        }
+        fkv_pipeline_close(pipeline);
+        assert_int_equal(batches, before);
+        if (way > 0) /* where no more could be written, the next call does it */
+            assert_int_equal(fkv_delete(client, "key 0", 5, &error), FKV_NOT_FOUND);
+        flow_settle(&flow);
+        assert_int_equal(piped_calls_open(&flow), 0);
+        flow_done(&flow);
+    }
+}
+
 static void a_deadline_ends_its_call_alone(void **state)
 {
     (void)state;
@@ -323,6 +414,9 @@ int main(void)
         cmocka_unit_test(a_server_that_is_gone_is_asked_once),
         cmocka_unit_test(cancel_ends_all_that_was_begun),
         cmocka_unit_test(cancel_ends_what_is_not_sent_yet),
+        cmocka_unit_test(cancel_between_waits_ends_what_was_begun),
+        cmocka_unit_test(cancel_ends_what_would_be_sent_ahead),
+        cmocka_unit_test(puts_that_end_are_not_sent_on),
         cmocka_unit_test(a_deadline_ends_its_call_alone),
         cmocka_unit_test(closing_ends_what_is_on_its_way),
         cmocka_unit_test(a_client_may_be_closed_before),

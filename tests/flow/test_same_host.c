@@ -562,6 +562,29 @@ static void waiting_for_a_welcome_can_be_cancelled(void **state)
     }
 }
 
+static void a_pipeline_cancelled_at_its_welcome_is_cancelled(void **state)
+{
+    (void)state;
+    struct flow flow;
+    struct silent silent = {.flow = &flow};
+    struct fkv_client *client = begin_with_table(&flow, NULL);
+    make_silent(client, &silent);
+    silent.cancelled = client;
+    struct fkv_pipeline *pipeline;
+    struct fkv_pipeline_result result;
+    bool more;
+    assert_ok(fkv_pipeline_open(client, NULL, &pipeline, &error));
+    for (uint64_t n = 0; n < 3; n++)
+        assert_ok(fkv_pipeline_get(pipeline, "k", 1, NULL, n, &error));
+    for (uint64_t n = 0; n < 3; n++) {
+        assert_ok(fkv_pipeline_next(pipeline, &result, &more, &error));
+        assert_int_equal(result.status, FKV_CANCELLED);
+    }
+    fkv_pipeline_close(pipeline);
+    flow_done(&flow);
+    silent_done(&silent);
+}
+
 static int connect_as_before(void *context, const char *path)
 {
     const struct client_control *before = &((struct fkv_client *)context)->connector.control;
@@ -790,6 +813,7 @@ int main(void)
         cmocka_unit_test(mapping_and_getting_have_one_deadline),
         cmocka_unit_test(a_busy_server_is_asked_again_later),
         cmocka_unit_test(waiting_for_a_welcome_can_be_cancelled),
+        cmocka_unit_test(a_pipeline_cancelled_at_its_welcome_is_cancelled),
         cmocka_unit_test(a_get_cancelled_at_its_welcome_is_cancelled),
         cmocka_unit_test(who_offers_nothing_is_not_asked_again),
         cmocka_unit_test(transports_fit_the_address), cmocka_unit_test(a_new_connection_maps_anew),
