@@ -276,6 +276,10 @@ static int run(struct cli *cli, const struct parsed *parsed)
         int cleaned = clean_up(&bench);
         exit_code = exit_code == CLI_DONE ? cleaned : exit_code;
     }
+    if (bench.crowd.count > 0) { /* of one, --verbose says how tables came */
+        cli->client = bench.crowd.clients[0].client;
+        bench.crowd.clients[0].client = NULL;
+    }
     for (size_t i = 0; i < bench.crowd.count; i++)
         bench_client_done(&bench.crowd.clients[i]);
     alloc_free(alloc_system(), bench.crowd.clients);
