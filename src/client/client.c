@@ -444,7 +444,12 @@ enum fkv_status client_prepare(struct fkv_client *client, struct fkv_error *erro
         return status;
     atomic_store(&client->is_cancelled, false);
     status = ensure_connection(client, error);
-    return status == FKV_OK ? client_log_in(client, error) : status;
+    if (status == FKV_OK)
+        status = client_log_in(client, error);
+    if (status == FKV_OK && client->pump == NULL)
+        status = status_set(error, FKV_UNAVAILABLE, "%s closed the connection after the login",
+                            client->name);
+    return status;
 }
 
 enum fkv_status client_call_begin(struct fkv_client *client, struct client_call *call,

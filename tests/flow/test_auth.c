@@ -521,6 +521,61 @@ static void a_client_logs_in_on_a_new_connection(void **state)
     flow_done(&flow);
 }
 
+struct farewell {
+    struct net_transport *end;
+    bool is_said;
+};
+
+static bool say_farewell(void *context)
+{
+    struct farewell *farewell = context;
+    struct buf bytes;
+    if (farewell->is_said)
+        return false;
+    buf_init(&bytes, alloc_system(), 1 << 20);
+    add_frame(&bytes, SETTINGS, 0, 0, "", 0);
+    add_headers(&bytes, 0, 1,
+                (const char *const[]){":status", "200", "content-type", "application/grpc",
+                                      "authorization", "Bearer token", NULL});
+    add_headers(&bytes, END_STREAM, 1, (const char *const[]){"grpc-status", "0", NULL});
+    add_frame(&bytes, GOAWAY, 0, 0, "\0\0\0\1\0\0\0\0", 8);
+    const struct iovec iov = {bytes.data, bytes.size};
+    assert_int_equal(net_write(farewell->end, &iov, 1), bytes.size);
+    buf_done(&bytes);
+    return farewell->is_said = true;
+}
+
+static enum fkv_status connect_for_farewell(void *context, const struct alloc *alloc,
+                                            const struct net_uri *uri,
+                                            const struct net_connect_options *connect,
+                                            struct net_transport **ret, struct fkv_error *why)
+{
+    (void)uri;
+    (void)connect;
+    struct farewell *farewell = context;
+    const struct net_pipe_options options = {.on_wait = say_farewell, .context = farewell};
+    return net_pipe_new(alloc, &options, ret, &farewell->end, why);
+}
+
+/* A server that is being stopped: the answer to the Handshake is the last that it says. */
+static void a_connection_may_end_behind_the_login(void **state)
+{
+    (void)state;
+    struct flow flow;
+    struct fkv_client *client = begin_as_ann(&flow, 0);
+    const struct client_connector before = client->connector;
+    struct farewell farewell = {.is_said = false};
+    flow_break(&flow, client);
+    client->connector =
+        (struct client_connector){.connect = connect_for_farewell, .context = &farewell};
+    assert_int_equal(get(client, "k"), FKV_UNAVAILABLE);
+    assert_non_null(strstr(error.message, "closed the connection after the login"));
+    client->connector = before;
+    assert_ok(table_put(client, "k", &rule, &error));
+    net_close(farewell.end);
+    flow_done(&flow);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -542,6 +597,7 @@ int main(void)
         cmocka_unit_test(a_client_renews_its_token_in_time),
         cmocka_unit_test(a_client_renews_a_token_that_is_refused),
         cmocka_unit_test(a_client_logs_in_on_a_new_connection),
+        cmocka_unit_test(a_connection_may_end_behind_the_login),
     };
     return cmocka_run_group_tests(tests, write_users, remove_users);
 }
