@@ -333,8 +333,18 @@ static enum fkv_status send_get(struct slot *slot, struct fkv_client *client,
                              .deadline_ns = slot->deadline_ns,
                              .on_over = on_over,
                              .context = slot};
-    enum fkv_status status = client_same_host_map(client, slot->deadline_ns, &get.map, error);
-    return status == FKV_OK ? client_get_open(client, &get, &slot->batches, error) : status;
+    struct shm_map *map;
+    bool may_be_lost = client_same_host_is_due(client);
+    enum fkv_status status = client_same_host_map(client, slot->deadline_ns, &map, error);
+    if (status != FKV_OK)
+        return status;
+    get.map = map != NULL ? shm_map_ref(map) : NULL;
+    if (may_be_lost) /* the connection, while it was used to ask; and the map with it */
+        status = client_prepare(client, error);
+    if (status == FKV_OK)
+        status = client_get_open(client, &get, &slot->batches, error);
+    shm_map_unref(get.map);
+    return status;
 }
 
 static enum fkv_status open_slot(struct slot *slot, struct fkv_client *client,

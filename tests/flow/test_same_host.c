@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The same-host path through the whole stack: the Flight connection is a pipe that says that it
  * leaves no host, the control connection a socket pair. */
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -585,6 +586,42 @@ static void a_pipeline_cancelled_at_its_welcome_is_cancelled(void **state)
     silent_done(&silent);
 }
 
+static int connect_behind_a_loss(void *context, const char *path)
+{
+    (void)path;
+    struct silent *silent = context;
+    if (silent->count++ > 0)
+        return -ECONNREFUSED;
+    flow_break(silent->flow, silent->cancelled);
+    wire_pump_turn(silent->cancelled->pump, 0);
+    assert_null(silent->cancelled->pump);
+    return -ECONNREFUSED;
+}
+
+/* Which costs a pipeline its connection, as it would a get: a new one is made. */
+static void a_connection_lost_while_asking_is_made_again(void **state)
+{
+    (void)state;
+    struct flow flow;
+    struct fkv_client *client = begin_with_table(&flow, NULL);
+    struct silent silent = {.flow = &flow, .cancelled = client};
+    client->same_host.control =
+        (struct client_control){connect_behind_a_loss, wait_in_vain, &silent};
+    struct fkv_pipeline *pipeline;
+    struct fkv_pipeline_result result;
+    bool more;
+    assert_ok(fkv_pipeline_open(client, NULL, &pipeline, &error));
+    for (uint64_t n = 0; n < 3; n++)
+        assert_ok(fkv_pipeline_get(pipeline, "k", 1, NULL, n, &error));
+    for (uint64_t n = 0; n < 3; n++) {
+        assert_ok(fkv_pipeline_next(pipeline, &result, &more, &error));
+        assert_int_equal(result.status, FKV_OK);
+        assert_true(table_is(&result.table, &rule));
+    }
+    fkv_pipeline_close(pipeline);
+    flow_done(&flow);
+}
+
 static int connect_as_before(void *context, const char *path)
 {
     const struct client_control *before = &((struct fkv_client *)context)->connector.control;
@@ -814,6 +851,7 @@ int main(void)
         cmocka_unit_test(a_busy_server_is_asked_again_later),
         cmocka_unit_test(waiting_for_a_welcome_can_be_cancelled),
         cmocka_unit_test(a_pipeline_cancelled_at_its_welcome_is_cancelled),
+        cmocka_unit_test(a_connection_lost_while_asking_is_made_again),
         cmocka_unit_test(a_get_cancelled_at_its_welcome_is_cancelled),
         cmocka_unit_test(who_offers_nothing_is_not_asked_again),
         cmocka_unit_test(transports_fit_the_address), cmocka_unit_test(a_new_connection_maps_anew),
