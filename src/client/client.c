@@ -361,7 +361,11 @@ bool client_is_cancelled(struct fkv_client *client, uint64_t now_ns)
     if (client->keep_on == NULL || now_ns - client->keep_on_ns < keep_on_interval_ns)
         return false;
     client->keep_on_ns = now_ns;
-    return !client->keep_on(client->keep_on_context);
+    bool was_running = client->is_running; /* it isn't to call the client */
+    client->is_running = true;
+    bool is_to_go_on = client->keep_on(client->keep_on_context);
+    client->is_running = was_running;
+    return !is_to_go_on;
 }
 
 /* ---- one call ---- */

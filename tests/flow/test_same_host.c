@@ -563,6 +563,44 @@ static void waiting_for_a_welcome_can_be_cancelled(void **state)
     }
 }
 
+struct meddling {
+    struct fkv_client *client;
+    int refusals;
+};
+
+static bool meddle(void *context)
+{
+    struct meddling *meddling = context;
+    struct fkv_error refusal;
+    if (meddling->client == NULL)
+        return true;
+    assert_int_equal(fkv_delete(meddling->client, "k", 1, &refusal), FKV_FAILED_PRECONDITION);
+    assert_non_null(strstr(refusal.message, "callback"));
+    meddling->refusals++;
+    return true;
+}
+
+static void who_is_asked_at_the_welcome_may_not_call(void **state)
+{
+    (void)state;
+    struct flow flow;
+    struct silent silent = {.flow = &flow};
+    struct meddling meddling = {.client = NULL};
+    const struct fkv_client_options asking = {
+        .size = sizeof asking, .keep_on = meddle, .keep_on_context = &meddling};
+    begin(&flow, NULL);
+    flow.client_options = &asking;
+    struct fkv_client *client = flow_client(&flow);
+    put(client, "k", &rule);
+    make_silent(client, &silent);
+    meddling.client = client;
+    struct ArrowArrayStream stream = get(client, "k");
+    assert_true(meddling.refusals >= 9); /* in a second */
+    assert_true(table_is(&stream, &rule));
+    flow_done(&flow);
+    silent_done(&silent);
+}
+
 static void a_pipeline_cancelled_at_its_welcome_is_cancelled(void **state)
 {
     (void)state;
@@ -850,6 +888,7 @@ int main(void)
         cmocka_unit_test(mapping_and_getting_have_one_deadline),
         cmocka_unit_test(a_busy_server_is_asked_again_later),
         cmocka_unit_test(waiting_for_a_welcome_can_be_cancelled),
+        cmocka_unit_test(who_is_asked_at_the_welcome_may_not_call),
         cmocka_unit_test(a_pipeline_cancelled_at_its_welcome_is_cancelled),
         cmocka_unit_test(a_connection_lost_while_asking_is_made_again),
         cmocka_unit_test(a_get_cancelled_at_its_welcome_is_cancelled),
