@@ -198,25 +198,30 @@ class Client:
         pairs, which may be made while others are put, though not by this client.
 
         The first failure is raised, and ends it: its message begins with the key; each of the
-        others is there whole, or not at all.
+        others is there whole, or not at all. A key that comes twice is a ValueError, since the
+        puts don't wait for one another.
 
         >>> tables = ((f"day {i}", pa.table({"price": [9.5 + i]})) for i in range(2))
         >>> client.put_many(tables)["day 1"]
         Progress(rows=1, batches=1, bytes=64)
         >>> del client["day 0"], client["day 1"]
         """
-        asked: List[Key] = []
+        asked: Dict[bytes, Key] = {}
 
         def begin() -> Iterator[Tuple[bytes, Any]]:
             for key, table in tables.items() if isinstance(tables, Mapping) else tables:
-                asked.append(key)
-                yield key_bytes(key), stream_of(table)
+                name = key_bytes(key)
+                if name in asked:
+                    raise ValueError(f"the key {key!r} comes twice, and neither put waits for the "
+                                     "other")
+                asked[name] = key
+                yield name, stream_of(table)
 
         sent, failure = self._call(_flightkv.put_many, begin(), append,
                                    milliseconds("timeout", timeout), _depth_of(depth))
         if failure is not None:
-            raise _error_of_many(asked, failure)
-        return {key: Progress(*progress) for key, progress in zip(asked, sent)}
+            raise _error_of_many(list(asked.values()), failure)
+        return {key: Progress(*progress) for key, progress in zip(asked.values(), sent)}
 
     def info(self, key: Key) -> Info:
         """Rows, bytes and schema of a table, without its data; KeyError if there is none.

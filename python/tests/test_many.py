@@ -71,6 +71,9 @@ def test_bad_arguments(client):
             client.put_many({}, depth=depth)
     with pytest.raises(TypeError):
         client.put_many({"a": 5})
+    for pairs in ([("a", table(0)), ("a", table(1))], {"a": table(0), b"a": table(1)}):
+        with pytest.raises(ValueError, match="a' comes twice"):
+            client.put_many(pairs)
     with pytest.raises(ValueError, match="^'k': .*nowhere"):
         client.get_many(["k"], columns="nowhere")
     assert client.keys() == ["k"]
@@ -119,7 +122,7 @@ def test_another_thread_may_cancel_it(client):
 
     def tables():
         for n in range(10**9):
-            yield key(n % 50), table(n)
+            yield key(n), table(n)
             if n == 100:
                 begun.set()
 
