@@ -193,7 +193,9 @@ FKV_API enum fkv_status fkv_stream_error(struct ArrowArrayStream *stream, struct
 /* Puts and gets that don't wait for one another, on the client's one connection: as Redis has
  * pipelines, MGET and MSET. Those that were begun are sent together when a result is awaited, and
  * each result comes as soon as the server has given all of it, in whatever order, with its own
- * status. To get many keys:
+ * status. There is no order among calls on the same key, either, other than in Redis: a get may
+ * miss what a put begun before it puts, and of two puts any may stay. Who needs one takes the first
+ * call's result before the second is begun. To get many keys:
  *
  *     struct fkv_pipeline_result result;
  *     size_t begun = 0;
