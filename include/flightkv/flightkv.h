@@ -197,6 +197,7 @@ FKV_API enum fkv_status fkv_stream_error(struct ArrowArrayStream *stream, struct
  * miss what a put begun before it puts, and of two puts any may stay. Who needs one takes the first
  * call's result before the second is begun. To get many keys:
  *
+ *     struct fkv_pipeline *pipeline = NULL;
  *     struct fkv_pipeline_result result;
  *     size_t begun = 0;
  *     bool more = fkv_pipeline_open(client, NULL, &pipeline, &error) == FKV_OK;
