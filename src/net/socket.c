@@ -282,6 +282,10 @@ static void describe_peer(struct stream *stream)
  * cache on the way. The system's wmem_max cuts it. */
 enum { unix_send_bytes = 1 << 20 };
 
+/* Between two processes of one host there is no network to be measured or spared: BBR would pace
+ * what is sent. Every kernel has this one, and lets everybody choose it. */
+static const char local_congestion_control[] = "reno";
+
 static void set_options(const struct stream *stream)
 {
     int on = 1, send_bytes = unix_send_bytes;
@@ -289,6 +293,9 @@ static void set_options(const struct stream *stream)
         setsockopt(stream->fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
     else
         setsockopt(stream->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (stream->transport.is_local && !stream->is_unix)
+        setsockopt(stream->fd, IPPROTO_TCP, TCP_CONGESTION, local_congestion_control,
+                   sizeof local_congestion_control - 1);
 }
 
 static enum fkv_status stream_new(const struct alloc *alloc, int fd, struct stream **ret,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The transport over a connected stream socket, TCP or Unix, and what both need to connect.
  * TCP_NODELAY is set, and TCP's buffer sizes are left to the kernel's autotuning; Unix sockets, for
- * which there is none, get a larger one for sending. */
+ * which there is none, get a larger one for sending. Between processes of one host TCP's congestion
+ * control is Reno (docs/design/016-tcp-on-one-host.md). */
 #ifndef NET_SOCKET_H
 #define NET_SOCKET_H
 

@@ -135,6 +135,10 @@ static void on_acceptable(void *context, int events)
     socklen_t size = sizeof on;
     assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &size), 0);
     assert_true(on);
+    char control[16] = "";
+    size = sizeof control;
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, control, &size), 0);
+    assert_string_equal(control, "reno"); /* both are on this host */
     served->transport->on_ready = on_served_ready;
     served->transport->context = served;
     assert_true(strncmp(served->transport->peer, "127.0.0.1:", 10) == 0);
