@@ -235,10 +235,12 @@ static int listen_anywhere(struct sockaddr_in *ret_address)
     return fd;
 }
 
-static int set_no_delay(int fd)
+/* Reno, as flightkv has it between processes of one host: BBR would be a lower ceiling. */
+static int set_options(int fd)
 {
     int on = 1;
-    if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
+    if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4) < 0)
         die("ceiling: cannot connect on 127.0.0.1");
     return fd;
 }
@@ -273,7 +275,7 @@ static void run_child(const struct sockaddr_in *address, int unix_fd, size_t siz
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof *address) < 0)
         die("ceiling: cannot connect");
-    struct peer peer = {{set_no_delay(fd), unix_fd}, map_bytes(size), size};
+    struct peer peer = {{set_options(fd), unix_fd}, map_bytes(size), size};
     check_domains(&peer);
     memset(peer.warm, 2, size);
     send_bytes(fd, (const uint8_t *)"", 1, 1);
@@ -412,7 +414,7 @@ int main(int argc, char **argv)
         stay_on(arguments.child_core);
     if (child == 0)
         run_child(&address, pair[1], arguments.size);
-    struct peer peer = {{set_no_delay(accept(listener, NULL, NULL)), pair[0]},
+    struct peer peer = {{set_options(accept(listener, NULL, NULL)), pair[0]},
                         map_bytes(arguments.size),
                         arguments.size};
     uint8_t is_ready;

@@ -6,9 +6,10 @@ woken up on another. Left to the scheduler, ends that block and wake each other 
 round and don't in the next, so a ratio of two such calls says which of them was lucky. What is
 pinned is measured as pinned: servers on one core, clients on another, or all of them on one.
 
-Large transfers are left to the scheduler. Pinned to a core each they were no steadier: puts and
-gets of 1 GiB by bare sockets took 264 to 357 ms so, and 281 to 453 ms pinned (medians of 8 in
-turn)."""
+The large table's transfers beside bare sockets are pinned to a core each, too: the scheduler lets
+both ends share one in some runs, and keeps them there. Puts and gets of 1 GiB over TCP by "flightkv
+bench", medians of 8 runs each, in turn: 187 to 422 ms and 206 to 551 ms left to the scheduler, 197
+to 211 and 208 to 221 pinned. Other large transfers are left to it."""
 
 import contextlib
 import os

@@ -244,7 +244,8 @@ int main(int argc, char **argv)
         int on = 1;
         responder.fd = accept(listener, NULL, NULL);
         if (responder.fd < 0 ||
-            setsockopt(responder.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
+            setsockopt(responder.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
+            setsockopt(responder.fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4) < 0)
             die("responder: accept");
         serve(&responder, callbacks);
         close(responder.fd);
