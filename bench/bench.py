@@ -59,7 +59,7 @@ MEMORY_FACTOR = 9  # most of it: flightkv 2, two peers 5, the clients' 2 (group 
 PROGRAMS = ("flightkv", "bench/caller", "bench/ceiling", "bench/responder", "bench/stores")
 WITH_SOURCE = ("pyarrow", "first", "stores", "host")  # neighbours, which share the table
 # Seconds at 2 GiB with 5 rounds on 2 cores; only to reckon with.
-EXPECTED = {"sockets": 150, "python": 90, "pyarrow": 270, "first": 110, "stores": 125, "host": 70,
+EXPECTED = {"sockets": 150, "python": 90, "pyarrow": 150, "first": 110, "stores": 125, "host": 70,
             "latency": 75, "requests": 110, "fairness": 70, "sizes": 80, "keys": 60, "clients": 115,
             "scaling": 34, "parts": 30, "transports": 22, "profiles": 95}
 

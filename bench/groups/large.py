@@ -119,9 +119,7 @@ def pyarrow(sitting):
             clients["Go server"].put("table", source.table)
         responder = stack.enter_context(Pyarrow(bare.address))
         yield [Group("pyarrow", "By pyarrow's client", "The stock client puts the table in place "
-                     "of the one before, and gets it; before each call, memory of one and a half "
-                     "times its size was touched and given back. The pyarrow server keeps tables "
-                     "in a dict, "
+                     "of the one before, and gets it. The pyarrow server keeps tables in a dict, "
                      "the Go server (arrow-go) in a map; the bare nghttp2 responder "
                      "(bench/responder.c) answers each get with prepared messages from "
                      "warm memory. \"CPU\" is the median of the client's own CPU time in a call.",
@@ -129,20 +127,16 @@ def pyarrow(sitting):
 
 
 def pyarrow_cases(clients, responder, table):
-    """pyarrow, at both ends, takes fresh memory for each table."""
-    def run(call, *arguments):
-        touch_memory(table.nbytes * 3 // 2)
-        return call(*arguments)
     cases = []
     for way in ("put", "get"):
         for name, client in clients.items():
             base = f"{way}: pyarrow server"
             cases.append(Case(
                 f"{way}: {name}", base=None if base.endswith(name) else base,
-                run=(lambda client=client: run(client.put, "table", table)) if way == "put" else
-                (lambda client=client: run(client.get, "table"))))
+                run=(lambda client=client: client.put("table", table)) if way == "put" else
+                (lambda client=client: client.get("table"))))
     cases.append(Case("get: bare nghttp2 responder", base="get: pyarrow server",
-                      run=lambda: run(responder.get, "table")))
+                      run=lambda: responder.get("table")))
     return cases
 
 
