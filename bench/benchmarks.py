@@ -22,8 +22,8 @@ ratios mean anything on another machine: those of one group, which is one sittin
 Calls of a table of 1 KiB were made in two placements, each with a table of its own: servers on one
 core and clients on another, and both on the same core. Left to the scheduler, the two ends of a
 call share a core in one round and don't in the next. A bare ping-pong then takes a third of the
-time or all of it, and its ratio to another call says which of them was lucky. The large table beside
-bare sockets has a core for each end, too; other large transfers are left to the scheduler.
+time or all of it, and its ratio to another call says which of them was lucky. The large table
+beside bare sockets has a core for each end, too; other large transfers are left to the scheduler.
 
 ## Goals
 
