@@ -164,12 +164,17 @@ static uint64_t lent_bytes(const struct arena *arena)
     return (uint64_t)arena->runs.pages_of[RUN_LENT] * arena_page_bytes;
 }
 
+/* All that the budget bounds. */
+static uint64_t counted_bytes(const struct arena *arena)
+{
+    return arena->used_bytes + warm_bytes(arena) + lent_bytes(arena) + arena->settling_bytes +
+           run_bytes(arena->rising);
+}
+
 /* Whether so much more can be populated without punching anything. */
 static bool has_room(const struct arena *arena, uint64_t bytes)
 {
-    uint64_t counted = arena->used_bytes + warm_bytes(arena) + lent_bytes(arena) +
-                       arena->settling_bytes + run_bytes(arena->rising);
-    return counted + bytes <= arena->options.budget_bytes;
+    return counted_bytes(arena) + bytes <= arena->options.budget_bytes;
 }
 
 /* ---- populating a part of an extent ---- */
@@ -447,9 +452,9 @@ static bool make_room(struct arena *arena, uint64_t bytes)
     for (;;) {
         if (bytes > budget || arena->used_bytes > budget - bytes)
             return false;
-        uint64_t wanted = arena->used_bytes + bytes + warm_bytes(arena) + lent_bytes(arena);
-        if (wanted + arena->settling_bytes + run_bytes(arena->rising) <= budget)
+        if (has_room(arena, bytes))
             return true;
+        uint64_t wanted = arena->used_bytes + bytes + warm_bytes(arena) + lent_bytes(arena);
         arena->is_filling = false;
         if (wanted > budget && punch_warm(arena, wanted - budget) != 0)
             continue;
@@ -749,8 +754,7 @@ struct arena_stats arena_stats(struct arena *arena)
     pthread_mutex_lock(&arena->lock);
     struct arena_stats stats = {.budget_bytes = arena->options.budget_bytes,
                                 .used_bytes = arena->used_bytes,
-                                .warm_bytes = warm_bytes(arena) + lent_bytes(arena) +
-                                              arena->settling_bytes + run_bytes(arena->rising)};
+                                .warm_bytes = counted_bytes(arena) - arena->used_bytes};
     pthread_mutex_unlock(&arena->lock);
     return stats;
 }
@@ -765,8 +769,7 @@ static const char *check(struct arena *arena)
     const char *problem = runs_check(&arena->runs);
     if (problem != NULL)
         return problem;
-    uint64_t charged = arena->used_bytes + warm_bytes(arena) + lent_bytes(arena) +
-                       arena->settling_bytes + run_bytes(arena->rising);
+    uint64_t charged = counted_bytes(arena);
     if (charged > arena->options.budget_bytes)
         return "more is charged than the budget";
     uint64_t pages = arena->extent_pages + arena->settling_bytes / arena_page_bytes +
