@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "flow/flow.h"
+#include "flow/silence.h"
 #include "flow/tables.h"
 #include "wire/internal.h"
 
@@ -309,31 +310,6 @@ static void a_call_asks_whether_to_go_on(void **state)
     assert_ok(table_get(client, "k", &stream, &error));
     assert_true(table_is(&stream, &large));
     flow_done(&flow);
-}
-
-/* A listener that accepts and says nothing. */
-struct silence {
-    struct flow *flow;
-    struct net_transport *end;
-};
-
-static bool wait_a_second(void *context)
-{
-    struct silence *silence = context;
-    silence->flow->now_ns += NS_PER_S;
-    return false;
-}
-
-static enum fkv_status connect_to_silence(void *context, const struct alloc *alloc,
-                                          const struct net_uri *uri,
-                                          const struct net_connect_options *connect,
-                                          struct net_transport **ret, struct fkv_error *why)
-{
-    (void)uri;
-    (void)connect;
-    struct silence *silence = context;
-    const struct net_pipe_options options = {.on_wait = wait_a_second, .context = silence};
-    return net_pipe_new(alloc, &options, ret, &silence->end, why);
 }
 
 static void who_says_nothing_is_no_server(void **state)

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "flow/pipelines.h"
+#include "flow/silence.h"
 #include "harness/hashes.h"
 
 static struct fkv_error error;
@@ -293,31 +294,6 @@ static void a_connection_that_takes_no_more_is_left(void **state)
 }
 
 /* ---- time, and a server that isn't one ---- */
-
-struct silence {
-    struct flow *flow;
-    struct net_transport *end;
-};
-
-static bool wait_a_second(void *context)
-{
-    struct silence *silence = context;
-    silence->flow->now_ns += NS_PER_S;
-    return false;
-}
-
-static enum fkv_status connect_to_silence(void *context, const struct alloc *alloc,
-                                          const struct net_uri *uri,
-                                          const struct net_connect_options *connect,
-                                          struct net_transport **ret, struct fkv_error *why)
-{
-    (void)uri;
-    (void)connect;
-    struct silence *silence = context;
-    const struct net_pipe_options options = {.on_wait = wait_a_second, .context = silence};
-    net_close(silence->end);
-    return net_pipe_new(alloc, &options, ret, &silence->end, why);
-}
 
 /* Until it has shown itself it gets one call; each time it is waited for as long as for any. */
 static void who_says_nothing_is_no_server(void **state)
